@@ -1,0 +1,1 @@
+"""Records: the manifest, a reader per source, licences, folds, merging."""

@@ -1,0 +1,1 @@
+"""Learning: gender pseudo-labels, classifiers, training, scoring."""

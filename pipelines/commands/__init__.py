@@ -1,0 +1,1 @@
+"""The subcommands of palette, one module each."""

@@ -1,0 +1,1 @@
+"""Pixels: faces, masks drawn on them, and what is measured of the result."""
