@@ -1,0 +1,138 @@
+"""A face as 128 numbers: dlib's recognition network, which face_recognition wraps.
+
+Its weights are read by path out of the `face_recognition_models` package, which is never imported: that package needs
+`pkg_resources`, which newer setuptools no longer has.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import EmbeddingError, SettingsError
+
+EMBEDDING_SIZE = 128
+N_LANDMARKS = 68
+
+_PACKAGE = "face_recognition_models"
+_WEIGHTS = "dlib_face_recognition_resnet_model_v1.dat"
+_JITTER_SEED = 20_201_128
+# The outer eye corners of the 68-point scheme: jitter is measured in their distance.
+_EYE_CORNERS = (36, 45)
+
+
+def default_model_path() -> Path:
+    """Where the embedding's weights lie in the installed `face_recognition_models`.
+
+    Raises:
+        EmbeddingError: the package, or the file in it, is not installed.
+    """
+    spec = importlib.util.find_spec(_PACKAGE)
+    folders = list(spec.submodule_search_locations or []) if spec else []
+    for folder in folders:
+        path = Path(folder) / "models" / _WEIGHTS
+        if path.is_file():
+            return path
+    raise EmbeddingError(
+        f"the face embedding's weights ({_WEIGHTS}) were not found: install face-recognition-models, "
+        "or pass model_path with the file's place"
+    )
+
+
+class FaceEmbedder:
+    """Embeds one face at a time; about 90 ms each on one core.
+
+    The weights are loaded on first use and are left out of pickles, so that an embedder may be handed to worker
+    processes. The same photo and landmarks give the same numbers in any order and on any number of workers: dlib's own
+    jitter draws from a generator that runs on between calls, so jitter here moves the landmarks instead, by a table
+    that never changes.
+
+    Args:
+        jitters: how many slightly moved crops of a face to average; 1 takes the face as it lies.
+        model_path: dlib's `dlib_face_recognition_resnet_model_v1.dat`; found in `face_recognition_models` by default.
+
+    Raises:
+        SettingsError: `jitters` is below 1.
+        EmbeddingError: the weights are not there.
+    """
+
+    def __init__(self, jitters: int = 1, model_path: Path | None = None) -> None:
+        if jitters < 1:
+            raise SettingsError(f"jitters must be 1 or more, not {jitters}")
+        self.jitters = jitters
+        self.model_path = Path(model_path) if model_path is not None else default_model_path()
+        if not self.model_path.is_file():
+            raise EmbeddingError(f"no embedding weights at {self.model_path}: pass the place of {_WEIGHTS}")
+        self._network: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_network": None}
+
+    def embed(self, rgb: NDArray[np.uint8], landmarks: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+        """The embedding of the face whose landmarks are given.
+
+        Args:
+            rgb: (H, W, 3) uint8, RGB.
+            landmarks: (68, 2) `x, y` in pixels of `rgb`, in iBUG's order; may lie outside the picture.
+
+        Returns:
+            (128,) float32. Two photos of one person usually lie within 0.6 of each other (dlib's own figure).
+
+        Raises:
+            EmbeddingError: the arrays have another shape or dtype, or the landmarks are not finite.
+        """
+        points = _checked(rgb, landmarks)
+        picture = np.ascontiguousarray(rgb)
+        moved = [points, *_jittered(points, self.jitters - 1)]
+        vectors = [self._embed_once(picture, each) for each in moved]
+        return np.mean(vectors, axis=0, dtype=np.float64).astype(np.float32)
+
+    def _embed_once(self, rgb: NDArray[np.uint8], points: NDArray[np.float64]) -> NDArray[np.float32]:
+        import dlib
+
+        if self._network is None:
+            self._network = _load(self.model_path)
+        whole = [(round(float(x)), round(float(y))) for x, y in points]
+        xs, ys = zip(*whole, strict=True)
+        box = dlib.rectangle(min(xs), min(ys), max(xs), max(ys))
+        shape = dlib.full_object_detection(box, [dlib.point(x, y) for x, y in whole])
+        return np.asarray(self._network.compute_face_descriptor(rgb, shape, 1), dtype=np.float32)
+
+
+def _load(path: Path) -> Any:
+    import dlib
+
+    try:
+        return dlib.face_recognition_model_v1(str(path))
+    except RuntimeError as error:
+        raise EmbeddingError(
+            f"{path.name} is not dlib's face recognition model ({error}): pass the place of {_WEIGHTS}"
+        ) from error
+
+
+def _checked(rgb: NDArray[np.uint8], landmarks: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
+        raise EmbeddingError(f"expected an (H, W, 3) uint8 RGB picture, got {rgb.shape} of {rgb.dtype}")
+    points = np.asarray(landmarks, dtype=np.float64)
+    if points.shape != (N_LANDMARKS, 2):
+        raise EmbeddingError(f"expected landmarks of shape ({N_LANDMARKS}, 2), got {points.shape}")
+    if not np.isfinite(points).all() or np.abs(points).max() > 1e6:
+        raise EmbeddingError("the landmarks are not finite pixel positions: find the face again")
+    return points
+
+
+def _jittered(points: NDArray[np.float64], count: int) -> list[NDArray[np.float64]]:
+    """`count` copies of the landmarks, each moved, turned and scaled by a little."""
+    rng = np.random.default_rng(_JITTER_SEED)
+    eyes = float(np.linalg.norm(points[_EYE_CORNERS[0]] - points[_EYE_CORNERS[1]]))
+    centre = points.mean(axis=0)
+    copies = []
+    for _ in range(count):
+        angle, scale = rng.normal(0, np.deg2rad(3)), 1 + rng.normal(0, 0.04)
+        turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        copies.append((points - centre) @ turn.T + centre + rng.normal(0, 0.03, 2) * eyes)
+    return copies

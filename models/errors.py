@@ -1,0 +1,62 @@
+"""What can go wrong in this room, as one tree of exceptions.
+
+Every message says what was expected, what came, and what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class ModelsError(Exception):
+    """Base of every error this room raises on purpose.
+
+    Attributes:
+        exit_code: what the command line exits with; 2 where the caller asked for something impossible.
+    """
+
+    exit_code: int = 1
+
+
+class SettingsError(ModelsError):
+    """A setting is out of its range, or two settings contradict each other."""
+
+    exit_code = 2
+
+
+class UnknownModelError(SettingsError):
+    """timm knows no model of that name."""
+
+
+class WeightsError(ModelsError):
+    """Weights could not be read, fetched, or fitted to the model."""
+
+    exit_code = 2
+
+
+class CheckpointError(ModelsError):
+    """A checkpoint is missing, broken, or not one of ours."""
+
+    exit_code = 2
+
+
+class EvaluationFolderError(ModelsError):
+    """A folder to predict on is not in the competition's form."""
+
+    exit_code = 2
+
+
+class TrainingDataError(ModelsError):
+    """The manifest holds too little, or nothing, to learn from or to score on."""
+
+
+class TooFewLabelsError(ModelsError):
+    """Too few labelled people to learn a pseudo-label from."""
+
+
+class EmbeddingError(ModelsError):
+    """A face could not be embedded, or the embedding model is not there."""
+
+
+class GenderModelError(ModelsError):
+    """A saved gender model is missing or broken."""
+
+    exit_code = 2
