@@ -1,0 +1,38 @@
+# `make` alone lists what there is. Works with GNU make 3.81 and later.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint lock clean set-up
+
+BIN := .venv/bin
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@echo
+	@echo "  PHOTOS=folder   make demo: mask your own photos instead of sample people"
+	@echo "  PYTHON=path     the Python 3.11 to set .venv up with"
+	@echo "  ARGS='...'      more arguments for palette demo, or for pytest"
+	@echo "  UPGRADE=1       make lock: newest versions that fit, instead of keeping what is locked"
+
+set-up: ## fill .venv from requirements.lock (the others do it by themselves)
+	@scripts/set-up
+
+# PHOTOS reaches the shell through the environment, so spaces and quotes in a name need no care.
+demo: export PHOTOS := $(value PHOTOS)
+demo: set-up ## run the whole pipeline on sample people; with PHOTOS=folder, mask your own photos
+	@if [ -n "$$PHOTOS" ]; then $(BIN)/palette demo --photos "$$PHOTOS" $(ARGS); else $(BIN)/palette demo $(ARGS); fi
+
+test: set-up ## run the tests
+	$(BIN)/pytest $(ARGS)
+
+lint: set-up ## ruff, mypy, import-linter, hadolint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/hadolint docker/Dockerfile
+
+lock: set-up ## renew requirements.lock from pyproject.toml
+	@UPGRADE='$(UPGRADE)' scripts/lock
+
+clean: ## remove .venv, caches and the demo's output
+	rm -rf .venv build *.egg-info demo-out out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
