@@ -89,8 +89,9 @@ class TrainSettings:
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
                 raise SettingsError(f"{name} must be a number from {low:g} to {high:g}, not {value!r}")
         for name, allowed in (("head", Head), ("augment", Augment), ("device", Device)):
-            if getattr(self, name) not in get_args(allowed):
-                raise SettingsError(f"{name} must be one of {', '.join(get_args(allowed))}, not {getattr(self, name)!r}")
+            value = getattr(self, name)
+            if value not in get_args(allowed):
+                raise SettingsError(f"{name} must be one of {', '.join(get_args(allowed))}, not {value!r}")
         if self.pretrained and self.weights is not None:
             raise SettingsError("pretrained and weights both say where to start from: give one of them")
 
