@@ -1,0 +1,102 @@
+"""Reusing finished work: a stage is skipped only when the contents that shaped it are the same, byte for byte.
+
+Nothing is trusted for its path or its date. A stage's key is a hash over the contents it read, its settings and
+the source code of the room that did the work; beside the outputs lies `done.json` with that key and the hash of
+each output.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+DONE = "done.json"
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, as 64 hex digits."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def folder_digest(root: Path) -> str:
+    """Return a SHA-256 over every file below `root`: its relative name and its contents.
+
+    A file that cannot be read counts by its name alone: it will be refused when it is ingested, and read again
+    once it can be.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(_files(root)):
+        digest.update(os.fsencode(path.relative_to(root)) + b"\0")
+        try:
+            digest.update(file_digest(path).encode())
+        except OSError:
+            digest.update(b"unreadable")
+    return digest.hexdigest()
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for folder, _, names in os.walk(root):
+        for name in names:
+            path = Path(folder) / name
+            if path.is_file() or path.is_symlink():
+                yield path
+
+
+@lru_cache
+def code_digest(*modules: str) -> str:
+    """Return a SHA-256 over the Python source of packages or modules, e.g. `datasets`, `synth.finder`.
+
+    Changing a helper deep inside a room changes it too, which a task's own source would miss.
+    """
+    digest = hashlib.sha256()
+    for module in modules:
+        spec = find_spec(module)
+        places = list(spec.submodule_search_locations or [spec.origin]) if spec else []
+        for place in (Path(place) for place in places if place):
+            for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+                digest.update(f"{module}/{path.relative_to(place)}\0{file_digest(path)}".encode())
+    return digest.hexdigest()
+
+
+def key_of(**parts: Any) -> str:
+    """Return one key for everything that shapes a stage's output; `parts` must be plain JSON values or paths."""
+    text = json.dumps(parts, sort_keys=True, default=str, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def is_finished(folder: Path, key: str) -> bool:
+    """Say whether `folder` holds the outputs of exactly this work, unharmed."""
+    try:
+        done = json.loads((folder / DONE).read_text(encoding="utf-8"))
+        return done["key"] == key and all(
+            file_digest(folder / name) == digest for name, digest in done["outputs"].items()
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def forget(folder: Path) -> None:
+    """Take the mark off before work starts, so that a run killed half-way is never taken for a finished one."""
+    (folder / DONE).unlink(missing_ok=True)
+
+
+def mark_finished(folder: Path, key: str, outputs: Iterable[Path]) -> None:
+    """Record that `folder` holds finished work.
+
+    Args:
+        folder: The stage's folder.
+        key: From `key_of`.
+        outputs: Files below `folder` whose bytes are to be trusted later.
+    """
+    from datasets.atomic import atomic_write
+
+    hashes = {path.relative_to(folder).as_posix(): file_digest(path) for path in outputs}
+    with atomic_write(folder / DONE) as temporary:
+        Path(temporary).write_text(json.dumps({"key": key, "outputs": hashes}, indent=2), encoding="utf-8")

@@ -1,0 +1,192 @@
+"""What the flows need to know, as pydantic models that load from TOML, from JSON, or from Prefect parameters."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from models.settings import TrainSettings
+from pipelines.errors import MissingInputError, SettingsError
+
+SAMPLE_LICENCE = "CC0-1.0"
+"""The sample people are drawn by this project's own code and given away."""
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+SETTINGS_TYPES = (".toml", ".json")
+
+SettingsModel = TypeVar("SettingsModel", bound=BaseModel)
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SourceSettings(_Settings):
+    """One dataset to ingest."""
+
+    source: str = Field(description="a reader's name: competition, all-age-faces, folder")
+    root: Path = Field(description="the folder that the dataset lies in")
+    name: str = Field(default="", pattern=r"^$|" + NAME_PATTERN, description="its folder in the output; the source's")
+    licence: str | None = Field(default=None, description="SPDX id to use instead of the source's own licence")
+    options: dict[str, Any] = Field(default_factory=dict, description="options of the reader")
+
+    @property
+    def folder(self) -> str:
+        """The name of this source's folder in each stage's output."""
+        return self.name or self.source
+
+    @property
+    def reader_options(self) -> dict[str, Any]:
+        """The reader's options, the licence override among them."""
+        return self.options if self.licence is None else {**self.options, "licence": self.licence}
+
+
+class SampleSettings(_Settings):
+    """The sample people to draw when no sources are given."""
+
+    people: int = Field(default=60, ge=10, le=5000, description="people in the competition's layout, 7 photos each")
+    photos: int = Field(default=40, ge=1, le=5000, description="photos in All-Age-Faces' layout")
+    unlabelled: int = Field(default=20, ge=0, le=5000, description="photos in a plain folder, without a gender")
+    eval_photos: int = Field(default=60, ge=1, le=5000, description="photos to predict, in the competition's layout")
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+
+
+class SynthFlowSettings(_Settings):
+    """Everything `synth-flow` needs; with nothing given it runs on drawn sample people in ./out."""
+
+    sources: tuple[SourceSettings, ...] = Field(default=(), description="datasets; drawn sample people when empty")
+    base: str = Field(default="competition", description="the source (by name) that enters the merge as it is")
+    out: Path = Field(default=Path("out"), description="each stage writes to a folder of its own in here")
+    rules: str = Field(default="competition", description="which licences a merge admits: competition, research")
+    plan: str = Field(default="competition", description="which variants a photo gets")
+    size: tuple[int, int] | None = Field(default=(384, 512), description="width and height of a variant, in pixels")
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    workers: int = Field(default=0, ge=0, le=1024, description="processes; 0 takes every core")
+    precision: float = Field(default=0.97, gt=0.5, lt=1.0, description="that a pseudo-labelled gender must reach")
+    learn_from: int = Field(default=3000, ge=20, description="photos with a given gender to learn genders from")
+    folds: int = Field(default=5, ge=2, le=50)
+    photos: Literal["auto", "link", "copy"] = Field(default="auto", description="how photos get into the outputs")
+    train: bool = Field(default=True, description="trigger train-flow at the end")
+    training: TrainSettings = Field(default=TrainSettings())
+    sample: SampleSettings = Field(default=SampleSettings())
+
+    @field_validator("size")
+    @classmethod
+    def _size_is_sensible(cls, size: tuple[int, int] | None) -> tuple[int, int] | None:
+        if size is not None and not all(16 <= side <= 8192 for side in size):
+            raise ValueError(f"expected width and height from 16 to 8192 pixels, got {size[0]}x{size[1]}")
+        return size
+
+    @model_validator(mode="after")
+    def _sources_fit_together(self) -> SynthFlowSettings:
+        names = [source.folder for source in self.sources]
+        doubles = sorted({name for name in names if names.count(name) > 1})
+        if doubles:
+            raise ValueError(f"two sources are called {', '.join(doubles)}: give one of them another name")
+        if names and self.base not in names:
+            raise ValueError(f"base is {self.base!r}, which is none of the sources: {', '.join(names)}")
+        return self
+
+
+class TrainFlowSettings(_Settings):
+    """Everything `train-flow` needs; with nothing given it learns from what `synth-flow` merged in ./out."""
+
+    manifest: Path = Field(default=Path("out/merge"), description="the merged manifest, or its folder")
+    out: Path = Field(default=Path("out/train"), description="where the checkpoint, metrics and plots go")
+    training: TrainSettings = Field(default=TrainSettings())
+
+
+def read_settings_file(path: Path) -> dict[str, Any]:
+    """Return what a TOML or JSON settings file says.
+
+    Args:
+        path: A file ending in .toml or .json.
+
+    Raises:
+        MissingInputError: There is no such file.
+        SettingsError: The file is neither, or cannot be parsed, or isn't a table.
+    """
+    if path.suffix.lower() not in SETTINGS_TYPES:
+        raise SettingsError(f"expected a settings file ending in .toml or .json, got {path}")
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = tomllib.loads(text) if path.suffix.lower() == ".toml" else json.loads(text)
+    except OSError as error:
+        raise MissingInputError(f"cannot read the settings file {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise SettingsError(f"the settings file {path} cannot be parsed: {error}") from error
+    if not isinstance(values, dict):
+        raise SettingsError(f"the settings file {path} must hold a table of settings, not a {type(values).__name__}")
+    return values
+
+
+def parse_assignment(text: str) -> tuple[list[str], Any]:
+    """Return the dotted key's parts and the value of `key.part=value`.
+
+    The value is read as JSON where that works (`3`, `true`, `[384, 512]`), else taken as text.
+
+    Raises:
+        SettingsError: There is no `=`, or no key.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not all(key.split(".")):
+        raise SettingsError(f"expected key=value, such as training.epochs=3, got {text!r}")
+    try:
+        return key.split("."), json.loads(value)
+    except json.JSONDecodeError:
+        return key.split("."), value
+
+
+def with_assignments(values: Mapping[str, Any], assignments: list[str]) -> dict[str, Any]:
+    """Return `values` with each `key.part=value` of `assignments` put in, the later one winning.
+
+    Raises:
+        SettingsError: An assignment is malformed, or goes through a value that isn't a table.
+    """
+    merged: dict[str, Any] = dict(values)
+    for text in assignments:
+        parts, value = parse_assignment(text)
+        table = merged
+        for part in parts[:-1]:
+            inner = table.get(part, {})
+            if not isinstance(inner, Mapping):
+                raise SettingsError(f"{text!r}: {part} is {inner!r}, not a table of settings")
+            table[part] = dict(inner)
+            table = table[part]
+        table[parts[-1]] = value
+    return merged
+
+
+def load_settings(
+    kind: type[SettingsModel], path: Path | None = None, assignments: list[str] | None = None
+) -> SettingsModel:
+    """Return settings from a file, from assignments, or both; defaults for all that neither says.
+
+    Args:
+        kind: `SynthFlowSettings` or `TrainFlowSettings`.
+        path: A .toml or .json file; none for defaults.
+        assignments: `key.part=value` texts that win over the file.
+
+    Raises:
+        SettingsError: A value has the wrong type or range, or a name is unknown; every one of them is listed.
+    """
+    values = read_settings_file(path) if path else {}
+    values = with_assignments(values, assignments or [])
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError(_told(error, path)) from error
+
+
+def _told(error: ValidationError, path: Path | None) -> str:
+    problems = []
+    for problem in error.errors(include_url=False):
+        where = ".".join(str(part) for part in problem["loc"])
+        got = "" if problem["type"] in ("missing", "value_error") else f", got {problem['input']!r}"
+        problems.append(f"{where + ': ' if where else ''}{problem['msg']}{got}")
+    return f"settings{f' in {path}' if path else ''} not usable: " + "; ".join(problems)

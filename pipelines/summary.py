@@ -1,0 +1,88 @@
+"""What a command prints when it is done: rich tables for people, or one JSON document for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+
+def plain(value: Any) -> Any:
+    """Return `value` with only what JSON knows: mappings, lists, text, numbers, booleans and None.
+
+    Paths and other objects become text; numpy scalars become numbers; NaN and infinities become None.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if hasattr(value, "item") and getattr(value, "shape", None) == ():
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str | int | bool):
+        return value
+    return str(value)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, list):
+        return escape(", ".join(_cell(item) for item in value)) or "-"
+    return escape(str(value))
+
+
+def summary_tables(title: str, summary: Mapping[str, Any]) -> list[Table]:
+    """Return one table of the summary's single values and one for each mapping inside it."""
+    head = Table(title=escape(title), title_justify="left", show_header=False, title_style="bold")
+    head.add_column(style="cyan")
+    head.add_column(overflow="fold")
+    tables = [head]
+    for key, value in plain(summary).items():
+        name = key.replace("_", " ")
+        if isinstance(value, dict):
+            if value:
+                tables.append(_counts_table(name, value))
+        else:
+            head.add_row(escape(name), _cell(value))
+    return tables
+
+
+def _counts_table(title: str, counts: Mapping[str, Any]) -> Table:
+    table = Table(title=escape(title), title_justify="left", show_header=False, title_style="bold")
+    table.add_column(style="cyan")
+    table.add_column(justify="right", overflow="fold")
+    for key, value in counts.items():
+        shown = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
+        table.add_row(escape(str(key)), _cell(shown))
+    return table
+
+
+def show_summary(title: str, summary: Mapping[str, Any], *, as_json: bool = False) -> None:
+    """Print a summary on stdout.
+
+    Args:
+        title: The headline of the table; not part of the JSON.
+        summary: Names to values; a mapping as value becomes a table of its own.
+        as_json: Print one JSON document and nothing else.
+    """
+    if as_json:
+        sys.stdout.write(json.dumps(plain(summary), ensure_ascii=False, indent=2) + "\n")
+        return
+    console = Console()
+    for table in summary_tables(title, summary):
+        if table.row_count:
+            console.print(table)
