@@ -58,7 +58,7 @@ def code_digest(*modules: str) -> str:
     digest = hashlib.sha256()
     for module in modules:
         spec = find_spec(module)
-        places = list(spec.submodule_search_locations or [spec.origin]) if spec else []
+        places = [*(spec.submodule_search_locations or [spec.origin])] if spec else []
         for place in (Path(place) for place in places if place):
             for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
                 digest.update(f"{module}/{path.relative_to(place)}\0{file_digest(path)}".encode())
