@@ -1,0 +1,249 @@
+"""Manifests and refusals as tables: made, checked, read and written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+import pandera.errors
+import pandera.pandas as pa
+import pyarrow as arrow
+import pyarrow.parquet as parquet
+
+from datasets.atomic import atomic_write
+from datasets.errors import ManifestError, UsageError
+from datasets.labels import AGE_GROUPS, label_name
+from datasets.refusals import Refusal
+from datasets.schema import COLUMNS, REFUSAL_COLUMNS, ManifestSchema, RefusalSchema, label_series
+
+__all__ = [
+    "MANIFEST",
+    "REFUSALS",
+    "Refusal",
+    "make_manifest",
+    "make_refusals",
+    "read_manifest",
+    "read_refusals",
+    "summarise",
+    "validate_manifest",
+    "with_labels",
+    "write_manifest",
+    "write_refusals",
+]
+
+MANIFEST: Final = "manifest.parquet"
+REFUSALS: Final = "refusals.csv"
+_LABELS: Final = (("mask", "mask_from", "mask_confidence"), ("gender", "gender_from", "gender_confidence"))
+_GROUPED: Final = (*_LABELS, ("age_group", "age_from", "age_confidence"))
+
+
+def make_manifest(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Makes a valid manifest of rows that name only the columns they know.
+
+    Missing columns are filled with missing values; `age_group` comes from `age` where only that is known, `*_from`
+    of a label is `given` unless the row says otherwise, its confidence 1, and `label` is worked out.
+
+    Args:
+        rows: One mapping a photo, column name to value.
+
+    Returns:
+        The manifest, in the order of `rows`, with all COLUMNS.
+
+    Raises:
+        ManifestError: If a row names an unknown column or holds a value the schema doesn't admit.
+    """
+    frame = pd.DataFrame.from_records(list(rows))
+    unknown = sorted(set(frame.columns) - set(COLUMNS))
+    if unknown:
+        raise ManifestError(f"unknown manifest columns {unknown}; the columns are {', '.join(COLUMNS)}")
+    return validate_manifest(with_labels(frame.reindex(columns=list(COLUMNS))))
+
+
+def with_labels(frame: pd.DataFrame) -> pd.DataFrame:
+    """Returns a copy with what follows from the labels filled in: age_group, `*_from`, confidences, `label`.
+
+    Values already there stay, but for `label`, which is always worked out again, and for `*_from` and confidences of
+    labels that are missing, which are emptied.
+    """
+    frame = frame.copy()
+    grouped = pd.cut(frame["age"].astype("float64"), [-1, 30, 60, float("inf")], right=False, labels=list(AGE_GROUPS))
+    frame["age_group"] = frame["age_group"].astype("str").fillna(grouped.astype("str"))
+    for value, origin, confidence in _GROUPED:
+        known = frame[value].notna()
+        frame[origin] = frame[origin].astype("str").fillna("given").where(known)
+        frame[confidence] = frame[confidence].astype("float64").fillna(1.0).where(known)
+    frame["label"] = label_series(frame)
+    return frame
+
+
+def validate_manifest(frame: pd.DataFrame) -> pd.DataFrame:
+    """Returns the manifest with its columns in order and cast to their types.
+
+    Raises:
+        ManifestError: With one line for each rule that is broken, how many rows break it, and one of their values.
+    """
+    return _validate(frame, ManifestSchema, COLUMNS, "manifest")
+
+
+def _validate(
+    frame: pd.DataFrame, schema: type[pa.DataFrameModel], columns: tuple[str, ...], what: str
+) -> pd.DataFrame:
+    missing = [column for column in columns if column not in frame.columns]
+    unknown = [str(column) for column in frame.columns if column not in columns]
+    if missing or unknown:
+        raise ManifestError(f"not a {what}: missing columns {missing}, unknown columns {unknown}")
+    frame = frame[list(columns)].reset_index(drop=True)
+    try:
+        return pd.DataFrame(schema.validate(frame, lazy=True))
+    except pandera.errors.SchemaErrors as error:
+        raise ManifestError(f"not a valid {what}: {_explain(error.failure_cases, frame, schema)}") from error
+
+
+def _explain(failures: pd.DataFrame, frame: pd.DataFrame, schema: type[pa.DataFrameModel]) -> str:
+    """Says in one line which rules are broken, by how many rows, with an example of each."""
+    uncast = set(failures.loc[failures["check"].str.startswith("coerce_dtype"), "column"])
+    lines = []
+    for (context, column, check), cases in failures.groupby(["schema_context", "column", "check"], dropna=False):
+        example = str(cases["failure_case"].iloc[0])[:80]
+        rule = f"{column}: {check}"
+        if context == "DataFrameSchema":
+            if column != "photo_id":
+                continue  # pandera repeats a failing row of a rule about the whole row once a column
+            rule = str(check)
+        elif column in uncast and not str(check).startswith("coerce_dtype"):
+            continue
+        elif (description := schema.to_schema().columns[str(column)].description) is not None:
+            rule = f"{column}: {description}"
+        lines.append(f"{rule} ({_rows(cases)}, such as {example!r})")
+    return "; ".join(lines)
+
+
+def _rows(cases: pd.DataFrame) -> str:
+    rows = cases["index"].nunique()
+    return "1 row" if rows == 1 else f"{rows} rows"
+
+
+def manifest_file(path: Path) -> Path:
+    """Returns the manifest's file, given that file or the folder it is in."""
+    return path / MANIFEST if path.is_dir() else path
+
+
+def read_manifest(path: Path) -> pd.DataFrame:
+    """Reads a manifest from its Parquet file, or from the folder that holds it.
+
+    Raises:
+        UsageError: If there is no such file.
+        ManifestError: If it isn't Parquet, or isn't a valid manifest.
+    """
+    file = manifest_file(Path(path))
+    if not file.is_file():
+        raise UsageError(f"no manifest at {path}: expected {MANIFEST} or the folder that holds one")
+    try:
+        frame = parquet.read_table(file, partitioning=None).to_pandas()
+    except (arrow.ArrowException, OSError, ValueError) as error:
+        raise ManifestError(f"cannot read {file} as a Parquet manifest: {str(error).splitlines()[0]}") from error
+    try:
+        return validate_manifest(frame)
+    except ManifestError as error:
+        raise ManifestError(f"{file}: {error}") from error
+
+
+def write_manifest(frame: pd.DataFrame, path: Path) -> Path:
+    """Writes a manifest and, beside it, its CSV export; the same frame gives the same bytes.
+
+    Args:
+        frame: A manifest; it is validated first.
+        path: The Parquet file, or a folder, which gets MANIFEST.
+
+    Returns:
+        The Parquet file's path.
+
+    Raises:
+        ManifestError: If the frame isn't a valid manifest.
+        OutputError: If a file can't be written.
+    """
+    valid = validate_manifest(frame)
+    file = path if path.suffix == ".parquet" else path / MANIFEST
+    with atomic_write(file.with_suffix(".csv"), durable=True) as temporary:
+        valid.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
+    with atomic_write(file, durable=True) as temporary:
+        parquet.write_table(arrow.Table.from_pandas(valid, preserve_index=False), temporary, compression="zstd")
+    return file
+
+
+def make_refusals(rows: Iterable[Refusal | Mapping[str, Any]]) -> pd.DataFrame:
+    """Makes a valid table of refusals; `detail` may be left out.
+
+    Raises:
+        ManifestError: If a row lacks a column or names an unknown one.
+    """
+    records = [asdict(row) if isinstance(row, Refusal) else {"detail": "", **row} for row in rows]
+    frame = pd.DataFrame.from_records(records, columns=None if records else list(REFUSAL_COLUMNS))
+    return _validate(frame, RefusalSchema, REFUSAL_COLUMNS, "table of refusals")
+
+
+def read_refusals(path: Path) -> pd.DataFrame:
+    """Reads refusals from their CSV, or from the folder of a manifest; no file means no refusals.
+
+    Raises:
+        ManifestError: If the file isn't a table of refusals.
+    """
+    file = path / REFUSALS if path.is_dir() else path
+    if not file.exists():
+        return make_refusals([])
+    try:
+        frame = pd.read_csv(file, dtype="str", keep_default_na=False, encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise ManifestError(f"cannot read {file} as a table of refusals: {error}") from error
+    return _validate(frame, RefusalSchema, REFUSAL_COLUMNS, "table of refusals")
+
+
+def write_refusals(frame: pd.DataFrame, path: Path) -> Path:
+    """Writes refusals as CSV, in the order given.
+
+    Args:
+        frame: A table of refusals.
+        path: The CSV file, or a folder, which gets REFUSALS.
+
+    Returns:
+        The file's path.
+
+    Raises:
+        ManifestError: If the frame isn't a table of refusals.
+        OutputError: If the file can't be written.
+    """
+    valid = _validate(frame, RefusalSchema, REFUSAL_COLUMNS, "table of refusals")
+    file = path if path.suffix == ".csv" else path / REFUSALS
+    with atomic_write(file, durable=True) as temporary:
+        valid.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
+    return file
+
+
+def summarise(frame: pd.DataFrame) -> dict[str, Any]:
+    """Counts a manifest.
+
+    Returns:
+        `photos`, `variants`, `persons`, and for each of source, licence, label (by name), mask, gender, age_group and
+        wear_style a dict of counts; what is missing is counted as `unknown`.
+    """
+    variants = frame["parent_id"].notna()
+    summary: dict[str, Any] = {
+        "photos": int((~variants).sum()),
+        "variants": int(variants.sum()),
+        "persons": int(frame["person_id"].nunique()),
+    }
+    for column in ("source", "licence", "mask", "gender", "age_group"):
+        summary[column] = _counts(frame[column])
+    summary["wear_style"] = _counts(frame.loc[variants, "wear_style"])
+    counts = frame["label"].value_counts().sort_index()
+    summary["label"] = {label_name(int(str(label))): int(count) for label, count in counts.items()}
+    summary["unlabelled"] = int(frame["label"].isna().sum())
+    return summary
+
+
+def _counts(column: pd.Series[Any]) -> dict[str, int]:
+    counts = column.astype("str").fillna("unknown").value_counts().sort_index()
+    return {str(name): int(count) for name, count in counts.items()}

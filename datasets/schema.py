@@ -1,0 +1,141 @@
+"""The manifest's columns, types and ranges, written once. Every room reads and writes this and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+from pandera.typing import Series
+
+from datasets.labels import AGE_GROUPS, GENDERS, LABEL_FROM, MASK_STATES, MAX_AGE, N_LABELS, WEAR_STYLES
+
+RELATIVE_PATH: Final = r"^(?!/)(?![A-Za-z]:)(?!.*(?:^|/)\.{1,2}(?:/|$))[^\\\x00]+$"
+"""`/` between parts, no `.` or `..` part, no drive, no backslash: can't leave the manifest's own folder."""
+
+SOURCE_NAME: Final = r"^[a-z0-9][a-z0-9._-]*$"
+"""No colon, so that a photo id splits at its first one."""
+
+
+def _words(words: tuple[str, ...]) -> Any:
+    return pa.Field(nullable=True, isin=list(words))
+
+
+def _share() -> Any:
+    return pa.Field(nullable=True, in_range={"min_value": 0.0, "max_value": 1.0})
+
+
+def _text() -> Any:
+    return pa.Field(nullable=True)
+
+
+def _starts_with_source(frame: pd.DataFrame) -> pd.Series[bool]:
+    pairs = zip(frame["photo_id"], frame["source"], strict=True)
+    same = [str(photo_id).startswith(f"{source}:") for photo_id, source in pairs]
+    return pd.Series(same, index=frame.index, dtype="bool")
+
+
+def label_series(frame: pd.DataFrame) -> pd.Series[Any]:
+    """Returns the class of every row, Int64 0..17, missing where mask, gender or age group is."""
+    label = pd.Series(0, index=frame.index, dtype="Int64")
+    for column, words in (("mask", MASK_STATES), ("gender", GENDERS), ("age_group", AGE_GROUPS)):
+        code = pd.Series(pd.Categorical(frame[column], categories=list(words)).codes, index=frame.index, dtype="Int64")
+        label = label * len(words) + code.mask(code < 0)
+    return label
+
+
+class ManifestSchema(pa.DataFrameModel):
+    """One row a photo, real or synthetic. Text is pandas `str`, whole numbers nullable Int64, the rest float64."""
+
+    photo_id: Series[str] = pa.Field(unique=True, str_length={"min_value": 1})
+    path: Series[str] = pa.Field(
+        str_matches=RELATIVE_PATH,
+        description="must be relative, with / between its parts, and stay inside the manifest's folder",
+    )
+    sha256: Series[str] = pa.Field(str_matches=r"^[0-9a-f]{64}$", description="must be 64 lower-case hex digits")
+    phash: Series[str] = pa.Field(
+        nullable=True, str_matches=r"^[0-9a-f]{16}$", description="must be 16 lower-case hex digits"
+    )
+    width: Series[pd.Int64Dtype] = pa.Field(ge=1)
+    height: Series[pd.Int64Dtype] = pa.Field(ge=1)
+    source: Series[str] = pa.Field(
+        str_matches=SOURCE_NAME, description="must be lower-case letters, digits, dots and dashes"
+    )
+    source_version: Series[str] = _text()
+    licence: Series[str] = pa.Field(str_length={"min_value": 1})
+    person_id: Series[str] = pa.Field(str_length={"min_value": 1})
+    parent_id: Series[str] = _text()
+    recipe_id: Series[str] = _text()
+    seed: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    mask: Series[str] = _words(MASK_STATES)
+    gender: Series[str] = _words(GENDERS)
+    age: Series[float] = pa.Field(nullable=True, in_range={"min_value": 0, "max_value": MAX_AGE})
+    age_group: Series[str] = _words(AGE_GROUPS)
+    label: Series[pd.Int64Dtype] = pa.Field(nullable=True, in_range={"min_value": 0, "max_value": N_LABELS - 1})
+    mask_from: Series[str] = _words(LABEL_FROM)
+    gender_from: Series[str] = _words(LABEL_FROM)
+    age_from: Series[str] = _words(LABEL_FROM)
+    mask_confidence: Series[float] = _share()
+    gender_confidence: Series[float] = _share()
+    age_confidence: Series[float] = _share()
+    mask_type: Series[str] = _text()
+    wear_style: Series[str] = _words(WEAR_STYLES)
+    nose_covered: Series[float] = _share()
+    mouth_covered: Series[float] = _share()
+    chin_covered: Series[float] = _share()
+    fold: Series[pd.Int64Dtype] = pa.Field(nullable=True, ge=0)
+
+    class Config:
+        """Columns exactly these, in this order, cast to these types."""
+
+        strict = True
+        ordered = True
+        coerce = True
+
+    @pa.dataframe_check(name="photo_id begins with its source and a colon")
+    def _id_of_source(cls, frame: pd.DataFrame) -> pd.Series[bool]:  # noqa: N805
+        return _starts_with_source(frame)
+
+    @pa.dataframe_check(name="label is the class of mask, gender and age_group, and missing where one of them is")
+    def _label_agrees(cls, frame: pd.DataFrame) -> pd.Series[bool]:  # noqa: N805
+        expected = label_series(frame)
+        agree = (expected.fillna(-1) == frame["label"].fillna(-1)).to_numpy(dtype="bool")
+        return pd.Series(agree, index=frame.index)
+
+    @pa.dataframe_check(
+        name="a label says where it came from (mask_from, gender_from, age_from), and only a label does"
+    )
+    def _origin_known(cls, frame: pd.DataFrame) -> pd.Series[bool]:  # noqa: N805
+        pairs = (("mask", "mask_from"), ("gender", "gender_from"), ("age_group", "age_from"))
+        agree = [frame[value].isna().to_numpy() == frame[origin].isna().to_numpy() for value, origin in pairs]
+        return pd.Series(np.logical_and.reduce(agree), index=frame.index)
+
+    @pa.dataframe_check(name="an age has an age_group")
+    def _age_grouped(cls, frame: pd.DataFrame) -> pd.Series[bool]:  # noqa: N805
+        return pd.Series(frame["age"].isna().to_numpy() | frame["age_group"].notna().to_numpy(), index=frame.index)
+
+    @pa.dataframe_check(name="a variant has parent_id and recipe_id, a photo neither")
+    def _variant_whole(cls, frame: pd.DataFrame) -> pd.Series[bool]:  # noqa: N805
+        agree = frame["parent_id"].isna().to_numpy() == frame["recipe_id"].isna().to_numpy()
+        return pd.Series(agree, index=frame.index)
+
+
+class RefusalSchema(pa.DataFrameModel):
+    """One row a refusal. A photo may be refused by more than one stage."""
+
+    photo_id: Series[str] = pa.Field(str_length={"min_value": 1})
+    stage: Series[str] = pa.Field(str_length={"min_value": 1})
+    reason: Series[str] = pa.Field(str_length={"min_value": 1})
+    detail: Series[str]
+
+    class Config:
+        """Columns exactly these, in this order, cast to these types."""
+
+        strict = True
+        ordered = True
+        coerce = True
+
+
+COLUMNS: Final = tuple(ManifestSchema.to_schema().columns)
+REFUSAL_COLUMNS: Final = tuple(RefusalSchema.to_schema().columns)
