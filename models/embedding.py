@@ -89,7 +89,7 @@ class FaceEmbedder:
         picture = np.ascontiguousarray(rgb)
         moved = [points, *_jittered(points, self.jitters - 1)]
         vectors = [self._embed_once(picture, each) for each in moved]
-        return np.mean(vectors, axis=0, dtype=np.float64).astype(np.float32)
+        return np.asarray(np.stack(vectors).astype(np.float64).mean(axis=0), dtype=np.float32)
 
     def _embed_once(self, rgb: NDArray[np.uint8], points: NDArray[np.float64]) -> NDArray[np.float32]:
         import dlib

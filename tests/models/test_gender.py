@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from datasets.labels import encode_label
+from datasets.manifest import make_manifest
+from models.errors import EmbeddingError, GenderModelError, SettingsError, TooFewLabelsError
+from models.gender import GenderModel, fit_gender, pseudo_label
+from tests.models.builders import embeddings_of, row
+
+
+def people(count: int, gap: float, seed: int = 0, photos: int = 1) -> tuple[Any, Any, Any]:
+    """Embeddings, genders and persons of `count` people, alternately male and female."""
+    rng = np.random.default_rng(seed)
+    genders = np.repeat(np.resize(["male", "female"], count), photos)
+    persons = np.repeat([f"p{each}" for each in range(count)], photos)
+    return embeddings_of(genders, rng, gap), genders, persons
+
+
+@pytest.fixture(scope="module")
+def model() -> GenderModel:
+    return fit_gender(*people(600, gap=1.5), seed=0)
+
+
+def test_probabilities_are_calibrated_on_people_never_seen(model: GenderModel) -> None:
+    vectors, genders, _ = people(3000, gap=1.5, seed=1)
+    female = model.predict_proba(vectors)[:, 1]
+    truth = genders == "female"
+    for low in (0.1, 0.3, 0.5, 0.7, 0.9):
+        inside = (female >= low - 0.1) & (female < low + 0.1)
+        assert abs(truth[inside].mean() - female[inside].mean()) < 0.1
+    assert ((female > 0.5) == truth).mean() > 0.85
+
+
+def test_abstention_reaches_the_precision_on_people_never_seen(model: GenderModel) -> None:
+    vectors, genders, _ = people(3000, gap=1.5, seed=2)
+    decided = [model.decide(np.array([score]))[0] for score in model.score(vectors)]
+    made = np.array([each is not None for each in decided])
+    right = np.array(decided, dtype=object)[made] == genders[made]
+    assert 0.3 < made.mean() < 0.95
+    assert right.mean() >= 0.96
+    assert model.held_out["precision"] >= 0.97
+
+
+def test_a_higher_precision_decides_less() -> None:
+    data = people(600, gap=1.5)
+    loose, strict = (fit_gender(*data, seed=0, precision=each) for each in (0.93, 0.98))
+    assert loose.threshold < strict.threshold
+    assert loose.held_out["coverage"] > strict.held_out["coverage"] > 0
+
+
+def test_embeddings_without_gender_in_them_decide_nothing() -> None:
+    model = fit_gender(*people(300, gap=0.0), seed=0)
+    vectors, _, _ = people(200, gap=0.0, seed=5)
+    assert [model.decide(np.array([score]))[0] for score in model.score(vectors)] == [None] * 200
+    assert model.held_out["coverage"] == 0
+    assert model.held_out["precision"] is None
+
+
+def test_photos_of_one_person_never_help_to_judge_that_person() -> None:
+    # Each person's photos are alike and tell nothing of gender: judged by photo, a leak would look like knowledge.
+    rng = np.random.default_rng(0)
+    genders = np.repeat(np.resize(["male", "female"], 120), 6)
+    persons = np.repeat([f"p{each}" for each in range(120)], 6)
+    vectors = np.repeat(rng.normal(size=(120, 128)), 6, axis=0) + rng.normal(0, 0.05, (720, 128))
+    assert fit_gender(vectors, genders, persons, seed=0).held_out["accuracy"] < 0.7
+
+
+def test_same_seed_gives_the_same_model() -> None:
+    data = people(80, gap=2.0, photos=2)
+    first, again = fit_gender(*data, seed=3), fit_gender(*data, seed=3)
+    np.testing.assert_array_equal(first.score(data[0]), again.score(data[0]))
+    assert first.held_out == again.held_out
+
+
+def test_saved_and_loaded_it_says_the_same(model: GenderModel, tmp_path: Path) -> None:
+    vectors, _, _ = people(50, gap=1.5, seed=9)
+    model.save(tmp_path / "gender.npz")
+    loaded = GenderModel.load(tmp_path / "gender.npz")
+    np.testing.assert_array_equal(loaded.predict_proba(vectors), model.predict_proba(vectors))
+    assert loaded.threshold == model.threshold
+    assert loaded.held_out == model.held_out
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no", b"\x80\x04]\x94."])
+def test_a_broken_model_file_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "gender.npz"
+    with pytest.raises(GenderModelError, match="no gender model"):
+        GenderModel.load(path)
+    path.write_bytes(content)
+    with pytest.raises(GenderModelError, match="not a saved gender model"):
+        GenderModel.load(path)
+
+
+def test_a_model_file_with_pickles_in_it_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "gender.npz"
+    np.savez(path, head=np.array({"format": 1}, dtype=object))
+    with pytest.raises(GenderModelError):
+        GenderModel.load(path)
+
+
+def test_bad_input_is_named(model: GenderModel) -> None:
+    vectors, genders, persons = people(30, gap=1.0)
+    with pytest.raises(TooFewLabelsError, match="there are 0 female"):
+        fit_gender(vectors[genders == "male"], genders[genders == "male"], persons[genders == "male"])
+    with pytest.raises(SettingsError, match="must be male or female, not x"):
+        fit_gender(vectors, np.where(genders == "male", "x", genders), persons)
+    with pytest.raises(SettingsError, match="give one each"):
+        fit_gender(vectors, genders[1:], persons)
+    with pytest.raises(SettingsError, match="precision"):
+        fit_gender(vectors, genders, persons, precision=1.0)
+    with pytest.raises(EmbeddingError, match="128"):
+        model.predict_proba(vectors[:, :5])
+    with pytest.raises(EmbeddingError, match="finite"):
+        model.predict_proba(np.full((2, 128), np.nan))
+
+
+def known_and_unknown(unknown: int = 40, gap: float = 4.0) -> tuple[list[dict[str, Any]], dict[str, Any], list[str]]:
+    """Rows of 120 people with a gender and some without, their embeddings, and the truth of those without."""
+    vectors, genders, persons = people(120 + unknown, gap)
+    rows = [
+        row(f"{person}.jpg", person, mask="not_wear", age=40.0, gender=gender if at < 120 else None)
+        for at, (person, gender) in enumerate(zip(persons, genders, strict=True))
+    ]
+    ids = [each["photo_id"] for each in rows]
+    return rows, dict(zip(ids, vectors, strict=True)), list(genders[120:])
+
+
+def test_missing_genders_are_filled_and_given_ones_untouched() -> None:
+    rows, embeddings, truth = known_and_unknown()
+    before = make_manifest(rows)
+    result = pseudo_label(before, embeddings)
+    known = before["gender"].notna()
+    pd.testing.assert_frame_equal(result.manifest[known], before[known])
+    filled = result.manifest[~known & result.manifest["gender"].notna()]
+    assert len(filled) == result.report["rows_filled"] >= 30
+    assert (filled["gender"] == pd.Series(truth, index=range(120, 160))[filled.index]).mean() > 0.9
+    assert set(filled["gender_from"]) == {"pseudo"}
+    assert filled["gender_confidence"].between(result.report["threshold"], 1).all()
+    labels = [
+        encode_label(m, g, a) for m, g, a in zip(filled["mask"], filled["gender"], filled["age_group"], strict=True)
+    ]
+    assert filled["label"].tolist() == labels
+    rest = result.manifest[result.manifest["gender"].isna()]
+    assert rest["gender_confidence"].isna().all()
+    assert result.report["abstained"] == ({"unsure": len(rest)} if len(rest) else {})
+    assert result.report["labelled_people"] == 120
+
+
+def test_all_rows_of_a_person_get_one_decision() -> None:
+    rows, embeddings, _ = known_and_unknown(unknown=10)
+    # Two photos that on their own would be judged differently: one decision comes of their mean.
+    odd = embeddings_of(["male", "female"], np.random.default_rng(1), gap=6.0)
+    extra = [row(f"two{at}.jpg", "two", mask="not_wear", age=30.0) for at in range(2)]
+    embeddings |= {each["photo_id"]: odd[at] for at, each in enumerate(extra)}
+    manifest = pseudo_label(make_manifest([*rows, *extra]), embeddings, precision=0.6).manifest
+    two = manifest[manifest["person_id"] == "sample:two"]
+    assert two["gender"].nunique(dropna=False) == 1
+    assert two["gender_confidence"].nunique(dropna=False) == 1
+
+
+def test_a_person_with_a_given_gender_keeps_it() -> None:
+    rows, embeddings, _ = known_and_unknown(unknown=2)
+    rows += [row("again.jpg", "p0", mask="wear", age=40.0), row("both.jpg", "both", age=40.0)]
+    rows += [row(f"both{gender}.jpg", "both", gender=gender, age=40.0) for gender in ("male", "female")]
+    result = pseudo_label(make_manifest(rows), embeddings)
+    by_id = result.manifest.set_index("photo_id")["gender"]
+    assert by_id["sample:again.jpg"] == "male"
+    assert pd.isna(by_id["sample:both.jpg"])
+    assert result.report["abstained"]["given_genders_differ"] == 1
+
+
+def test_children_and_faces_not_found_are_left_alone() -> None:
+    rows, embeddings, _ = known_and_unknown(unknown=4)
+    rows[120] |= {"age": 5.0}
+    del embeddings[rows[121]["photo_id"]]
+    result = pseudo_label(make_manifest(rows), embeddings)
+    assert result.manifest.loc[[120, 121], "gender"].isna().all()
+    assert result.report["abstained"]["too_young"] == 1
+    assert result.report["abstained"]["no_embedding"] == 1
+
+
+def test_a_bare_face_speaks_for_its_person_before_a_masked_one() -> None:
+    rows, embeddings, truth = known_and_unknown(unknown=2)
+    masked = row("masked.jpg", "p120", mask="wear", age=40.0)
+    wrong = "male" if truth[0] == "female" else "female"
+    embeddings[masked["photo_id"]] = embeddings_of([wrong], np.random.default_rng(0), gap=60.0)[0]
+    embeddings[rows[120]["photo_id"]] = embeddings_of([truth[0]], np.random.default_rng(0), gap=6.0)[0]
+    manifest = pseudo_label(make_manifest([*rows, masked]), embeddings).manifest
+    assert manifest.loc[manifest["person_id"] == "sample:p120", "gender"].tolist() == [truth[0]] * 2
+
+
+def test_too_few_labelled_people_abstains_and_says_why() -> None:
+    rows, embeddings, _ = known_and_unknown()
+    few = [*rows[:6], *rows[120:]]
+    result = pseudo_label(make_manifest(few), embeddings)
+    assert result.report["status"] == "abstained"
+    assert "10 labelled people of each" in result.report["reason"]
+    assert result.manifest["gender"].isna().sum() == 40
+
+
+def test_nothing_missing_changes_nothing() -> None:
+    rows, embeddings, _ = known_and_unknown(unknown=0)
+    before = make_manifest(rows)
+    result = pseudo_label(before, embeddings)
+    pd.testing.assert_frame_equal(result.manifest, before)
+    assert result.report["status"] == "nothing_missing"
+
+
+def test_earlier_pseudo_labels_teach_nothing() -> None:
+    rows, embeddings, _ = known_and_unknown()
+    for each in rows[:120]:
+        each |= {"gender_from": "pseudo", "gender_confidence": 0.98}
+    result = pseudo_label(make_manifest(rows), embeddings)
+    assert result.report["labelled_people"] == 0
+    assert result.report["status"] == "abstained"
