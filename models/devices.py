@@ -1,0 +1,57 @@
+"""Where the numbers are crunched, and how many cores help."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from models.errors import SettingsError
+from models.settings import Device
+
+# More threads than this make small models slower, not faster.
+_MAX_THREADS = 16
+_MAX_WORKERS = 12
+
+
+def available_cores() -> int:
+    """Cores this process may use, which can be fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def choose_device(wanted: Device) -> torch.device:
+    """The GPU where there is one, unless told otherwise; sets torch's threads to the cores at hand.
+
+    Raises:
+        SettingsError: a GPU was asked for and there is none.
+    """
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("device is cuda, and torch sees no GPU here: choose auto or cpu")
+    torch.set_num_threads(max(1, min(available_cores(), _MAX_THREADS)))
+    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def choose_workers(wanted: int, device: torch.device) -> int:
+    """Processes that read photos: as asked, or (-1) one for each core a GPU leaves idle, none beside a CPU that trains.
+
+    A CPU of few cores is slower with readers than without: they take cores from the training itself.
+    """
+    if wanted >= 0:
+        return wanted
+    cores = available_cores()
+    return min(cores, _MAX_WORKERS) if device.type == "cuda" else max(0, min(cores // 4, _MAX_WORKERS))
+
+
+def mixed_precision(device: torch.device) -> AbstractContextManager[object]:
+    """Half precision on a GPU, in bfloat16 where it has it; nothing on a CPU."""
+    if device.type != "cuda":
+        return nullcontext()
+    dtype = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    return torch.autocast("cuda", dtype=dtype)
+
+
+def gradient_scaler(device: torch.device) -> torch.amp.GradScaler:
+    """Keeps float16 gradients from vanishing; does nothing where they can't."""
+    needed = device.type == "cuda" and not torch.cuda.is_bf16_supported()
+    return torch.amp.GradScaler("cuda", enabled=needed)
