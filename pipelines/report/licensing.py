@@ -1,0 +1,43 @@
+"""The licences section: what each licence brought, what was left out, and what each rule says of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from datasets.licences import find_licence
+from datasets.rules import RULES, admit
+from pipelines.report import tallies
+from pipelines.report.text import NOTHING, number, visible
+
+TEXT = (
+    "Which licences the photos come under, and what was left out for theirs. Rules decide by the kind of a licence; "
+    "an owner's permission is given at ingest."
+)
+
+
+def licences(frame: pd.DataFrame, excluded: pd.DataFrame) -> dict[str, Any]:
+    """A row for each licence and source, kept or left out, with the verdict of every rule there is."""
+    rows = [_row(row) for row in tallies.licence_counts(frame, excluded).to_dict("records")]
+    rules = [{"name": rule.name, "note": rule.note} for rule in RULES.values()]
+    return {"rows": rows, "rules": rules, "text": TEXT}
+
+
+def _row(row: dict[Any, Any]) -> dict[str, Any]:
+    terms = find_licence(row["licence"])
+    verdicts = [admit(name, row["licence"]) for name in RULES]
+    excluding = [why for admitted, why in verdicts if not admitted]
+    return {
+        "licence": visible(row["licence"], 60),
+        "name": visible(terms.name, 60) if terms.name != terms.id else "",
+        # Only our own table's addresses, and only as links that a reader follows.
+        "url": terms.url if terms.url.startswith("https://") else "",
+        "source": visible(row["source"]),
+        "kind": terms.kind.replace("_", " "),
+        "kept": number(row["kept"]),
+        "excluded": number(row["excluded"]),
+        "left_out": row["excluded"] > 0,
+        "verdicts": [admitted for admitted, _ in verdicts],
+        "why": visible(row["why"] or "; ".join([*excluding, terms.note]).strip("; ")) or NOTHING,
+    }

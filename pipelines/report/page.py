@@ -1,0 +1,110 @@
+"""The data report: one HTML page that stands alone, put together from counts, charts and contact sheets."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from datasets.atomic import atomic_write
+from pipelines.report import sections
+from pipelines.report.licensing import licences
+from pipelines.report.text import visible
+
+CONTENTS = (
+    ("overview", "Overview"),
+    ("classes", "Classes"),
+    ("sources", "Sources"),
+    ("ages", "Ages"),
+    ("variants", "Variants"),
+    ("labels", "Labels"),
+    ("folds", "Folds"),
+    ("photos", "Photos"),
+    ("refusals", "Refusals"),
+    ("licences", "Licences"),
+)
+
+
+def write_report(
+    out: Path,
+    *,
+    merged: pd.DataFrame,
+    root: Path,
+    refusals: pd.DataFrame,
+    excluded: pd.DataFrame,
+    base_source: str = "competition",
+    title: str = "Data report",
+    made_at: str = "",
+) -> Path:
+    """Write the report on a merged manifest: one HTML file that asks for nothing from anywhere.
+
+    The same arguments and photos give the same bytes: the page holds no time unless `made_at` brings one.
+
+    Args:
+        out: the HTML file; its folder is made.
+        merged: a manifest; may be empty.
+        root: the folder its paths are relative to. Photos that can't be read are counted and left out.
+        refusals: columns photo_id, stage, reason, detail; may be empty.
+        excluded: what the rules left out: columns source, licence, kind, rows, why; may be empty.
+        base_source: the source whose own photos are "before"; all rows are "after".
+        title: the page's heading.
+        made_at: when it was made, in words; put at the foot.
+
+    Returns:
+        `out`.
+
+    Raises:
+        datasets.errors.OutputError: the file can't be written.
+    """
+    page = render(merged, root, refusals, excluded, base_source, title, made_at)
+    with atomic_write(out) as temporary:
+        temporary.write_text(page, encoding="utf-8", newline="\n")
+    return out
+
+
+def render(
+    merged: pd.DataFrame,
+    root: Path,
+    refusals: pd.DataFrame,
+    excluded: pd.DataFrame,
+    base_source: str,
+    title: str,
+    made_at: str,
+) -> str:
+    """The page as text; arguments as of `write_report`."""
+    frame = merged.reset_index(drop=True)
+    return (
+        _environment()
+        .get_template("template.html")
+        .render(
+            title=visible(title),
+            style=Markup(files(__package__).joinpath("style.css").read_text(encoding="utf-8")),  # noqa: S704 (our own file)
+            contents=CONTENTS,
+            lead=sections.lead(frame, base_source),
+            figures=sections.figures(frame, refusals, base_source),
+            warnings=sections.warnings(frame, base_source),
+            classes=sections.classes(frame, base_source),
+            sources=sections.sources(frame, base_source),
+            ages=sections.ages(frame, base_source),
+            variants=sections.variants(frame),
+            labels=sections.labels(frame),
+            folds=sections.folds(frame),
+            photos=sections.photos(frame, root, base_source),
+            refusals=sections.refusals(refusals, root),
+            licences=licences(frame, excluded),
+            made_at=visible(made_at),
+        )
+    )
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader(__package__, "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )

@@ -1,0 +1,252 @@
+"""The sections of the report: each takes the manifest and gives what the template sets in place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipelines.report import charts, counts, tables, tallies
+from pipelines.report.counts import UNKNOWN
+from pipelines.report.sheets import contact_sheets, refused_pictures
+from pipelines.report.text import NOTHING, number, share, times, visible
+
+AGE_TICKS = (0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
+AGE_STEP = 5  # years; 30 and 60, where the age groups part, are edges
+PICTURED_REFUSALS = 48  # in all; keeps the page small where stages and reasons are many
+
+Context = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A headline figure with a line of explanation."""
+
+    name: str
+    value: str
+    note: str
+
+
+def _plural(count: int, one: str, many: str | None = None) -> str:
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def lead(frame: pd.DataFrame, base_source: str) -> str:
+    """One sentence on what this is about."""
+    sources = frame["source"].nunique()
+    return (
+        f"{_plural(len(frame), 'photo')} of {_plural(frame['person_id'].nunique(), 'person')} from "
+        f"{_plural(sources, 'source')}. Before: the photos of {visible(base_source)}. After: all of the manifest."
+    )
+
+
+def figures(frame: pd.DataFrame, refusals: pd.DataFrame, base_source: str) -> list[Figure]:
+    """The headline figures."""
+    classes = counts.class_counts(frame, base_source)
+    base, made = counts.is_base(frame, base_source), counts.is_variant(frame)
+    persons = frame["person_id"].nunique()
+    before_persons = frame.loc[base, "person_id"].nunique()
+    growth = len(frame) / int(base.sum()) if base.any() else None
+    return [
+        Figure("Photos, variants included", number(len(frame)), f"{number(int(base.sum()))} before, {times(growth)}"),
+        Figure("Persons", number(persons), f"{number(before_persons)} before"),
+        Figure("Variants", number(int(made.sum())), f"{share(made.mean() if len(frame) else None)} of all photos"),
+        _rarest(classes),
+        _imbalance(classes),
+        Figure(
+            "Refusals",
+            number(len(refusals)),
+            f"{_plural(refusals['reason'].nunique(), 'reason')}, listed below"
+            if len(refusals)
+            else "nothing was refused",
+        ),
+    ]
+
+
+def _rarest(classes: pd.DataFrame) -> Figure:
+    rarest = classes[classes["rarest"]].sort_values("after", kind="stable").iloc[0]
+    value = times(rarest["growth"]) if rarest["before"] else number(rarest["after"])
+    return Figure(
+        "Growth of the rarest class" if rarest["before"] else "A class that was empty",
+        value,
+        f"{rarest['name']}: {number(rarest['before'])} → {number(rarest['after'])}",
+    )
+
+
+def _imbalance(classes: pd.DataFrame) -> Figure:
+    before, after = (counts.imbalance(classes[name]) for name in ("before", "after"))
+    said = [
+        f"{value:,.1f} : 1" if value else f"{int((classes[name] == 0).sum())} empty classes"
+        for name, value in (("before", before), ("after", after))
+    ]
+    return Figure("Largest class to smallest", said[1], f"{said[0]} before")
+
+
+def warnings(frame: pd.DataFrame, base_source: str) -> list[str]:
+    """What a reader must know before trusting the figures."""
+    found = []
+    unlabelled = int(frame["label"].isna().sum())
+    if unlabelled:
+        found.append(
+            f"{_plural(unlabelled, 'photo')} of {number(len(frame))} lack a mask state, a gender or an age "
+            "group, and so stand in none of the 18 classes."
+        )
+    if not counts.is_base(frame, base_source).any():
+        found.append(f"The manifest holds no photos of {visible(base_source)}, so all figures of before are 0.")
+    split = tallies.split_persons(frame)
+    if split:
+        found.append(f"{_plural(split, 'person')} stand in more than one fold: scores of these folds can't be trusted.")
+    return found
+
+
+def classes(frame: pd.DataFrame, base_source: str) -> Context:
+    """The 18 classes before and after."""
+    table = counts.class_counts(frame, base_source)
+    rarest, fewest = table[table["rarest"]], table.sort_values("after", kind="stable").iloc[0]
+    names = f"{rarest['name'].iloc[0]}" if len(rarest) == 1 else f"{len(rarest)} classes"
+    text = (
+        f"Fewest photos before: {names}, with {number(rarest['before'].iloc[0])}. Fewest after: "
+        f"{fewest['name']}, with {number(fewest['after'])}. "
+        "Shares are of the photos that have a class."
+    )
+    drawing = charts.bars(
+        "classes",
+        "Photos by class, before and after",
+        list(table["name"]),
+        {"before": list(table["before"]), "after": list(table["after"])},
+    )
+    return {"text": text, "table": tables.class_table(table), "chart": drawing}
+
+
+def sources(frame: pd.DataFrame, base_source: str) -> Context:
+    """What each source brings, and the three axes before and after."""
+    axes = counts.axis_counts(frame, base_source)
+    known = axes[(axes.index.get_level_values("value") != UNKNOWN) | axes["after"].gt(0)]
+    labels = [
+        f"{tables.AXIS_NAMES[axis].lower()} {UNKNOWN}" if value == UNKNOWN else value for axis, value in known.index
+    ]
+    drawing = charts.bars(
+        "axes",
+        "Share of mask states, genders and age groups, before and after",
+        labels,
+        {"before": list(known["before_share"]), "after": list(known["after_share"])},
+        percent=True,
+    )
+    return {
+        "table": tables.source_table(counts.source_counts(frame, base_source)),
+        "axes": tables.axis_table(axes),
+        "chart": drawing,
+    }
+
+
+def ages(frame: pd.DataFrame, base_source: str) -> Context:
+    """Ages by gender, before and after."""
+    base = frame[counts.is_base(frame, base_source)]
+    context: Context = {
+        "text": f"Bins of {AGE_STEP} years. Without an age in years: "
+        f"{number(int(base['age'].isna().sum()))} before, "
+        f"{number(int(frame['age'].isna().sum()))} after."
+    }
+    for name, part in (("before", base), ("after", frame)):
+        table = counts.age_histogram(part, AGE_STEP)
+        series = {column: list(table[column]) for column in table.columns if column != UNKNOWN or table[column].any()}
+        context[name] = charts.stacked_columns(
+            f"ages-{name}",
+            f"Photos by age and gender, {name}",
+            [*table.index, table.index[-1] + AGE_STEP],
+            series,
+            label="age in years",
+            ticks=AGE_TICKS,
+        )
+    return context
+
+
+def variants(frame: pd.DataFrame) -> Context | None:
+    """Mask types, wear styles and what they cover; None without variants."""
+    cross = counts.variant_counts(frame)
+    if cross.empty:
+        return None
+    kinds, styles = cross.sum(axis=1), cross.sum()
+    recipes = frame["recipe_id"].nunique()
+    return {
+        "text": f"{_plural(int(cross.to_numpy().sum()), 'variant')} by {_plural(recipes, 'recipe')}, of "
+        f"{_plural(frame['parent_id'].nunique(), 'photo')}. “none” is a photo that went through the same steps "
+        "without a mask. Coverage is measured on the finished picture, and a style that it contradicts is refused.",
+        "types": charts.bars("mask-types", "Variants by mask type", list(kinds.index), {"variants": list(kinds)}),
+        "styles": charts.bars("wear-styles", "Variants by wear style", list(styles.index), {"variants": list(styles)}),
+        "cross": tables.cross_table(cross, "Variants by mask type and wear style", "Mask type"),
+        "coverage": tables.coverage_table(counts.coverage(frame)),
+    }
+
+
+def labels(frame: pd.DataFrame) -> Context:
+    """Where labels come from, and how sure the pseudo-labels are."""
+    edges, heights = counts.pseudo_confidences(frame)
+    total = int(heights.sum())
+    drawing = (
+        charts.stacked_columns(
+            "confidence",
+            "Confidence of pseudo-labelled genders",
+            list(edges),
+            {"photos": list(heights)},
+            label="confidence",
+            ticks=[round(float(edge), 2) for edge in edges[::5]],
+        )
+        if total
+        else None
+    )
+    return {
+        "table": tables.provenance_table(counts.provenance(frame)),
+        "chart": drawing,
+        "text": f"{_plural(total, 'photo')} with a pseudo-labelled gender, variants counted as their photo is."
+        if total
+        else "No pseudo-labelled genders.",
+    }
+
+
+def folds(frame: pd.DataFrame) -> Context | None:
+    """The folds and their balance; None where none have been made."""
+    table = tallies.fold_counts(frame)
+    if table.empty:
+        return None
+    split = tallies.split_persons(frame)
+    sound = "No person stands in two folds." if not split else f"{_plural(split, 'person')} in more than one fold."
+    return {
+        "text": f"{sound} Shares are of all photos of the fold.",
+        "table": tables.fold_table(table),
+        "classes": tables.fold_class_table(tallies.fold_classes(frame)),
+    }
+
+
+def photos(frame: pd.DataFrame, root: Path, base_source: str) -> Context:
+    """A contact sheet for each class."""
+    return {
+        "text": f"Up to 12 of each class, photos of {visible(base_source)} first, then the others, chosen for "
+        "variety by a fixed rule. Captions give the source, and of a variant its wear style and mask type.",
+        "sheets": contact_sheets(frame, root, base_source),
+    }
+
+
+def refusals(table: pd.DataFrame, root: Path) -> Context:
+    """What was refused, by stage and reason."""
+    grouped = tallies.refusal_counts(table)
+    left = PICTURED_REFUSALS
+    rows = []
+    for row in grouped.to_dict("records"):
+        pictures = refused_pictures(root, row["examples"][:left])
+        left -= len(pictures)
+        rows.append(
+            {
+                "stage": visible(row["stage"]),
+                "reason": visible(row["reason"]),
+                "count": number(row["count"]),
+                "examples": [visible(photo_id, 120) for photo_id in row["examples"]],
+                "detail": visible(row["detail"], 200) or NOTHING,
+                "pictures": pictures,
+            }
+        )
+    stages = _plural(grouped["stage"].nunique(), "stage")
+    text = f"{_plural(len(table), 'refusal')} in {stages}: photos and variants that are not used, and why."
+    return {"rows": rows, "text": text}
