@@ -1,0 +1,187 @@
+"""Hair: a shell of strands round the skull, with a hairline in front and, where it is long, a curtain at the sides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .camera import Floats
+from .head import MIDDLE, Sections, curve, head_sections, outward, proportion
+from .light import Light
+from .person import Person, Traits
+from .sheet import noise, smoothstep
+from .surface import Cloth
+
+REACH = 150.0  # degrees round the head
+GREY = np.array([0.40, 0.395, 0.385], np.float32)
+
+
+@dataclass(frozen=True)
+class Style:
+    """A haircut.
+
+    Attributes:
+        hairline: (degrees from the front, y) knots of the lower edge.
+        rag: how far single locks leave that edge, pupil distances.
+        soft: softness of the edge.
+        top, side: thickness over the skull.
+        end: y where long hair ends, or None.
+        sweep: turn of the strands, degrees per pupil distance of height.
+        curl: 0 (straight) to 1 (permed).
+    """
+
+    hairline: tuple[tuple[float, float], ...]
+    rag: float
+    soft: float
+    top: float
+    side: float
+    end: float | None = None
+    sweep: float = 6.0
+    curl: float = 0.0
+
+
+NATURAL = ((0, -1.06), (22, -1.05), (38, -0.99), (49, -0.82), (58, -0.56), (66, -0.22), (73, 0.08))
+OVER_EAR = ((80, 0.10), (85, -0.22), (98, -0.26), (106, 0.40), (120, 0.85), (150, 1.0))
+COVERED = ((80, 0.3), (98, 0.55), (120, 0.9), (150, 1.0))
+STYLES = {
+    "long": Style(((0, -1.12), (14, -1.02), (30, -0.82), (44, -0.5), (55, -0.05), (61, 0.6), (150, 1.0)), 0.04, 0.02, 0.15, 0.10, 2.7),
+    "long_fringe": Style(((0, -0.50), (24, -0.49), (42, -0.43), (52, -0.2), (58, 0.4), (150, 1.0)), 0.07, 0.02, 0.16, 0.11, 2.6, 2.0),
+    "bob": Style(((0, -0.95), (18, -0.82), (34, -0.62), (48, -0.3), (56, 0.1), (61, 0.6), (150, 1.0)), 0.05, 0.02, 0.19, 0.15, 1.45),
+    "tied": Style((*NATURAL, *OVER_EAR), 0.02, 0.035, 0.10, 0.045, None, 14.0),
+    "cropped": Style(((0, -0.92), (24, -0.90), (42, -0.78), (54, -0.5), (66, -0.1), (74, 0.2), *COVERED), 0.07, 0.03, 0.27, 0.18, None, 8.0, 1.0),
+    "fringe": Style(((0, -0.60), (20, -0.58), (38, -0.54), (50, -0.50), (60, -0.40), (68, -0.05), (74, 0.12), *OVER_EAR), 0.11, 0.02, 0.21, 0.085, None, 5.0),
+    "swept": Style((*NATURAL, *OVER_EAR), 0.03, 0.04, 0.22, 0.06, None, 4.0),
+    "side": Style(((0, -0.98), (22, -0.95), (38, -0.88), (49, -0.76), (58, -0.54), (66, -0.22), (73, 0.08), *OVER_EAR), 0.05, 0.03, 0.19, 0.07, None, 16.0),
+    "crew": Style((*NATURAL, *OVER_EAR), 0.02, 0.06, 0.07, 0.035, None, 2.0),
+}  # fmt: skip
+
+
+def covers_ears(traits: Traits) -> bool:
+    """Whether the haircut hides the ears."""
+    return STYLES[traits.hair].end is not None
+
+
+def hair(person: Person, traits: Traits, light: Light, density: float) -> Cloth:
+    """Return the hair as it lies round the head.
+
+    Args:
+        person: whose hair (for the strands' own generator).
+        traits: the haircut and its colour.
+        light: for the band of light that strands mirror.
+        density: grid points per pupil distance.
+    """
+    style, rng = STYLES[traits.hair], person.rng(4)
+    sections, top = _sections(traits, style, int(density * (2.2 if style.end is None else 3.6) / 1.3))
+    degrees = np.linspace(-REACH, REACH, int(density * 4.6 / 1.3), dtype=np.float32)[None]
+    y = sections.y[:, None]
+    strand = degrees + style.sweep * (y + 1.8) * np.sign(traits.part) + 30 * traits.part
+    locks, fine = _strands(rng, strand, y, style)
+    alpha = _cover(traits, style, degrees, y, locks, fine)
+    points = _points(sections, top, degrees, traits, 0.012 * locks)
+    albedo = _colour(traits, locks, fine)
+    look = np.zeros((*alpha.shape, 4), np.float32)
+    look[..., 0] = np.clip(0.92 + 0.14 * locks, 0.45, 1.1)
+    look[..., 1] = 0.04
+    look[..., 3] = _sheen(points, light, locks, fine) * (0.35 + 0.5 * (1 - traits.grey))
+    return Cloth(points, albedo, look, alpha)
+
+
+def _sections(traits: Traits, style: Style, rows: int) -> tuple[Sections, Floats]:
+    """Return the shell's sections, and how far each row is lifted over the crown."""
+    end = 1.05 if style.end is None else style.end
+    head = head_sections(traits, 400)
+    phase = np.linspace(0, 1, rows)
+    y = (-1.845 + (end + 1.845) * np.clip(phase, 0, 1) ** 1.25).astype(np.float32)
+    width, depth, centre = (np.interp(y, head.y, v) for v in (head.width, head.depth, head.centre))
+    over = smoothstep(0.3, -0.9, y)
+    side = style.side * traits.volume
+    width = width + side * smoothstep(-1.85, -1.3, y)
+    depth = depth + style.top * traits.volume * (0.25 + 0.75 * over) * smoothstep(-1.85, -1.2, y) * 0.75
+    centre = np.minimum(centre, 0.08)
+    if style.end is not None:
+        hang = curve(((-0.5, 1.20), (0.3, 1.30), (1.2, 1.36), (1.6, 1.36), (2.2, 1.45), (3.2, 1.50)), y)
+        if style.end < 1.8:
+            hang = hang - 0.22 * smoothstep(style.end - 0.7, style.end, y)
+        blend = smoothstep(-0.6, 0.1, y)
+        width = width * (1 - blend) + blend * (hang + 0.5 * side)
+        depth = depth * (1 - blend) + blend * 1.02
+        centre = centre * (1 - blend) + blend * (0.05 + 0.14 * smoothstep(1.6, 2.6, y))
+    lift = style.top * traits.volume * smoothstep(-0.7, -1.85, y)
+    return Sections(y, width.astype(np.float32), depth.astype(np.float32), centre.astype(np.float32)), lift
+
+
+def _points(sections: Sections, lift: Floats, degrees: Floats, traits: Traits, relief: Floats) -> Floats:
+    angle = np.radians(degrees)
+    x = sections.width[:, None] * np.sin(angle)
+    z = sections.centre[:, None] + sections.depth[:, None] * np.cos(angle)
+    y = np.broadcast_to((sections.y - lift)[:, None], x.shape)
+    points = proportion(np.dstack([x, y, z]).astype(np.float32), traits)
+    return np.asarray(points + relief[..., None] * outward(points), np.float32)
+
+
+def _strands(rng: np.random.Generator, strand: Floats, y: Floats, style: Style) -> tuple[Floats, Floats]:
+    """Return noise that runs along the strands: broad locks and single hairs, each with spread near 1."""
+    col = ((strand + 260) / 520).astype(np.float32)
+    row = np.broadcast_to((y + 2.2) / 5.6, strand.shape).astype(np.float32)
+    cells = (14, 90) if not style.curl else (46, 110)
+    broad, thin = noise(rng, (160, 1200), cells), noise(rng, (96, 2048), (10, 1000))
+    if style.curl:
+        thin = 0.4 * thin + 0.9 * cv2.resize(noise(rng, (160, 1200), (70, 240)), (2048, 96))
+    pick = [cv2.remap(n, col * (n.shape[1] - 1), row * (n.shape[0] - 1), cv2.INTER_LINEAR) for n in (broad, thin)]
+    return np.asarray(pick[0], np.float32), np.asarray(pick[1], np.float32)
+
+
+def _cover(traits: Traits, style: Style, degrees: Floats, y: Floats, locks: Floats, fine: Floats) -> Floats:
+    at, edge = np.array(style.hairline).T
+    recede = traits.recede * np.interp(np.abs(degrees), [0, 25, 45, 60, 70], [0.34, 0.42, 0.5, 0.25, 0.0])
+    line = np.interp(np.abs(degrees + 20 * traits.part * (traits.hair in ("long", "side", "bob"))), at, edge) - recede
+    ragged = line + style.rag * (0.7 * locks + 0.45 * fine)
+    alpha = smoothstep(style.soft, -style.soft, y - ragged)
+    if style.end is not None:
+        opened = np.interp(y, [-0.6, 0.0, 0.9, 1.8, 3.0], [50, 56, 51, 45, 40]) + 2.0 * locks
+        side = smoothstep(-1.6, 1.6, np.abs(degrees) - opened)
+        tip = smoothstep(0.03, -0.06, y - style.end + 0.16 + 0.07 * locks + 0.05 * fine)
+        alpha = np.maximum(alpha * smoothstep(0.5, -0.1, y), side * smoothstep(-0.7, -0.3, y)) * tip
+    thin = 1 - 0.45 * traits.recede * smoothstep(-1.0, -1.7, y)
+    return np.asarray(alpha * np.clip(thin + 0.3 * fine * traits.recede, 0.3, 1), np.float32)
+
+
+def _colour(traits: Traits, locks: Floats, fine: Floats) -> Floats:
+    grey = np.clip(traits.grey * 1.25 - 0.12 + 0.22 * (fine + 0.5 * locks) * np.sqrt(traits.grey * (1.2 - traits.grey) + 0.01), 0, 1)
+    tone = np.exp(0.30 * fine + 0.22 * locks)[..., None]
+    base = np.asarray(traits.hair_rgb, np.float32)
+    return np.asarray((base * (1 - grey[..., None]) + GREY * grey[..., None]) * tone, np.float32)
+
+
+def _sheen(points: Floats, light: Light, locks: Floats, fine: Floats) -> Floats:
+    """The light that strands mirror: brightest where they lie across the half vector."""
+    along = np.gradient(points, axis=0)
+    along /= np.maximum(np.linalg.norm(along, axis=-1, keepdims=True), 1e-6)
+    half = light.direction + np.array([0, 0, 1], np.float32)
+    half /= np.linalg.norm(half)
+    slant = along @ half + 0.10 * locks + 0.06 * fine
+    facing = np.clip(outward(points) @ light.direction + 0.25, 0, 1)
+    return np.asarray((0.060 * np.exp(-((slant / 0.16) ** 2)) + 0.022 * np.exp(-((slant / 0.45) ** 2))) * facing * light.key, np.float32)
+
+
+def back_hair(person: Person, traits: Traits, density: float) -> Cloth | None:
+    """Return the hair that hangs behind the neck, or None for short hair."""
+    style, rng = STYLES[traits.hair], person.rng(5)
+    if style.end is None:
+        return None
+    y = np.linspace(-1.2, style.end, int(density * 2), dtype=np.float32)[:, None]
+    s = np.linspace(-1, 1, int(density * 1.8), dtype=np.float32)[None]
+    width = np.interp(y, [-1.2, -0.3, 0.5, 1.4, 2.4, 3.2], [0.9, 1.15, 1.25, 1.3, 1.4, 1.44])
+    x = (width + 0.05) * s
+    points = np.dstack([x, np.broadcast_to(y, x.shape), -0.75 + 0.25 * np.sqrt(np.clip(1 - s * s, 0, 1)) + 0 * y])
+    fine = noise(rng, x.shape, (6, x.shape[1] // 2))
+    albedo = _colour(traits, noise(rng, x.shape, (5, 40)), fine) * 0.6
+    look = np.zeros((*x.shape, 4), np.float32)
+    look[..., 0] = 0.35
+    alpha = smoothstep(0.03, -0.06, y - style.end + 0.12 + 0.08 * fine)
+    return Cloth(proportion(points.astype(np.float32), traits), albedo.astype(np.float32), look, alpha.astype(np.float32))
+
+
+__all__ = ["MIDDLE", "STYLES", "Style", "back_hair", "covers_ears", "hair"]
