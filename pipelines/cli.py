@@ -102,7 +102,7 @@ def explain(error: BaseException) -> tuple[str, int]:
         The message without a leading `error:`, and the exit code.
     """
     if isinstance(error, _room_errors()):
-        return str(error), int(getattr(error, "exit_code", 1))
+        return " ".join(str(error).split()), int(getattr(error, "exit_code", 1))
     if isinstance(error, ModuleNotFoundError):
         package = (error.name or "").split(".")[0]
         if package in EXTRAS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -18,7 +18,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
-ProgressCallback = Callable[[int, int], None]
+from pipelines.types import ProgressCallback
+
+__all__ = ["ProgressCallback", "RateColumn", "progress_bar"]
 
 
 class RateColumn(ProgressColumn):

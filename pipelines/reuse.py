@@ -57,12 +57,19 @@ def code_digest(*modules: str) -> str:
     """
     digest = hashlib.sha256()
     for module in modules:
-        spec = find_spec(module)
-        places = [*(spec.submodule_search_locations or [spec.origin])] if spec else []
-        for place in (Path(place) for place in places if place):
+        for place in _source_places(module):
             for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
                 digest.update(f"{module}/{path.relative_to(place)}\0{file_digest(path)}".encode())
     return digest.hexdigest()
+
+
+def _source_places(module: str) -> list[Path]:
+    spec = find_spec(module)
+    if spec is None:
+        raise ModuleNotFoundError(f"no module named {module}", name=module)
+    if spec.submodule_search_locations:
+        return [Path(folder) for folder in spec.submodule_search_locations]
+    return [Path(spec.origin)] if spec.origin else []
 
 
 def key_of(**parts: Any) -> str:

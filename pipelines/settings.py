@@ -6,15 +6,19 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from models.settings import TrainSettings
 from pipelines.errors import MissingInputError, SettingsError
+from pipelines.types import PhotoPlacing
 
 SAMPLE_LICENCE = "CC0-1.0"
 """The sample people are drawn by this project's own code and given away."""
+
+SAMPLE_TRAINING = TrainSettings(image_size=96, epochs=6, batch_size=32)
+"""Enough to see every stage work on drawn people within a minute or two of CPU time; no measure of the classifier."""
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 SETTINGS_TYPES = (".toml", ".json")
@@ -70,10 +74,15 @@ class SynthFlowSettings(_Settings):
     precision: float = Field(default=0.97, gt=0.5, lt=1.0, description="that a pseudo-labelled gender must reach")
     learn_from: int = Field(default=3000, ge=20, description="photos with a given gender to learn genders from")
     folds: int = Field(default=5, ge=2, le=50)
-    photos: Literal["auto", "link", "copy"] = Field(default="auto", description="how photos get into the outputs")
+    photos: PhotoPlacing = Field(default="auto", description="how photos get into the outputs")
     train: bool = Field(default=True, description="trigger train-flow at the end")
-    training: TrainSettings = Field(default=TrainSettings())
+    training: TrainSettings | None = Field(default=None, description="how to train; quick settings on sample people")
     sample: SampleSettings = Field(default=SampleSettings())
+
+    @property
+    def training_settings(self) -> TrainSettings:
+        """How to train, defaults filled in."""
+        return self.training or (TrainSettings() if self.sources else SAMPLE_TRAINING)
 
     @field_validator("size")
     @classmethod

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+PIPE_WIDTH = 400
+
 
 def plain(value: Any) -> Any:
     """Return `value` with only what JSON knows: mappings, lists, text, numbers, booleans and None.
@@ -83,6 +85,9 @@ def show_summary(title: str, summary: Mapping[str, Any], *, as_json: bool = Fals
         sys.stdout.write(json.dumps(plain(summary), ensure_ascii=False, indent=2) + "\n")
         return
     console = Console()
+    if not console.is_terminal:
+        # A pipe or a file has no width to keep to, and a folded path can't be copied.
+        console = Console(width=PIPE_WIDTH)
     for table in summary_tables(title, summary):
         if table.row_count:
             console.print(table)

@@ -1,0 +1,72 @@
+"""Options that commands share, and options made from a settings dataclass so that the two never drift apart."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+from typing import Annotated, Any, TypeVar, get_type_hints
+
+import typer
+
+from pipelines.types import PhotoPlacing
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON document.")]
+WorkersOption = Annotated[int, typer.Option("--workers", "-j", min=0, help="Processes; 0 takes every core.")]
+PhotosOption = Annotated[PhotoPlacing, typer.Option("--photos", help="How photos get beside the manifest.")]
+LicenceOption = Annotated[
+    str | None, typer.Option("--licence", help="SPDX id to use instead of the source's own, where you have permission.")
+]
+
+Result = TypeVar("Result")
+
+
+def attribute_help(kind: type) -> dict[str, str]:
+    """Return the help text of each field of a dataclass, read from the `Attributes:` part of its docstring."""
+    _, _, listed = inspect.cleandoc(kind.__doc__ or "").partition("Attributes:")
+    found: dict[str, str] = {}
+    for name, text in re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", listed, flags=re.MULTILINE):
+        found[name] = " ".join(text.replace("`", "").split())
+    return found
+
+
+def options_from(kind: type, parameter: str = "settings") -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    """Return a decorator that replaces one parameter by an option for each field of a dataclass.
+
+    Args:
+        kind: A dataclass whose fields all have defaults and whose docstring describes them.
+        parameter: The parameter that receives the dataclass.
+    """
+    hints = get_type_hints(kind)
+    told = attribute_help(kind)
+
+    def decorate(command: Callable[..., Result]) -> Callable[..., Result]:
+        own = inspect.signature(command, eval_str=True).parameters
+
+        @functools.wraps(command)
+        def with_options(**given: Any) -> Result:
+            chosen = {each.name: given.pop(each.name) for each in fields(kind)}
+            return command(**given, **{parameter: kind(**chosen)})
+
+        made = [_option(each.name, hints[each.name], each.default, told.get(each.name, "")) for each in fields(kind)]
+        kept = [each for name, each in own.items() if name != parameter]
+        _set_signature(with_options, [*kept, *made])
+        return with_options
+
+    return decorate
+
+
+def _option(name: str, hint: Any, default: Any, text: str) -> inspect.Parameter:
+    if default is MISSING:
+        raise TypeError(f"the field {name} needs a default to become an option")
+    annotation = Annotated[hint, typer.Option(help=text)]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _set_signature(function: Any, parameters: list[inspect.Parameter]) -> None:
+    as_keywords = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
+    function.__signature__ = inspect.Signature(as_keywords)
+    function.__annotations__ = {each.name: each.annotation for each in as_keywords}
+    del function.__wrapped__

@@ -1,0 +1,37 @@
+"""`palette pseudo-label`: genders for photos that lack one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.commands.options import JsonOption, PhotosOption, WorkersOption
+
+
+def pseudo_label(
+    manifests: Annotated[list[Path], typer.Argument(metavar="MANIFEST...", help="Manifests, or their folders.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder; each manifest goes to a folder of its own in it.")],
+    precision: Annotated[float, typer.Option(min=0.5, max=1.0, help="Share of filled genders that must be right.")] = (
+        0.97
+    ),
+    learn_from: Annotated[int, typer.Option(min=20, help="At most so many labelled photos to learn from.")] = 3000,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    photos: PhotosOption = "auto",
+    workers: WorkersOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Fill in missing genders, learned from the photos of all these manifests that have one.
+
+    Where the model isn't sure enough the gender stays missing.
+    """
+    from pipelines.progress import progress_bar
+    from pipelines.pseudo_labels import PseudoLabelOptions, name_manifests, pseudo_label_stage
+    from pipelines.stages import worker_count
+    from pipelines.summary import show_summary
+
+    options = PseudoLabelOptions(precision, learn_from, seed, worker_count(workers), photos)
+    with progress_bar("embedding faces") as progress:
+        result = pseudo_label_stage(name_manifests(manifests), out, options, progress=progress)
+    show_summary("Pseudo-labels", {"manifests": result.manifests, **result.report}, as_json=as_json)

@@ -1,0 +1,245 @@
+"""The faces of a manifest's photos as embeddings, worked out once for each content and kept in a cache."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.atomic import atomic_write
+from datasets.errors import PhotoError
+from datasets.manifest import Refusal, manifest_file, read_manifest
+from datasets.photos import read_photo
+from datasets.workers import map_files
+from pipelines.reuse import code_digest, file_digest, key_of
+from pipelines.types import ProgressCallback
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from synth import FaceFinder
+
+Embedding = NDArray[np.float32]
+
+CACHE = "faces.npz"
+EMBEDDING_SIZE = 128
+MAX_SIDE = 1024
+"""Pixels. The network sees 150 of them across a face, so a larger decode brings nothing."""
+SAVE_EVERY = 1000
+"""Photos between two writes of the cache: two minutes' work on one core is the most that a kill can lose."""
+STAGE = "embed"
+
+
+class Embedder(Protocol):
+    """Turns a face into numbers; `models.FaceEmbedder` is one. It must survive pickling."""
+
+    def embed(self, rgb: NDArray[np.uint8], landmarks: NDArray[np.floating[Any]], /) -> Embedding:
+        """Return (128,) float32 for the face with these (68, 2) landmarks in this (H, W, 3) RGB photo."""
+        ...
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """What embedding a manifest gave.
+
+    Attributes:
+        embeddings: (128,) float32 by `photo_id`.
+        refusals: Photos without an embedding, and why.
+        reused: How many photos the cache answered for.
+    """
+
+    embeddings: dict[str, Embedding]
+    refusals: list[Refusal]
+    reused: int
+
+
+@dataclass
+class FaceCache:
+    """Embeddings by the SHA-256 of a photo's file; a photo without a face is remembered too, as a row of NaN.
+
+    Attributes:
+        path: The .npz file.
+        version: Of the code that finds and embeds faces; a cache of another version is left unread.
+        known: (128,) float32 by the file's SHA-256.
+    """
+
+    path: Path
+    version: str
+    known: dict[str, Embedding] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, path: Path, version: str) -> FaceCache:
+        """Return the cache in a file; an empty one when there is none, or it is broken or of another version."""
+        cache = cls(path, version)
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                rows = np.asarray(stored["embeddings"], dtype=np.float32)
+                hashes = [str(text) for text in stored["sha256"]]
+                if str(stored["version"]) == version and rows.shape == (len(hashes), EMBEDDING_SIZE):
+                    cache.known = dict(zip(hashes, rows, strict=True))
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            pass
+        return cache
+
+    def save(self) -> None:
+        """Write the cache, atomically, in an order that does not depend on who was embedded first."""
+        hashes = sorted(self.known)
+        rows = np.stack([self.known[name] for name in hashes]) if hashes else np.zeros((0, EMBEDDING_SIZE), np.float32)
+        with atomic_write(self.path) as temporary, Path(temporary).open("wb") as handle:
+            np.savez(handle, version=np.array(self.version), sha256=np.array(hashes, dtype="U64"), embeddings=rows)
+
+
+def embedder_version(embedder: Embedder) -> str:
+    """Return a key of everything that shapes an embedding: our source code, the embedder's settings, its weights."""
+    code = code_digest("synth.finder", "synth.face", "models.embedding", "pipelines.faces", "datasets.photos")
+    state = {
+        name: file_digest(value) if isinstance(value, Path) else repr(value)
+        for name, value in sorted(vars(embedder).items())
+        if not name.startswith("_")
+    }
+    return key_of(code=code, embedder=type(embedder).__qualname__, state=state, max_side=MAX_SIDE)
+
+
+def embed_manifest(
+    manifest: Path,
+    embedder: Embedder,
+    *,
+    cache: Path,
+    only: set[str] | None = None,
+    workers: int = 1,
+    progress: ProgressCallback | None = None,
+) -> Embedded:
+    """Embed the largest face of each photo of a manifest.
+
+    Args:
+        manifest: The manifest's file or folder; photos are found relative to it.
+        embedder: Turns a face into numbers.
+        cache: The .npz file to read and write; photos are known in it by their content.
+        only: Ids of the photos to embed; all of them when not given.
+        workers: Processes.
+        progress: Called with (photos done, photos in all).
+
+    Raises:
+        DatasetsError: The manifest cannot be read.
+    """
+    frame = read_manifest(manifest)
+    if only is not None:
+        frame = frame[frame["photo_id"].isin(only)]
+    store = FaceCache.open(cache, embedder_version(embedder))
+    known_before = set(store.known)
+    todo = _files_to_embed(frame, manifest_file(manifest).parent, known_before)
+    refused = _fill(store, todo, embedder, workers, progress, len(frame) - len(todo))
+    return _collect(frame, store, refused, known_before)
+
+
+def _files_to_embed(frame: pd.DataFrame, folder: Path, known: set[str]) -> dict[str, Path]:
+    pairs = zip(frame["sha256"], frame["path"], strict=True)
+    return {str(sha256): folder / str(path) for sha256, path in pairs if sha256 not in known}
+
+
+def _fill(
+    store: FaceCache,
+    todo: Mapping[str, Path],
+    embedder: Embedder,
+    workers: int,
+    progress: ProgressCallback | None,
+    reused: int,
+) -> dict[str, tuple[str, str]]:
+    """Embed what the cache lacks; return (reason, detail) by SHA-256 for the photos that could not be embedded."""
+    refused: dict[str, tuple[str, str]] = {}
+    items = list(todo.items())
+    total = reused + len(items)
+    for start in range(0, len(items), SAVE_EVERY):
+        report = None if progress is None else _shifted(progress, reused + start, total)
+        part = items[start : start + SAVE_EVERY]
+        work = _Work(embedder, store.version)
+        for answer in map_files(work, part, workers=min(workers, len(part)), crashed=_crashed, progress=report):
+            if answer.refusal is not None:
+                refused[answer.sha256] = answer.refusal
+            elif answer.row is not None:
+                store.known[answer.sha256] = answer.row
+        store.save()
+    return refused
+
+
+def _shifted(progress: ProgressCallback, before: int, total: int) -> ProgressCallback:
+    return lambda done, _: progress(before + done, total)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    sha256: str
+    row: Embedding | None = None
+    refusal: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Embeds one file; pickled once for each batch of files that a worker gets."""
+
+    embedder: Embedder
+    version: str
+
+    def __call__(self, item: tuple[str, Path]) -> _Answer:
+        return embed_file(*item, _kept(self.version, self.embedder))
+
+
+# One embedder a process, so that its weights are loaded once and not with every batch.
+_embedders: dict[str, Embedder] = {}
+
+
+def _kept(version: str, embedder: Embedder) -> Embedder:
+    return _embedders.setdefault(version, embedder)
+
+
+def _crashed(item: tuple[str, Path]) -> _Answer:
+    return _Answer(item[0], refusal=("crashed", "the process that looked for a face in it died, twice"))
+
+
+@lru_cache(maxsize=1)
+def _finder() -> FaceFinder:
+    from synth import FaceFinder
+
+    return FaceFinder()
+
+
+def embed_file(sha256: str, path: Path, embedder: Embedder) -> _Answer:
+    """Embed the largest face in one file.
+
+    Args:
+        sha256: Of the bytes the manifest describes; a file that changed since is refused, not embedded.
+        path: The photo.
+        embedder: Turns a face into numbers.
+    """
+    try:
+        photo = read_photo(path, max_side=MAX_SIDE)
+    except PhotoError as error:
+        return _Answer(sha256, refusal=(error.reason, error.detail))
+    if photo.sha256 != sha256:
+        return _Answer(sha256, refusal=("changed", "the file is no longer the one in the manifest: ingest it again"))
+    faces = _finder().find(photo.rgb)
+    if not faces:
+        return _Answer(sha256, row=np.full(EMBEDDING_SIZE, np.nan, dtype=np.float32))
+    return _Answer(sha256, row=embedder.embed(photo.rgb, faces[0].landmarks))
+
+
+def _collect(
+    frame: pd.DataFrame, store: FaceCache, refused: Mapping[str, tuple[str, str]], known_before: set[str]
+) -> Embedded:
+    embeddings: dict[str, Embedding] = {}
+    refusals: list[Refusal] = []
+    for photo_id, sha256 in zip(frame["photo_id"], frame["sha256"], strict=True):
+        row = store.known.get(sha256)
+        if row is None:
+            refusals.append(Refusal(str(photo_id), STAGE, *refused[sha256]))
+        elif np.isnan(row).any():
+            refusals.append(Refusal(str(photo_id), STAGE, "no_face", "no face found to embed"))
+        else:
+            embeddings[str(photo_id)] = row
+    return Embedded(embeddings, refusals, int(frame["sha256"].isin(known_before).sum()))

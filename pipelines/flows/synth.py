@@ -1,0 +1,136 @@
+"""`synth-flow`: datasets in, one labelled training set out, and training triggered on it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+import pipelines.flows  # noqa: F401 - before Prefect: sets it up
+from pipelines import artifacts, stages
+from pipelines.flows import logs
+from pipelines.flows.trigger import trigger_training
+from pipelines.pseudo_labels import PseudoLabelOptions, PseudoLabelResult, pseudo_label_stage
+from pipelines.sample import with_sample_people
+from pipelines.settings import SourceSettings, SynthFlowSettings, TrainFlowSettings
+from pipelines.stages import StageResult, worker_count
+
+DEFAULTS = SynthFlowSettings()
+
+
+@task(name="sample people", cache_policy=NO_CACHE)
+def sample_task(settings: SynthFlowSettings) -> SynthFlowSettings:
+    """Draw the sample people when no sources are given."""
+    return with_sample_people(settings)
+
+
+@task(name="ingest", task_run_name="ingest {source.folder}", cache_policy=NO_CACHE)
+def ingest_task(source: SourceSettings, settings: SynthFlowSettings) -> StageResult:
+    """Read one dataset into a manifest."""
+    with artifacts.progress_artifact(_key("ingest", source.folder), f"ingesting {source.folder}") as progress:
+        return stages.ingest_stage(
+            source,
+            settings.out / "ingest" / source.folder,
+            workers=worker_count(settings.workers),
+            photos=settings.photos,
+            progress=progress,
+        )
+
+
+@task(name="pseudo-label", cache_policy=NO_CACHE)
+def pseudo_label_task(manifests: dict[str, Path], settings: SynthFlowSettings) -> PseudoLabelResult:
+    """Fill in missing genders."""
+    options = PseudoLabelOptions(
+        precision=settings.precision,
+        learn_from=settings.learn_from,
+        seed=settings.seed,
+        workers=worker_count(settings.workers),
+        photos=settings.photos,
+    )
+    with artifacts.progress_artifact("palette-pseudo-label", "embedding faces") as progress:
+        return pseudo_label_stage(manifests, settings.out / "pseudo-label", options, progress=progress)
+
+
+@task(name="mask", task_run_name="mask {name}", cache_policy=NO_CACHE)
+def mask_task(name: str, manifest: Path, settings: SynthFlowSettings) -> StageResult:
+    """Make the variants of one source."""
+    with artifacts.progress_artifact(_key("mask", name), f"masking {name}") as progress:
+        options = stages.mask_options(settings)
+        return stages.mask_stage(manifest, settings.out / "mask" / name, options, progress=progress)
+
+
+@task(name="merge", cache_policy=NO_CACHE)
+def merge_task(inputs: list[Path], settings: SynthFlowSettings) -> StageResult:
+    """Merge the base with the variants."""
+    return stages.merge_stage(
+        inputs,
+        settings.out / "merge",
+        rules=settings.rules,
+        folds=settings.folds,
+        seed=settings.seed,
+        photos=settings.photos,
+    )
+
+
+@task(name="report", cache_policy=NO_CACHE)
+def report_task(merged: Path, settings: SynthFlowSettings) -> Path:
+    """Write the data report."""
+    base = next(source.source for source in settings.sources if source.folder == settings.base)
+    return stages.report_stage(merged, settings.out / "report" / "index.html", base_source=base)
+
+
+@flow(name="synth-flow", validate_parameters=True)
+def synth_flow(settings: SynthFlowSettings = DEFAULTS) -> dict[str, Any]:
+    """Ingest, pseudo-label, mask, merge, report, then trigger training.
+
+    Args:
+        settings: The datasets and how to treat them; with nothing given, drawn sample people in ./out.
+
+    Returns:
+        The summary of each stage, the paths of `manifest` and `report`, and `training`.
+    """
+    logs.install()
+    settings = sample_task(settings)
+    ingested = {source.folder: ingest_task(source, settings) for source in settings.sources}
+    labelled = pseudo_label_task({name: result.manifest for name, result in ingested.items()}, settings)
+    masked = {
+        name: mask_task(name, manifest, settings)
+        for name, manifest in labelled.manifests.items()
+        if name != settings.base
+    }
+    variants = [result.manifest for result in masked.values()]
+    merged = merge_task([labelled.manifests[settings.base], *variants], settings)
+    summary = {
+        "manifest": merged.manifest,
+        "report": report_task(merged.manifest, settings),
+        "ingest": {name: result.summary for name, result in ingested.items()},
+        "reused": [name for name, result in ingested.items() if result.reused],
+        "pseudo_label": labelled.report,
+        "mask": {name: result.summary for name, result in masked.items()},
+        "merge": merged.summary,
+    }
+    _publish(summary, merged.manifest)
+    return summary | {"training": trigger_training(_training(merged.manifest, settings)) if settings.train else None}
+
+
+def _training(merged: Path, settings: SynthFlowSettings) -> TrainFlowSettings:
+    return TrainFlowSettings(
+        manifest=merged.resolve(),
+        out=(settings.out / "train").resolve(),
+        training=settings.training_settings,
+    )
+
+
+def _publish(summary: dict[str, Any], merged: Path) -> None:
+    from datasets.manifest import read_refusals
+
+    artifacts.publish_summary(summary, "synth-flow")
+    artifacts.publish_refusals(read_refusals(merged.parent).to_dict("records"))
+
+
+def _key(stage: str, name: str) -> str:
+    """An artifact's key may hold lower case letters, numbers and dashes only."""
+    return "palette-" + re.sub("[^a-z0-9]", "-", f"{stage}-{name}".lower())

@@ -1,0 +1,289 @@
+"""The stages of the pipeline as plain functions: load, call a room, save. Flows and commands both call these.
+
+Each stage writes to a folder of its own and returns what it did; none of them knows of Prefect.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.errors import MissingInputError
+from pipelines.reuse import code_digest, file_digest, folder_digest, forget, is_finished, key_of, mark_finished
+from pipelines.settings import SourceSettings, SynthFlowSettings, TrainFlowSettings
+from pipelines.types import PhotoPlacing, ProgressCallback
+
+if TYPE_CHECKING:
+    from pipelines.masking import MaskOptions
+
+TRAIN_SUMMARY = "summary.json"
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """What a stage did.
+
+    Attributes:
+        manifest: The manifest it wrote.
+        summary: Counts and facts, plain enough for JSON.
+        reused: The same work was found finished.
+    """
+
+    manifest: Path
+    summary: dict[str, Any]
+    reused: bool = False
+
+
+def worker_count(workers: int) -> int:
+    """Return how many processes to use: as many as asked for, or one a core (that this process may use) for 0."""
+    if workers:
+        return workers
+    # A container or a batch system may give a process fewer cores than the machine has.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def ingest_stage(
+    source: SourceSettings,
+    out: Path,
+    *,
+    workers: int = 1,
+    photos: PhotoPlacing = "auto",
+    progress: ProgressCallback | None = None,
+) -> StageResult:
+    """Read one dataset as it lies on disk into a manifest; finished work is reused when every byte is the same.
+
+    Args:
+        source: The dataset.
+        out: The stage's folder for this source.
+        workers: Processes.
+        photos: How photos get beside the manifest.
+        progress: Called with (photos done, photos in all).
+
+    Raises:
+        MissingInputError: The dataset's folder is not there.
+        DatasetsError: The reader is unknown, or the folder is not laid out as it expects.
+    """
+    from datasets.readers import ingest, save_ingest
+
+    if not source.root.is_dir():
+        raise MissingInputError(f"the folder of {source.source} is not there: {source.root}")
+    key = _ingest_key(source, photos)
+    if is_finished(out, key) and _photos_are_there(out):
+        return StageResult(out / "manifest.parquet", _ingest_summary(out), reused=True)
+    forget(out)
+    ingested = ingest(source.source, source.root, options=source.reader_options, workers=workers, progress=progress)
+    manifest = save_ingest(ingested, out, photos)
+    mark_finished(out, key, [manifest, out / "refusals.csv"])
+    return StageResult(manifest, _ingest_summary(out))
+
+
+def _ingest_key(source: SourceSettings, photos: PhotoPlacing) -> str:
+    files = {
+        name: file_digest(Path(value))
+        for name, value in source.reader_options.items()
+        if isinstance(value, str | Path) and Path(value).is_file()
+    }
+    return key_of(
+        stage="ingest",
+        code=code_digest("datasets"),
+        source=source.source,
+        options=source.reader_options,
+        option_files=files,
+        placing=photos,
+        root=folder_digest(source.root),
+    )
+
+
+def _photos_are_there(folder: Path) -> bool:
+    from datasets.manifest import read_manifest
+
+    return all((folder / str(path)).is_file() for path in read_manifest(folder)["path"])
+
+
+def _ingest_summary(folder: Path) -> dict[str, Any]:
+    from datasets.manifest import read_manifest, read_refusals, summarise
+
+    return summarise(read_manifest(folder)) | {"refusals": count_reasons(read_refusals(folder))}
+
+
+def count_reasons(refusals: Any) -> dict[str, int]:
+    """Return how many refusals there are of each reason, the commonest first."""
+    return {str(reason): int(count) for reason, count in refusals["reason"].value_counts().items()}
+
+
+def mask_stage(
+    manifest: Path, out: Path, options: MaskOptions, *, progress: ProgressCallback | None = None
+) -> StageResult:
+    """Make the plan's variants of every photo of a manifest; see `pipelines.masking.mask_manifest`, which resumes."""
+    from pipelines.masking import mask_manifest
+
+    made = mask_manifest(manifest, out, options, progress=progress)
+    summary = {
+        "photos": made.photos,
+        "masked_photos": made.masked_photos,
+        "variants": made.variants,
+        "by_wear_style": made.by_wear_style,
+        "refusals": made.refusals_by_reason,
+    }
+    return StageResult(made.manifest, summary)
+
+
+def mask_options(settings: SynthFlowSettings) -> MaskOptions:
+    """Return the mask options that the flow's settings ask for."""
+    from pipelines.masking import MaskOptions
+
+    return MaskOptions(plan=settings.plan, size=settings.size, seed=settings.seed, workers=settings.workers)
+
+
+def merge_stage(
+    inputs: Sequence[Path],
+    out: Path,
+    *,
+    rules: str,
+    folds: int = 5,
+    seed: int = 0,
+    photos: PhotoPlacing = "auto",
+) -> StageResult:
+    """Merge manifests under named rules, with person-wise folds; what the rules exclude is in the summary.
+
+    Raises:
+        DatasetsError: The rules are unknown, or an input is no manifest.
+    """
+    from datasets.merge import merge
+
+    from datasets.manifest import summarise
+
+    merged = merge(inputs, out, rules=rules, n_folds=folds, seed=seed, photos=photos)
+    _save_excluded(merged.excluded, out)
+    summary = summarise(merged.manifest) | {
+        "excluded": {f"{row['source']} ({row['licence']})": int(row["rows"]) for _, row in merged.excluded.iterrows()},
+        "refusals": count_reasons(merged.refusals),
+    }
+    return StageResult(merged.path, summary)
+
+
+EXCLUDED = "excluded.csv"
+
+
+def _save_excluded(excluded: Any, out: Path) -> None:
+    from datasets.atomic import atomic_write
+
+    with atomic_write(out / EXCLUDED) as temporary:
+        excluded.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def report_stage(merged: Path, page: Path, *, base_source: str = "competition", title: str | None = None) -> Path:
+    """Write the data report of a merged manifest: one HTML page.
+
+    Args:
+        merged: The folder that `merge_stage` wrote to.
+        page: The HTML file.
+        base_source: The source that the others are added to.
+        title: The page's headline.
+
+    Raises:
+        DatasetsError: The folder holds no manifest.
+    """
+    import pandas as pd
+
+    from datasets.manifest import manifest_file, read_manifest, read_refusals
+    from pipelines.report import write_report
+
+    folder = manifest_file(merged).parent
+    excluded_file = folder / EXCLUDED
+    excluded = (
+        pd.read_csv(excluded_file)
+        if excluded_file.is_file()
+        else pd.DataFrame(columns=["source", "licence", "kind", "rows", "why"])
+    )
+    named = {} if title is None else {"title": title}
+    return write_report(
+        page,
+        merged=read_manifest(merged),
+        root=folder,
+        refusals=read_refusals(folder),
+        excluded=excluded,
+        base_source=base_source,
+        **named,
+    )
+
+
+def train_stage(settings: TrainFlowSettings, *, progress: ProgressCallback | None = None) -> dict[str, Any]:
+    """Train a classifier, or return the finished one when manifest, settings and code are the same.
+
+    Args:
+        settings: What to learn from, where to write, how to train.
+        progress: Called with (steps done, steps in all).
+
+    Returns:
+        `checkpoint` (its path), `reused`, and `metrics`.
+
+    Raises:
+        ModelsError: The manifest holds too little to learn from, or the model is unknown.
+        DatasetsError: There is no manifest.
+    """
+    from dataclasses import asdict
+
+    from models.train import train
+
+    from datasets.manifest import manifest_file, read_manifest
+
+    read_manifest(settings.manifest)
+    key = key_of(
+        stage="train",
+        code=code_digest("models", "datasets"),
+        manifest=file_digest(manifest_file(settings.manifest)),
+        settings=asdict(settings.training),
+        weights=file_digest(settings.training.weights) if settings.training.weights else None,
+    )
+    stored = settings.out / TRAIN_SUMMARY
+    if is_finished(settings.out, key):
+        finished: dict[str, Any] = json.loads(stored.read_text(encoding="utf-8"))
+        return finished | {"reused": True}
+    forget(settings.out)
+    result = train(settings.manifest, settings.out, settings.training, progress=progress)
+    summary = {"checkpoint": str(result.checkpoint), "metrics": result.metrics}
+    _save_json(summary, stored)
+    mark_finished(settings.out, key, [result.checkpoint, stored])
+    return summary | {"reused": False}
+
+
+def predict_stage(
+    checkpoint: Path, eval_dir: Path, out: Path, *, device: str = "auto", progress: ProgressCallback | None = None
+) -> dict[str, Any]:
+    """Write a submission for an eval folder.
+
+    Args:
+        checkpoint: `model.safetensors`, or the folder it is in.
+        eval_dir: Holds info.csv and images/.
+        out: The submission's CSV file.
+        device: auto, cpu or cuda.
+        progress: Called with (photos done, photos in all).
+
+    Returns:
+        `submission`, `photos`, and `answers`: how many by class name.
+
+    Raises:
+        ModelsError: The checkpoint or the folder is not usable.
+    """
+    from models.predict import predict
+
+    from datasets.labels import label_name
+
+    answers = predict(checkpoint, eval_dir, out, device=device, progress=progress)
+    counts = answers["ans"].value_counts().sort_index()
+    named = {label_name(int(label)): int(count) for label, count in counts.items()}
+    return {"submission": out, "photos": len(answers), "answers": named}
+
+
+def _save_json(value: Mapping[str, Any], path: Path) -> None:
+
+    from datasets.atomic import atomic_write
+    from pipelines.summary import plain
+
+    with atomic_write(path) as temporary:
+        Path(temporary).write_text(json.dumps(plain(value), indent=2, ensure_ascii=False), encoding="utf-8")
