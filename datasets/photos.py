@@ -51,6 +51,9 @@ _UPRIGHT: Final = {
 # Sizes are checked below against `max_pixels`, before any pixel is decoded; Pillow's own limit would warn at another.
 Image.MAX_IMAGE_PIXELS = None
 
+# Pillow loads most formats late, and with a list of formats to try not at all: it then fails on the missing ones.
+Image.init()
+
 
 @dataclass(frozen=True)
 class Photo:
