@@ -99,10 +99,10 @@ def _validate(
     try:
         return pd.DataFrame(schema.validate(frame, lazy=True))
     except pandera.errors.SchemaErrors as error:
-        raise ManifestError(f"not a valid {what}: {_explain(error.failure_cases, frame, schema)}") from error
+        raise ManifestError(f"not a valid {what}: {_explain(error.failure_cases)}") from error
 
 
-def _explain(failures: pd.DataFrame, frame: pd.DataFrame, schema: type[pa.DataFrameModel]) -> str:
+def _explain(failures: pd.DataFrame) -> str:
     """Says in one line which rules are broken, by how many rows, with an example of each."""
     uncast = set(failures.loc[failures["check"].str.startswith("coerce_dtype"), "column"])
     lines = []
@@ -115,8 +115,6 @@ def _explain(failures: pd.DataFrame, frame: pd.DataFrame, schema: type[pa.DataFr
             rule = str(check)
         elif column in uncast and not str(check).startswith("coerce_dtype"):
             continue
-        elif (description := schema.to_schema().columns[str(column)].description) is not None:
-            rule = f"{column}: {description}"
         lines.append(f"{rule} ({_rows(cases)}, such as {example!r})")
     return "; ".join(lines)
 

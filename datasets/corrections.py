@@ -1,0 +1,114 @@
+"""Corrections to the competition's published labels: a table that people write, not code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from datasets.errors import LabelsError
+from datasets.labels import GENDERS, known_age
+from datasets.refusals import Refusal
+from datasets.tables import read_table
+
+FIELDS: Final = ("gender", "age", "swap")
+
+
+@dataclass
+class Fixes:
+    """What is corrected of one person.
+
+    Attributes:
+        values: Column to its right value: gender, age.
+        swaps: Photo's stem to the stem it should have had.
+    """
+
+    values: dict[str, Any] = field(default_factory=dict)
+    swaps: dict[str, str] = field(default_factory=dict)
+
+    def stem(self, stem: str) -> str:
+        """Returns the stem a photo should have had."""
+        return self.swaps.get(stem, stem)
+
+
+_NONE: Final = Fixes()
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """All corrections, by person: the key of the person's folder, or the id where that names one person only.
+
+    Attributes:
+        people: Person to fixes.
+        file: The table, for messages.
+    """
+
+    people: Mapping[str, Fixes] = field(default_factory=dict)
+    file: str = ""
+
+    def of(self, key: str, identity: str) -> Fixes:
+        """Returns the fixes of a person; where both name a field, that by key holds."""
+        by_id, by_key = self.people.get(identity, _NONE), self.people.get(key, _NONE)
+        return Fixes(by_id.values | by_key.values, by_id.swaps | by_key.swaps)
+
+    def check(self, people: Mapping[str, str]) -> None:
+        """Checks that every id that is corrected means one person.
+
+        Args:
+            people: Key to id, of everybody.
+
+        Raises:
+            LabelsError: If an id belongs to several people.
+        """
+        for name in self.people:
+            keys = [key for key, identity in people.items() if identity == name and key != name]
+            if name not in people and len(keys) > 1:
+                raise LabelsError(
+                    f"{self.file}: id {name} belongs to {len(keys)} people; write one of {', '.join(keys)}"
+                )
+
+    def unmatched(self, people: Mapping[str, str]) -> list[Refusal]:
+        """Returns a refusal for each correction of somebody who isn't there."""
+        known = set(people) | set(people.values())
+        detail = "the corrections name somebody who isn't in train.csv"
+        return [Refusal(name, "labels", "unknown_person", detail) for name in sorted(self.people) if name not in known]
+
+
+def read_corrections(path: Path) -> Corrections:
+    """Reads a table of corrections.
+
+    Columns `person,field,value`. `person` is the name of a person's folder, or an id where only one person has it.
+    `field` is `gender` (value male or female), `age` (years), or `swap`: the value names two photos whose names were
+    exchanged, such as `normal incorrect_mask`.
+
+    Raises:
+        LabelsError: If it can't be read, or a row has no meaning; the message gives the line.
+    """
+    table = read_table(path, required=("person", "field", "value"))
+    people: dict[str, Fixes] = {}
+    rows = zip(table["person"].tolist(), table["field"].tolist(), table["value"].tolist(), strict=True)
+    for line, (person, name, value) in enumerate(rows, start=2):
+        try:
+            _apply(people.setdefault(person, Fixes()), name.lower(), value)
+        except ValueError as error:
+            raise LabelsError(f"{path} line {line}: {name} {value!r}: {error}") from error
+    return Corrections(people, str(path))
+
+
+def _apply(fixes: Fixes, name: str, value: str) -> None:
+    if name == "gender":
+        if value.lower() not in GENDERS:
+            raise ValueError(f"expected one of {', '.join(GENDERS)}")
+        fixes.values["gender"] = value.lower()
+    elif name == "age":
+        if known_age(float(value)) is None:
+            raise ValueError("expected years")
+        fixes.values["age"] = float(value)
+    elif name == "swap":
+        stems = value.split()
+        if len(stems) != 2 or stems[0] == stems[1]:
+            raise ValueError("expected the names of two photos, such as 'normal incorrect_mask'")
+        fixes.swaps |= {stems[0]: stems[1], stems[1]: stems[0]}
+    else:
+        raise ValueError(f"the fields are {', '.join(FIELDS)}")

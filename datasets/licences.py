@@ -1,0 +1,83 @@
+"""Licences a photo may come under: SPDX ids (spdx.org/licenses), and `LicenseRef-` names of our own where none fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from datasets.errors import UsageError
+
+Kind = Literal[
+    "free", "attribution", "share_alike", "no_derivatives", "non_commercial", "research_only", "unstated", "unknown"
+]
+
+
+@dataclass(frozen=True)
+class Licence:
+    """What a dataset's terms allow.
+
+    Attributes:
+        id: SPDX id, or a `LicenseRef-` name.
+        name: As people call it.
+        kind: What rules look at; the most restrictive of its terms.
+        url: Where the terms can be read; empty where there are none to read.
+        note: What a user of the photos should know.
+    """
+
+    id: str
+    name: str
+    kind: Kind
+    url: str = ""
+    note: str = ""
+
+
+_CC: Final = "https://creativecommons.org/licenses"
+UNSTATED: Final = "LicenseRef-unstated"
+COMPETITION: Final = "LicenseRef-competition"
+
+_TABLE: Final = (
+    Licence("CC0-1.0", "Creative Commons Zero 1.0", "free", "https://creativecommons.org/publicdomain/zero/1.0/"),
+    Licence(
+        "PDDL-1.0", "Open Data Commons Public Domain Dedication", "free", "https://opendatacommons.org/licenses/pddl/"
+    ),
+    Licence("LicenseRef-public-domain", "Public domain", "free", note="Out of copyright, or given up by its owner."),
+    Licence("LicenseRef-own", "Your own photographs", "free", note="Whoever ingests them owns them and has consent."),
+    Licence("LicenseRef-permission", "Written permission", "free", note="The owner has agreed to this use in writing."),
+    Licence("LicenseRef-generated", "Drawn by this program", "free", note="Sample people; nobody is shown."),
+    Licence("MIT", "MIT License", "attribution", "https://spdx.org/licenses/MIT.html"),
+    Licence("Apache-2.0", "Apache License 2.0", "attribution", "https://spdx.org/licenses/Apache-2.0.html"),
+    Licence("CC-BY-2.0", "Creative Commons Attribution 2.0", "attribution", f"{_CC}/by/2.0/"),
+    Licence("CC-BY-3.0", "Creative Commons Attribution 3.0", "attribution", f"{_CC}/by/3.0/"),
+    Licence("CC-BY-4.0", "Creative Commons Attribution 4.0", "attribution", f"{_CC}/by/4.0/", "Name the authors."),
+    Licence("ODC-By-1.0", "Open Data Commons Attribution", "attribution", "https://opendatacommons.org/licenses/by/"),
+    Licence("CC-BY-SA-3.0", "Creative Commons Attribution-ShareAlike 3.0", "share_alike", f"{_CC}/by-sa/3.0/"),
+    Licence("CC-BY-SA-4.0", "Creative Commons Attribution-ShareAlike 4.0", "share_alike", f"{_CC}/by-sa/4.0/"),
+    Licence("ODbL-1.0", "Open Database License", "share_alike", "https://opendatacommons.org/licenses/odbl/"),
+    Licence("CC-BY-ND-4.0", "Creative Commons Attribution-NoDerivatives 4.0", "no_derivatives", f"{_CC}/by-nd/4.0/"),
+    Licence("CC-BY-NC-2.0", "Creative Commons Attribution-NonCommercial 2.0", "non_commercial", f"{_CC}/by-nc/2.0/"),
+    Licence("CC-BY-NC-4.0", "Creative Commons Attribution-NonCommercial 4.0", "non_commercial", f"{_CC}/by-nc/4.0/"),
+    Licence("CC-BY-NC-SA-4.0", "CC BY-NC-SA 4.0", "non_commercial", f"{_CC}/by-nc-sa/4.0/"),
+    Licence("CC-BY-NC-ND-4.0", "CC BY-NC-ND 4.0", "no_derivatives", f"{_CC}/by-nc-nd/4.0/"),
+    Licence("LicenseRef-non-commercial", "Non-commercial use, by terms of its own", "non_commercial"),
+    Licence("LicenseRef-research", "Research only, by terms of its own", "research_only"),
+    Licence(COMPETITION, "The competition's terms", "research_only", note="For its own competition, and nowhere else."),
+    Licence(UNSTATED, "No licence stated", "unstated", note="All rights are reserved then: ask the owner."),
+)
+LICENCES: Final = {licence.id: licence for licence in _TABLE}
+
+
+def find_licence(licence_id: str) -> Licence:
+    """Returns the licence of an id; one that isn't in the table has the kind `unknown`, which no rules admit."""
+    return LICENCES.get(licence_id) or Licence(licence_id, licence_id, "unknown", note="Not in the table of licences.")
+
+
+def check_licence(licence_id: str) -> str:
+    """Returns the id as the table spells it, whatever its case.
+
+    Raises:
+        UsageError: If the table has no such licence; the message lists those it has.
+    """
+    for known in LICENCES:
+        if known.lower() == licence_id.strip().lower():
+            return known
+    raise UsageError(f"unknown licence {licence_id!r}; known: {', '.join(LICENCES)}")

@@ -1,0 +1,22 @@
+"""A reader per source: folders as they lie on disk in, manifests out."""
+
+from __future__ import annotations
+
+from datasets.readers import all_age_faces, competition, folder
+from datasets.readers.base import ReaderInfo, get_reader, list_readers, register
+from datasets.readers.ingest import Ingested, ingest, save_ingest
+from datasets.tables import read_labels_csv
+
+__all__ = [
+    "Ingested",
+    "ReaderInfo",
+    "all_age_faces",
+    "competition",
+    "folder",
+    "get_reader",
+    "ingest",
+    "list_readers",
+    "read_labels_csv",
+    "register",
+    "save_ingest",
+]

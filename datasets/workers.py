@@ -1,0 +1,123 @@
+"""Work on many files by worker processes, with results in the order of the files whatever the number of workers."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Final, TypeVar
+
+from datasets.errors import UsageError, WorkerError
+
+Progress = Callable[[int, int], None]
+"""Called as `progress(done, total)`."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+_BATCH: Final = 32  # photos a task: enough to hide what a task costs, few enough to show progress
+
+
+def map_files(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    *,
+    workers: int = 1,
+    crashed: Callable[[Item], Result],
+    progress: Progress | None = None,
+) -> list[Result]:
+    """Applies a function to every item, in batches over processes.
+
+    A worker process that dies (a decoder that crashes on a hostile file, the kernel short of memory) takes down no more
+    than its item: those of the batches that were lost are tried again one at a time, each in a process of its own.
+
+    Args:
+        function: A module-level function; with more than one worker it and the items must pickle.
+        items: What to apply it to.
+        workers: Processes; 1 works in this process.
+        crashed: Makes the result of an item whose process died on it twice.
+        progress: Told how many items are done.
+
+    Returns:
+        One result an item, in their order.
+
+    Raises:
+        UsageError: If `workers` is less than 1.
+    """
+    if workers < 1:
+        raise UsageError(f"workers must be at least 1, not {workers}")
+    results: list[Result] = []
+    batches = [items[start : start + _BATCH] for start in range(0, len(items), _BATCH)]
+    source = _here(function, batches) if workers == 1 else _elsewhere(function, batches, workers, crashed)
+    for batch in source:
+        results.extend(batch)
+        if progress is not None:
+            progress(len(results), len(items))
+    return results
+
+
+def _run(function: Callable[[Item], Result], batch: Sequence[Item]) -> list[Result]:
+    return [function(item) for item in batch]
+
+
+def _here(function: Callable[[Item], Result], batches: list[Sequence[Item]]) -> Iterator[list[Result]]:
+    for batch in batches:
+        yield _run(function, batch)
+
+
+def _elsewhere(
+    function: Callable[[Item], Result],
+    batches: list[Sequence[Item]],
+    workers: int,
+    crashed: Callable[[Item], Result],
+) -> Iterator[list[Result]]:
+    done = 0
+    while done < len(batches):
+        with _pool(min(workers, len(batches) - done)) as pool:
+            futures = [pool.submit(_run, function, batch) for batch in batches[done:]]
+            try:
+                for future in futures:
+                    yield future.result()
+                    done += 1
+            except BrokenProcessPool:
+                pass
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+        if done < len(batches):
+            yield _one_by_one(function, batches[done], crashed)
+            done += 1
+
+
+def _one_by_one(
+    function: Callable[[Item], Result], batch: Sequence[Item], crashed: Callable[[Item], Result]
+) -> list[Result]:
+    """Works on a batch whose process may have died on it, so that only the item it dies on again is lost."""
+    results: list[Result] = []
+    while len(results) < len(batch):
+        with _pool(1) as pool:
+            _check_alive(pool)
+            try:
+                for item in batch[len(results) :]:
+                    results.append(pool.submit(function, item).result())
+            except BrokenProcessPool:
+                results.append(crashed(batch[len(results)]))
+    return results
+
+
+def _check_alive(pool: Executor) -> None:
+    try:
+        pool.submit(_ready).result()
+    except BrokenProcessPool as error:
+        raise WorkerError(
+            "worker processes don't start; work with 1 worker, or, in a script of your own, "
+            "put what it runs under `if __name__ == '__main__':`"
+        ) from error
+
+
+def _ready() -> bool:
+    return True
+
+
+def _pool(workers: int) -> Executor:
+    # Not a fork of this process: its threads (a progress bar's, a flow's) may hold locks that a fork never frees.
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
