@@ -84,7 +84,6 @@ def build_app() -> typer.Typer:
 
 def _room_errors() -> tuple[type[Exception], ...]:
     from datasets.errors import DatasetsError
-
     from models.errors import ModelsError
     from pipelines.errors import PipelinesError
     from synth.errors import SynthError

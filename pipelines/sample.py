@@ -1,11 +1,11 @@
-"""Sample people to run the flows on: drawn by code, in the layouts of real datasets, with the truth kept beside them."""
+"""Sample people for the flows: drawn by code, in the layouts of real datasets, with the truth kept beside them."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
-from pipelines.reuse import code_digest, file_digest, forget, is_finished, key_of, mark_finished
+from pipelines.reuse import code_digest, forget, is_finished, key_of, mark_finished
 from pipelines.settings import SAMPLE_LICENCE, SAMPLE_TRAINING, SampleSettings, SourceSettings, SynthFlowSettings
 
 SAMPLE = "sample"

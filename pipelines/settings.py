@@ -20,7 +20,7 @@ SAMPLE_LICENCE = "CC0-1.0"
 SAMPLE_TRAINING = TrainSettings(image_size=96, epochs=6, batch_size=32)
 """Enough to see every stage work on drawn people within a minute or two of CPU time; no measure of the classifier."""
 
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 SETTINGS_TYPES = (".toml", ".json")
 
 SettingsModel = TypeVar("SettingsModel", bound=BaseModel)
@@ -45,9 +45,16 @@ class SourceSettings(_Settings):
         return self.name or self.source
 
     @property
+    def source_name(self) -> str:
+        """What the manifest's `source` column will say."""
+        return str(self.reader_options.get("name", self.source)) if self.source == "folder" else self.source
+
+    @property
     def reader_options(self) -> dict[str, Any]:
-        """The reader's options, the licence override among them."""
-        return self.options if self.licence is None else {**self.options, "licence": self.licence}
+        """The reader's options, the licence override among them; two folders are told apart by their names."""
+        name = {"name": self.name} if self.name and self.source == "folder" else {}
+        licence = {"licence": self.licence} if self.licence else {}
+        return name | self.options | licence
 
 
 class SampleSettings(_Settings):

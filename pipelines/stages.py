@@ -18,6 +18,7 @@ from pipelines.settings import SourceSettings, SynthFlowSettings, TrainFlowSetti
 from pipelines.types import PhotoPlacing, ProgressCallback
 
 if TYPE_CHECKING:
+    from models.settings import Device
     from pipelines.masking import MaskOptions
 
 TRAIN_SUMMARY = "summary.json"
@@ -153,9 +154,8 @@ def merge_stage(
     Raises:
         DatasetsError: The rules are unknown, or an input is no manifest.
     """
-    from datasets.merge import merge
-
     from datasets.manifest import summarise
+    from datasets.merge import merge
 
     merged = merge(inputs, out, rules=rules, n_folds=folds, seed=seed, photos=photos)
     _save_excluded(merged.excluded, out)
@@ -176,7 +176,14 @@ def _save_excluded(excluded: Any, out: Path) -> None:
         excluded.to_csv(temporary, index=False, lineterminator="\n")
 
 
-def report_stage(merged: Path, page: Path, *, base_source: str = "competition", title: str | None = None) -> Path:
+def report_stage(
+    merged: Path,
+    page: Path,
+    *,
+    base_source: str = "competition",
+    title: str | None = None,
+    ingested: Sequence[Path] = (),
+) -> Path:
     """Write the data report of a merged manifest: one HTML page.
 
     Args:
@@ -184,6 +191,7 @@ def report_stage(merged: Path, page: Path, *, base_source: str = "competition", 
         page: The HTML file.
         base_source: The source that the others are added to.
         title: The page's headline.
+        ingested: Manifests from before anything was refused, so that refused photos can be shown.
 
     Raises:
         DatasetsError: The folder holds no manifest.
@@ -208,8 +216,19 @@ def report_stage(merged: Path, page: Path, *, base_source: str = "competition", 
         refusals=read_refusals(folder),
         excluded=excluded,
         base_source=base_source,
+        places=_places(ingested),
         **named,
     )
+
+
+def _places(manifests: Sequence[Path]) -> dict[str, Path]:
+    from datasets.manifest import manifest_file, read_manifest
+
+    places: dict[str, Path] = {}
+    for manifest in manifests:
+        frame, folder = read_manifest(manifest), manifest_file(manifest).parent
+        places |= {str(name): folder / str(path) for name, path in zip(frame["photo_id"], frame["path"], strict=True)}
+    return places
 
 
 def train_stage(settings: TrainFlowSettings, *, progress: ProgressCallback | None = None) -> dict[str, Any]:
@@ -228,11 +247,11 @@ def train_stage(settings: TrainFlowSettings, *, progress: ProgressCallback | Non
     """
     from dataclasses import asdict
 
-    from models.train import train
-
     from datasets.manifest import manifest_file, read_manifest
 
     read_manifest(settings.manifest)
+    from models.train import train  # after the check: torch takes seconds
+
     key = key_of(
         stage="train",
         code=code_digest("models", "datasets"),
@@ -253,7 +272,7 @@ def train_stage(settings: TrainFlowSettings, *, progress: ProgressCallback | Non
 
 
 def predict_stage(
-    checkpoint: Path, eval_dir: Path, out: Path, *, device: str = "auto", progress: ProgressCallback | None = None
+    checkpoint: Path, eval_dir: Path, out: Path, *, device: Device = "auto", progress: ProgressCallback | None = None
 ) -> dict[str, Any]:
     """Write a submission for an eval folder.
 
@@ -265,19 +284,21 @@ def predict_stage(
         progress: Called with (photos done, photos in all).
 
     Returns:
-        `submission`, `photos`, and `answers`: how many by class name.
+        `submission`, `photos`, `answers` (how many by class name), `refusals` (by reason; answered all the same).
 
     Raises:
         ModelsError: The checkpoint or the folder is not usable.
     """
-    from models.predict import predict
-
     from datasets.labels import label_name
+    from datasets.manifest import read_refusals
+    from models.predict import predict, refusals_path
 
-    answers = predict(checkpoint, eval_dir, out, device=device, progress=progress)
+    file = checkpoint / "model.safetensors" if checkpoint.is_dir() else checkpoint
+    answers = predict(file, eval_dir, out, device=device, progress=progress)
     counts = answers["ans"].value_counts().sort_index()
-    named = {label_name(int(label)): int(count) for label, count in counts.items()}
-    return {"submission": out, "photos": len(answers), "answers": named}
+    named = {label_name(int(str(label))): int(count) for label, count in counts.items()}
+    refusals = count_reasons(read_refusals(refusals_path(out)))
+    return {"submission": out, "photos": len(answers), "answers": named, "refusals": refusals}
 
 
 def _save_json(value: Mapping[str, Any], path: Path) -> None:

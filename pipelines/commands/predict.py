@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from models.settings import Device
 from pipelines.commands.options import JsonOption
 
 
@@ -14,7 +15,7 @@ def predict(
     checkpoint: Annotated[Path, typer.Argument(help="model.safetensors, or the folder that training wrote.")],
     eval_dir: Annotated[Path, typer.Argument(metavar="EVAL", help="Folder with info.csv and images/.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The submission to write.")] = Path("submission.csv"),
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Annotated[Device, typer.Option(help="auto takes a GPU when there is one.")] = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Answer every row of info.csv: one of the 18 classes a photo."""

@@ -26,6 +26,6 @@ def train(
     from pipelines.stages import train_stage
     from pipelines.summary import show_summary
 
-    with progress_bar("training", unit="steps") as progress:
+    with progress_bar("training", unit="photos") as progress:
         result = train_stage(TrainFlowSettings(manifest=manifest, out=out, training=settings), progress=progress)
     show_summary("Trained", result, as_json=as_json)

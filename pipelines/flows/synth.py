@@ -76,10 +76,11 @@ def merge_task(inputs: list[Path], settings: SynthFlowSettings) -> StageResult:
 
 
 @task(name="report", cache_policy=NO_CACHE)
-def report_task(merged: Path, settings: SynthFlowSettings) -> Path:
+def report_task(merged: Path, ingested: list[Path], settings: SynthFlowSettings) -> Path:
     """Write the data report."""
-    base = next(source.source for source in settings.sources if source.folder == settings.base)
-    return stages.report_stage(merged, settings.out / "report" / "index.html", base_source=base)
+    base = next(source for source in settings.sources if source.folder == settings.base)
+    page = settings.out / "report" / "index.html"
+    return stages.report_stage(merged, page, base_source=base.source_name, ingested=ingested)
 
 
 @flow(name="synth-flow", validate_parameters=True)
@@ -105,7 +106,7 @@ def synth_flow(settings: SynthFlowSettings = DEFAULTS) -> dict[str, Any]:
     merged = merge_task([labelled.manifests[settings.base], *variants], settings)
     summary = {
         "manifest": merged.manifest,
-        "report": report_task(merged.manifest, settings),
+        "report": report_task(merged.manifest, list(labelled.manifests.values()), settings),
         "ingest": {name: result.summary for name, result in ingested.items()},
         "reused": [name for name, result in ingested.items() if result.reused],
         "pseudo_label": labelled.report,
