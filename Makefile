@@ -18,7 +18,7 @@ set-up: ## fill .venv from requirements.lock (the others do it by themselves)
 # PHOTOS reaches the shell through the environment, so spaces and quotes in a name need no care.
 demo: export PHOTOS := $(value PHOTOS)
 demo: set-up ## run the whole pipeline on sample people; with PHOTOS=folder, mask your own photos
-	@if [ -n "$$PHOTOS" ]; then $(BIN)/palette demo --photos "$$PHOTOS" $(ARGS); else $(BIN)/palette demo $(ARGS); fi
+	@if [ -n "$$PHOTOS" ]; then $(BIN)/palette demo --photos="$$PHOTOS" $(ARGS); else $(BIN)/palette demo $(ARGS); fi
 
 test: set-up ## run the tests
 	$(BIN)/pytest $(ARGS)

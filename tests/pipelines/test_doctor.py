@@ -315,7 +315,7 @@ def test_a_server_is_reached_through_its_health(health_server: tuple[str, dict[s
     assert "should end in /api" in orchestration.reach(root)
     reply["status"] = 401
     assert orchestration.reach(f"{root}/api") == ""
-    assert orchestration.reach("file:///etc/hosts") == "not an http address"
+    assert orchestration.reach("ftp://127.0.0.1/api") == "not an http address"
 
 
 PREFECT = {"profile": "local", "api_url": "", "ephemeral": True, "analytics": False, "plugins": True}
