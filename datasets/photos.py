@@ -34,7 +34,8 @@ REASONS: Final = (
     "too_small",
 )
 
-_FORMATS: Final = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF")
+# Without MPO, which Pillow opens as JPEG: naming it would fail on every file that is no JPEG.
+_FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 _OTHER_FORMATS: Final = ("TIFF", "JPEG2000", "AVIF", "PSD", "ICO", "ICNS", "PPM", "TGA")
 _SIGNATURES: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF", b"BM", b"GIF8")
 _ORIENTATION: Final = 0x0112  # the EXIF tag; values 2..8 as in the EXIF 2.3 specification, 4.6.4 A
@@ -50,9 +51,6 @@ _UPRIGHT: Final = {
 
 # Sizes are checked below against `max_pixels`, before any pixel is decoded; Pillow's own limit would warn at another.
 Image.MAX_IMAGE_PIXELS = None
-
-# Pillow loads most formats late, and with a list of formats to try not at all: it then fails on the missing ones.
-Image.init()
 
 
 @dataclass(frozen=True)
