@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,11 +99,11 @@ class PhotoDataset(Dataset[Item]):
 
     def __getitem__(self, draw: Draw) -> Item:
         try:
-            photo = read_photo(self.examples.paths[draw.index], max_side=self.max_side)
+            photo = read_photo(self.examples.paths[draw.row], max_side=self.max_side)
         except PhotoError as error:
-            photo_id = self.examples.photo_ids[draw.index]
-            return Item(draw.index, None, Refusal(photo_id, self.stage, error.reason, error.detail))
-        return Item(draw.index, self.transform(photo.rgb, draw.seed), None)
+            photo_id = self.examples.photo_ids[draw.row]
+            return Item(draw.row, None, Refusal(photo_id, self.stage, error.reason, error.detail))
+        return Item(draw.row, self.transform(photo.rgb, draw.seed), None)
 
 
 def make_loader(
@@ -148,6 +148,3 @@ def _start_worker(worker: int) -> None:
 def unique_refusals(refusals: Iterable[Refusal]) -> list[Refusal]:
     """Each photo's refusal once, by photo id: a row drawn often is refused each time."""
     return sorted({each.photo_id: each for each in refusals}.values(), key=lambda each: each.photo_id)
-
-
-Progress = Callable[[int, int], None]

@@ -33,9 +33,9 @@ def choose_device(wanted: Device) -> torch.device:
 
 
 def choose_workers(wanted: int, device: torch.device) -> int:
-    """Processes that read photos: as asked, or (-1) one for each core a GPU leaves idle, none beside a CPU that trains.
+    """Processes that read photos: as asked, or (-1) one for each core beside a GPU, one for four of a CPU that trains.
 
-    A CPU of few cores is slower with readers than without: they take cores from the training itself.
+    On few cores that is none: readers would take them from the training itself.
     """
     if wanted >= 0:
         return wanted

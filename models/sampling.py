@@ -17,11 +17,11 @@ class Draw(NamedTuple):
     """One row to read, and the seed of what is done to it: the same on any number of workers.
 
     Attributes:
-        index: row of the examples.
+        row: of the examples.
         seed: of its augmentation.
     """
 
-    index: int
+    row: int
     seed: int
 
 
@@ -35,7 +35,7 @@ class InOrder(Sampler[Draw]):
         return self.count
 
     def __iter__(self) -> Iterator[Draw]:
-        return (Draw(index, 0) for index in range(self.count))
+        return (Draw(row, 0) for row in range(self.count))
 
 
 class BalancedSampler(Sampler[Draw]):

@@ -1,0 +1,94 @@
+"""Pictures of a training run, as PNG; drawn without a screen and without pyplot's shared state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.atomic import atomic_write
+from models.scoring import Scores
+
+_DPI = 110
+
+
+def plot_curves(history: Sequence[dict[str, Any]], best_epoch: int, path: Path) -> Path:
+    """Loss and scores by epoch, with the epoch kept.
+
+    Args:
+        history: one dict an epoch: `epoch`, `train_loss`, `loss`, `macro_f1`, `accuracy`, `heads`.
+        best_epoch: marked by a line.
+        path: of the PNG.
+    """
+    figure, (left, right) = _figure((11, 4.2), columns=2)
+    epochs = [each["epoch"] for each in history]
+    left.plot(epochs, [each["train_loss"] for each in history], marker=".", label="training")
+    left.plot(epochs, [each["loss"] for each in history], marker=".", label="held-out people")
+    left.set(title="Loss", xlabel="epoch", ylabel="cross-entropy")
+    right.plot(epochs, [each["macro_f1"] for each in history], marker=".", linewidth=2.2, label="macro F1, 18 classes")
+    right.plot(epochs, [each["accuracy"] for each in history], marker=".", linestyle="--", label="accuracy")
+    for name in history[0]["heads"]:
+        values = [each["heads"][name]["macro_f1"] for each in history]
+        right.plot(epochs, values, linewidth=1, alpha=0.8, label=f"macro F1, {name}")
+    right.set(title="Held-out people", xlabel="epoch", ylim=(-0.02, 1.02))
+    for axes in (left, right):
+        axes.axvline(best_epoch, color="grey", linestyle=":", label=f"kept: epoch {best_epoch}")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.25)
+        axes.legend(fontsize=8)
+    return _save(figure, path)
+
+
+def plot_label_confusion(scores: Scores, path: Path, title: str) -> Path:
+    """The 18 x 18 confusion: counts, coloured by share of their row."""
+    figure, (axes,) = _figure((11.5, 10.5), columns=1)
+    _matrix(axes, scores.label.confusion, scores.label.names, font=8)
+    # Lines between the mask states, so that the eye finds its block.
+    for edge in (5.5, 11.5):
+        axes.axhline(edge, color="black", linewidth=0.8)
+        axes.axvline(edge, color="black", linewidth=0.8)
+    axes.set_title(f"{title}: {scores.label.rows} photos, macro F1 {scores.label.macro_f1:.3f}")
+    return _save(figure, path)
+
+
+def plot_head_confusions(scores: Scores, path: Path, title: str) -> Path:
+    """The confusions of mask, gender and age group, side by side."""
+    figure, columns = _figure((13, 4.6), columns=len(scores.heads))
+    for axes, (name, each) in zip(columns, scores.heads.items(), strict=True):
+        _matrix(axes, each.confusion, each.names, font=11)
+        axes.set_title(f"{name}: macro F1 {each.macro_f1:.3f}, accuracy {each.accuracy:.3f}", fontsize=10)
+    figure.suptitle(title)
+    return _save(figure, path)
+
+
+def _matrix(axes: Any, counts: NDArray[np.int64], names: Sequence[str], font: int) -> None:
+    rows = counts.sum(axis=1, keepdims=True)
+    share = counts / np.maximum(rows, 1)
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for truth, given in zip(*np.nonzero(counts), strict=True):
+        dark = share[truth, given] > 0.55
+        colour = "white" if dark else "black"
+        axes.text(given, truth, f"{counts[truth, given]}", ha="center", va="center", color=colour, fontsize=font)
+    labels = [f"{name} ({int(row)})" for name, row in zip(names, rows[:, 0], strict=True)]
+    axes.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor", fontsize=font)
+    axes.set_yticks(range(len(names)), labels, fontsize=font)
+    axes.set(xlabel="answer", ylabel="truth (photos)")
+
+
+def _figure(size: tuple[float, float], columns: int) -> tuple[Any, Any]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(1, columns, squeeze=False)[0]
+
+
+def _save(figure: Any, path: Path) -> Path:
+    with atomic_write(Path(path)) as temporary:
+        # No metadata: the same scores give the same bytes.
+        figure.savefig(temporary, format="png", dpi=_DPI, metadata={"Software": None})
+    return Path(path)

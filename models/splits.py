@@ -1,0 +1,144 @@
+"""A manifest taken apart: rows to train on, and held-out people to score on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from datasets.folds import assign_folds, check_folds
+from datasets.labels import label_name
+from datasets.manifest import read_manifest
+from models.data import Examples
+from models.errors import SettingsError, TrainingDataError
+from models.heads import HEADS, MISSING, WORDS
+from models.settings import TrainSettings
+
+_FOLDS = 5
+_FROM = {"mask": "mask_from", "gender": "gender_from", "age_group": "age_from"}
+_CONFIDENCE = {"mask": "mask_confidence", "gender": "gender_confidence", "age_group": "age_confidence"}
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """Rows to train on and rows to score on; no person is in both.
+
+    Attributes:
+        train: rows of the other folds, with their weights.
+        real: photos of the held-out fold; pseudo-labels don't count as truth.
+        synthetic: variants of the held-out fold, likewise.
+        notes: `rows` by set, `people` by set, `left_out` of training by reason, `labels` of training by name, and
+            `folds_made_here`.
+    """
+
+    train: Examples
+    real: Examples
+    synthetic: Examples
+    notes: dict[str, Any]
+
+
+def split_manifest(manifest: Path, settings: TrainSettings) -> Splits:
+    """Reads a manifest and splits it by the settings' fold.
+
+    Args:
+        manifest: its file or its folder. Where it has no folds at all, five are made by person.
+
+    Raises:
+        FoldLeakError: a person, or a variant and its photo, lie in more than one fold.
+        SettingsError: there is no such fold.
+        TrainingDataError: nothing to train on, or nothing to score on.
+    """
+    manifest = Path(manifest)
+    root = manifest if manifest.is_dir() else manifest.parent
+    frame = read_manifest(manifest)
+    frame, made_here = _with_folds(frame, settings.seed)
+    held_out = frame["fold"].eq(settings.fold).to_numpy(dtype=bool)
+    variant = frame["parent_id"].notna().to_numpy(dtype=bool)
+    trusted = _codes(frame, settings.pseudo_confidence)
+    truth = _codes(frame, None)
+    reasons = _reasons_against(trusted, variant, settings)
+    train = ~held_out & (reasons == "")
+    scorable = held_out & (truth != MISSING).any(axis=1)
+    weights = np.where(variant, settings.synthetic_weight, 1.0).astype(np.float32)
+    splits = Splits(
+        train=_examples(frame, root, train, trusted, weights),
+        real=_examples(frame, root, scorable & ~variant, truth, weights),
+        synthetic=_examples(frame, root, scorable & variant, truth, weights),
+        notes={},
+    )
+    _check_enough(splits, settings)
+    people = frame["person_id"]
+    splits.notes.update(
+        rows={"train": len(splits.train), "real": len(splits.real), "synthetic": len(splits.synthetic)},
+        people={"train": int(people[train].nunique()), "held_out": int(people[scorable].nunique())},
+        left_out=dict(sorted(Counter(reasons[~held_out & (reasons != "")].tolist()).items())),
+        labels=_label_counts(splits.train.labels),
+        folds_made_here=made_here,
+    )
+    return splits
+
+
+def _with_folds(frame: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, bool]:
+    made_here = bool(frame["fold"].isna().all()) and len(frame) > 0
+    if made_here:
+        frame = frame.assign(fold=assign_folds(frame, n_folds=_FOLDS, seed=seed))
+    unassigned = int(frame["fold"].isna().sum())
+    if unassigned:
+        raise TrainingDataError(
+            f"{unassigned} of the manifest's {len(frame)} rows have no fold and the others have: "
+            "merge again, so that every row gets one"
+        )
+    check_folds(frame)
+    return frame, made_here
+
+
+def _codes(frame: pd.DataFrame, pseudo_confidence: float | None) -> NDArray[np.int64]:
+    """(N, 3) codes; pseudo-labels count from that confidence on, or not at all (None)."""
+    columns = []
+    for name, words in zip(HEADS, WORDS, strict=True):
+        code = pd.Categorical(frame[name], categories=list(words)).codes.astype(np.int64)
+        pseudo = frame[_FROM[name]].eq("pseudo").to_numpy(dtype=bool)
+        sure = frame[_CONFIDENCE[name]].fillna(0.0).to_numpy(dtype=np.float64)
+        doubted = pseudo & (sure < pseudo_confidence if pseudo_confidence is not None else True)
+        columns.append(np.where(doubted, MISSING, code))
+    return np.stack(columns, axis=1)
+
+
+def _reasons_against(codes: NDArray[np.int64], variant: NDArray[np.bool_], settings: TrainSettings) -> NDArray[np.str_]:
+    """(N,) why a row is not learned from, empty where it is."""
+    missing = codes == MISSING
+    unusable = missing.any(axis=1) if settings.head == "single" else missing.all(axis=1)
+    unwanted = variant & (settings.synthetic_weight == 0)
+    return np.select([unwanted, unusable], ["synthetic_weight_0", "label_missing"], default="")
+
+
+def _examples(
+    frame: pd.DataFrame, root: Path, chosen: NDArray[np.bool_], codes: NDArray[np.int64], weights: NDArray[np.float32]
+) -> Examples:
+    rows = frame[chosen]
+    return Examples(
+        paths=tuple(root / path for path in rows["path"]),
+        photo_ids=tuple(rows["photo_id"]),
+        codes=codes[chosen],
+        weights=weights[chosen],
+    )
+
+
+def _check_enough(splits: Splits, settings: TrainSettings) -> None:
+    folds = f"fold {settings.fold} is held out"
+    if len(splits.real) == len(splits.synthetic) == 0:
+        raise SettingsError(f"no labelled row lies in fold {settings.fold}: choose a fold that the manifest has")
+    if len(splits.train) < 2:
+        raise TrainingDataError(f"{len(splits.train)} rows are left to train on ({folds}): at least 2 are needed")
+    if (splits.real.labels == MISSING).all() and (splits.synthetic.labels == MISSING).all():
+        raise TrainingDataError(f"no row with all three labels given is left to score on ({folds})")
+
+
+def _label_counts(labels: NDArray[np.int64]) -> dict[str, int]:
+    counts = Counter(labels[labels != MISSING].tolist())
+    return {label_name(label): counts[label] for label in sorted(counts)}
