@@ -1,0 +1,142 @@
+"""Embedding a manifest's photos: once for each content, refusals for the rest."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from datasets.manifest import make_manifest, write_manifest
+from datasets.portraits.draw import draw_person
+from datasets.portraits.person import Person
+from pipelines import faces
+from pipelines.faces import EMBEDDING_SIZE, FaceCache, embed_manifest, embedder_version
+
+
+@dataclass
+class CountingEmbedder:
+    """Embeds a face as its place in the photo, and counts how often it is asked."""
+
+    scale: float = 1.0
+    _asked: list[int] = field(default_factory=list)
+
+    def embed(self, rgb: NDArray[np.uint8], landmarks: NDArray[np.floating[Any]], /) -> NDArray[np.float32]:
+        self._asked.append(1)
+        return np.full(EMBEDDING_SIZE, self.scale * float(landmarks.mean()), dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def face(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A drawn portrait as a JPEG."""
+    path = tmp_path_factory.mktemp("face") / "face.jpg"
+    Image.fromarray(draw_person(Person("p1", "female", 35), seed=1)).save(path, quality=92)
+    return path
+
+
+def make_photos(folder: Path, face: Path) -> Path:
+    """A manifest of two copies of one face, a photo without a face, a broken one and a missing one."""
+    folder.mkdir(parents=True)
+    for name in ("a.jpg", "copy.jpg"):
+        (folder / name).write_bytes(face.read_bytes())
+    Image.fromarray(np.full((200, 200, 3), 90, np.uint8)).save(folder / "wall.png")
+    (folder / "broken.jpg").write_bytes(face.read_bytes()[:500])
+    rows = [row(folder, name) for name in ("a.jpg", "broken.jpg", "copy.jpg", "wall.png")]
+    rows.append(row(folder, "a.jpg") | {"photo_id": "folder:gone.jpg", "path": "gone.jpg", "sha256": "0" * 64})
+    return write_manifest(make_manifest(rows), folder)
+
+
+def row(folder: Path, name: str) -> dict[str, Any]:
+    """A manifest row of one file."""
+    return {
+        "photo_id": f"folder:{name}",
+        "path": name,
+        "sha256": hashlib.sha256((folder / name).read_bytes()).hexdigest(),
+        "width": 384,
+        "height": 512,
+        "source": "folder",
+        "licence": "CC0-1.0",
+        "person_id": f"folder:{name}",
+    }
+
+
+def test_each_content_is_embedded_once_and_then_never_again(tmp_path: Path, face: Path) -> None:
+    manifest, embedder = make_photos(tmp_path / "photos", face), CountingEmbedder()
+    first = embed_manifest(manifest, embedder, cache=tmp_path / "faces.npz")
+    assert set(first.embeddings) == {"folder:a.jpg", "folder:copy.jpg"}
+    assert len(embedder._asked) == 1
+    assert {(each.photo_id, each.reason) for each in first.refusals} == {
+        ("folder:broken.jpg", "truncated"),
+        ("folder:wall.png", "no_face"),
+        ("folder:gone.jpg", "unreadable"),
+    }
+    again = embed_manifest(manifest, embedder, cache=tmp_path / "faces.npz")
+    assert len(embedder._asked) == 1
+    assert again.reused == 3
+    assert again.refusals == first.refusals
+    for name, vector in first.embeddings.items():
+        np.testing.assert_array_equal(vector, again.embeddings[name])
+
+
+def test_a_changed_file_is_refused_not_embedded_under_the_old_hash(tmp_path: Path, face: Path) -> None:
+    manifest = make_photos(tmp_path / "photos", face)
+    Image.open(face).rotate(3).save(tmp_path / "photos" / "a.jpg")
+    found = embed_manifest(manifest, CountingEmbedder(), cache=tmp_path / "faces.npz", only={"folder:a.jpg"})
+    assert [each.reason for each in found.refusals] == ["changed"]
+    assert found.embeddings == {}
+
+
+def test_another_embedder_does_not_get_the_first_ones_answers(tmp_path: Path, face: Path) -> None:
+    manifest = make_photos(tmp_path / "photos", face)
+    one, two = CountingEmbedder(), CountingEmbedder(scale=2.0)
+    assert embedder_version(one) != embedder_version(two)
+    first = embed_manifest(manifest, one, cache=tmp_path / "faces.npz").embeddings["folder:a.jpg"]
+    second = embed_manifest(manifest, two, cache=tmp_path / "faces.npz").embeddings["folder:a.jpg"]
+    np.testing.assert_allclose(second, 2 * first)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04broken", b"not a zip"])
+def test_a_broken_cache_is_an_empty_one(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "faces.npz").write_bytes(content)
+    assert FaceCache.open(tmp_path / "faces.npz", "version").known == {}
+
+
+def test_the_caches_bytes_do_not_depend_on_the_order_of_work(tmp_path: Path) -> None:
+    vectors = {letter * 64: np.full(EMBEDDING_SIZE, ord(letter), np.float32) for letter in "abc"}
+    for name, order in (("one.npz", "abc"), ("two.npz", "cba")):
+        FaceCache(tmp_path / name, "version", {letter * 64: vectors[letter * 64] for letter in order}).save()
+    stored = [FaceCache.open(tmp_path / name, "version").known for name in ("one.npz", "two.npz")]
+    assert list(stored[0]) == list(stored[1]) == sorted(vectors)
+    for name in vectors:
+        np.testing.assert_array_equal(stored[0][name], vectors[name])
+
+
+def test_what_was_embedded_before_a_kill_is_kept(tmp_path: Path, face: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = make_photos(tmp_path / "photos", face)
+    monkeypatch.setattr(faces, "SAVE_EVERY", 1)
+
+    def interrupt(done: int, total: int) -> None:
+        assert total == 5
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        embed_manifest(manifest, CountingEmbedder(), cache=tmp_path / "faces.npz", progress=interrupt)
+    second = CountingEmbedder()
+    assert embed_manifest(manifest, second, cache=tmp_path / "faces.npz").embeddings
+    assert second._asked == []
+
+
+def test_workers_do_not_change_the_answer(tmp_path: Path, face: Path) -> None:
+    manifest = make_photos(tmp_path / "photos", face)
+    alone = embed_manifest(manifest, CountingEmbedder(), cache=tmp_path / "one.npz", workers=1)
+    together = embed_manifest(manifest, CountingEmbedder(), cache=tmp_path / "two.npz", workers=2)
+    assert alone.refusals == together.refusals
+    assert alone.embeddings.keys() == together.embeddings.keys()
+    for name in alone.embeddings:
+        np.testing.assert_array_equal(alone.embeddings[name], together.embeddings[name])
