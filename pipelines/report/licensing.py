@@ -26,8 +26,8 @@ def licences(frame: pd.DataFrame, excluded: pd.DataFrame) -> dict[str, Any]:
 
 def _row(row: dict[Any, Any]) -> dict[str, Any]:
     terms = find_licence(row["licence"])
-    verdicts = [admit(name, row["licence"]) for name in RULES]
-    excluding = [why for admitted, why in verdicts if not admitted]
+    verdicts = {name: admit(name, row["licence"]) for name in RULES}
+    excluding = [why for admitted, why in verdicts.values() if not admitted]
     return {
         "licence": visible(row["licence"], 60),
         "name": visible(terms.name, 60) if terms.name != terms.id else "",
@@ -38,6 +38,6 @@ def _row(row: dict[Any, Any]) -> dict[str, Any]:
         "kept": number(row["kept"]),
         "excluded": number(row["excluded"]),
         "left_out": row["excluded"] > 0,
-        "verdicts": [admitted for admitted, _ in verdicts],
-        "why": visible(row["why"] or "; ".join([*excluding, terms.note]).strip("; ")) or NOTHING,
+        "verdicts": [(name, admitted) for name, (admitted, _) in verdicts.items()],
+        "why": visible(row["why"] or next(iter(excluding), terms.note)) or NOTHING,
     }

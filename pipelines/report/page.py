@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -38,6 +40,7 @@ def write_report(
     base_source: str = "competition",
     title: str = "Data report",
     made_at: str = "",
+    places: Mapping[str, Path] | None = None,
 ) -> Path:
     """Write the report on a merged manifest: one HTML file that asks for nothing from anywhere.
 
@@ -52,6 +55,8 @@ def write_report(
         base_source: the source whose own photos are "before"; all rows are "after".
         title: the page's heading.
         made_at: when it was made, in words; put at the foot.
+        places: where refused photos lie, by photo id, so that they can be shown: those of a manifest that was read
+            before anything was refused. One that isn't named is looked for under `root`.
 
     Returns:
         `out`.
@@ -59,45 +64,39 @@ def write_report(
     Raises:
         datasets.errors.OutputError: the file can't be written.
     """
-    page = render(merged, root, refusals, excluded, base_source, title, made_at)
-    with atomic_write(out) as temporary:
-        temporary.write_text(page, encoding="utf-8", newline="\n")
-    return out
-
-
-def render(
-    merged: pd.DataFrame,
-    root: Path,
-    refusals: pd.DataFrame,
-    excluded: pd.DataFrame,
-    base_source: str,
-    title: str,
-    made_at: str,
-) -> str:
-    """The page as text; arguments as of `write_report`."""
     frame = merged.reset_index(drop=True)
-    return (
+    page = (
         _environment()
         .get_template("template.html")
         .render(
             title=visible(title),
             style=Markup(files(__package__).joinpath("style.css").read_text(encoding="utf-8")),  # noqa: S704 (our own file)
             contents=CONTENTS,
-            lead=sections.lead(frame, base_source),
-            figures=sections.figures(frame, refusals, base_source),
-            warnings=sections.warnings(frame, base_source),
-            classes=sections.classes(frame, base_source),
-            sources=sections.sources(frame, base_source),
-            ages=sections.ages(frame, base_source),
-            variants=sections.variants(frame),
-            labels=sections.labels(frame),
-            folds=sections.folds(frame),
-            photos=sections.photos(frame, root, base_source),
-            refusals=sections.refusals(refusals, root),
-            licences=licences(frame, excluded),
             made_at=visible(made_at),
+            photos=sections.photos(frame, root, base_source),
+            refusals=sections.refusals(refusals, root, places or {}),
+            licences=licences(frame, excluded),
+            **_counted(frame, refusals, base_source),
         )
     )
+    with atomic_write(out) as temporary:
+        temporary.write_text(page, encoding="utf-8", newline="\n")
+    return out
+
+
+def _counted(frame: pd.DataFrame, refusals: pd.DataFrame, base_source: str) -> dict[str, Any]:
+    """The sections that only count."""
+    return {
+        "lead": sections.lead(frame, base_source),
+        "figures": sections.figures(frame, refusals, base_source),
+        "warnings": sections.warnings(frame, base_source),
+        "classes": sections.classes(frame, base_source),
+        "sources": sections.sources(frame, base_source),
+        "ages": sections.ages(frame, base_source),
+        "variants": sections.variants(frame),
+        "labels": sections.labels(frame),
+        "folds": sections.folds(frame),
+    }
 
 
 def _environment() -> Environment:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,8 @@ class Figure:
     note: str
 
 
-def _plural(count: int, one: str, many: str | None = None) -> str:
-    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+def _plural(count: int, one: str) -> str:
+    return f"{number(count)} {one if count == 1 else one + 's'}"
 
 
 def lead(frame: pd.DataFrame, base_source: str) -> str:
@@ -90,14 +91,14 @@ def warnings(frame: pd.DataFrame, base_source: str) -> list[str]:
     unlabelled = int(frame["label"].isna().sum())
     if unlabelled:
         found.append(
-            f"{_plural(unlabelled, 'photo')} of {number(len(frame))} lack a mask state, a gender or an age "
-            "group, and so stand in none of the 18 classes."
+            f"In none of the 18 classes, for want of a mask state, a gender or an age group: {number(unlabelled)} of "
+            f"{_plural(len(frame), 'photo')}."
         )
     if not counts.is_base(frame, base_source).any():
         found.append(f"The manifest holds no photos of {visible(base_source)}, so all figures of before are 0.")
     split = tallies.split_persons(frame)
     if split:
-        found.append(f"{_plural(split, 'person')} stand in more than one fold: scores of these folds can't be trusted.")
+        found.append(f"Persons in more than one fold: {number(split)}. Scores of these folds can't be trusted.")
     return found
 
 
@@ -169,9 +170,8 @@ def variants(frame: pd.DataFrame) -> Context | None:
     if cross.empty:
         return None
     kinds, styles = cross.sum(axis=1), cross.sum()
-    recipes = frame["recipe_id"].nunique()
     return {
-        "text": f"{_plural(int(cross.to_numpy().sum()), 'variant')} by {_plural(recipes, 'recipe')}, of "
+        "text": f"{_plural(int(cross.to_numpy().sum()), 'variant')} of "
         f"{_plural(frame['parent_id'].nunique(), 'photo')}. “none” is a photo that went through the same steps "
         "without a mask. Coverage is measured on the finished picture, and a style that it contradicts is refused.",
         "types": charts.bars("mask-types", "Variants by mask type", list(kinds.index), {"variants": list(kinds)}),
@@ -212,7 +212,7 @@ def folds(frame: pd.DataFrame) -> Context | None:
     if table.empty:
         return None
     split = tallies.split_persons(frame)
-    sound = "No person stands in two folds." if not split else f"{_plural(split, 'person')} in more than one fold."
+    sound = f"Persons in more than one fold: {number(split)}." if split else "No person stands in two folds."
     return {
         "text": f"{sound} Shares are of all photos of the fold.",
         "table": tables.fold_table(table),
@@ -229,13 +229,13 @@ def photos(frame: pd.DataFrame, root: Path, base_source: str) -> Context:
     }
 
 
-def refusals(table: pd.DataFrame, root: Path) -> Context:
+def refusals(table: pd.DataFrame, root: Path, places: Mapping[str, Path]) -> Context:
     """What was refused, by stage and reason."""
     grouped = tallies.refusal_counts(table)
     left = PICTURED_REFUSALS
     rows = []
     for row in grouped.to_dict("records"):
-        pictures = refused_pictures(root, row["examples"][:left])
+        pictures = refused_pictures(root, row["examples"][:left], places)
         left -= len(pictures)
         rows.append(
             {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -140,10 +140,16 @@ def thumbnail(root: Path, relative: str, box: tuple[int, int] = BOX) -> Picture 
     """
     try:
         path = (root / relative).resolve()
-        if not path.is_relative_to(root.resolve()):
-            return None
+        return shrink(path, box) if path.is_relative_to(root.resolve()) else None
+    except (OSError, ValueError):  # ValueError: a name no file can have, such as one with a NUL
+        return None
+
+
+def shrink(path: Path, box: tuple[int, int]) -> Picture | None:
+    """A photo's file within `box` (width, height, pixels) as a JPEG without metadata; None where it can't be read."""
+    try:
         photo = read_photo(path, max_side=max(box) * 2)
-    except (PhotoError, OSError, ValueError):  # ValueError: a name no file can have, such as one with a NUL
+    except (PhotoError, ValueError):
         return None
     image = Image.fromarray(photo.rgb)
     image.thumbnail(box, Image.Resampling.LANCZOS)
@@ -152,18 +158,23 @@ def thumbnail(root: Path, relative: str, box: tuple[int, int] = BOX) -> Picture 
     return Picture(f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}", *image.size)
 
 
-def refused_pictures(root: Path, photo_ids: Iterable[str]) -> list[tuple[str, Picture]]:
-    """Thumbnails of the refused photos whose file lies under `root`, with their ids; the others are left out.
+def refused_pictures(root: Path, photo_ids: Iterable[str], places: Mapping[str, Path]) -> list[tuple[str, Picture]]:
+    """Thumbnails of refused photos, with their ids; those whose file isn't found or can't be read are left out.
 
-    A photo's id is `source:path`, a variant's goes on with `#variant`. The path is tried as it is and within folders
-    as a merge lays them out.
+    Args:
+        root: the merged manifest's folder.
+        photo_ids: `source:path` of a photo; a variant's goes on with `#variant`, and its photo is shown.
+        places: where photos lie, by photo id; one that isn't named is looked for where a merge puts it under `root`.
     """
-    found = []
-    for photo_id in photo_ids:
-        source, _, rest = photo_id.rpartition("#")[0].partition(":") if "#" in photo_id else photo_id.partition(":")
-        for folder in ("", source, f"photos/{source}", "photos"):
-            picture = thumbnail(root, f"{folder}/{rest}".lstrip("/"), SMALL_BOX) if rest else None
-            if picture is not None:
-                found.append((visible(photo_id), picture))
-                break
-    return found
+    found = ((photo_id, _refused(root, photo_id, places)) for photo_id in photo_ids)
+    return [(visible(photo_id), picture) for photo_id, picture in found if picture is not None]
+
+
+def _refused(root: Path, photo_id: str, places: Mapping[str, Path]) -> Picture | None:
+    photo = photo_id.rpartition("#")[0] or photo_id
+    for known in (photo_id, photo):
+        if known in places:
+            return shrink(places[known], SMALL_BOX)
+    source, _, path = photo.partition(":")
+    folders = (f"photos/{source}/", "") if path else ()
+    return next(filter(None, (thumbnail(root, f"{folder}{path}", SMALL_BOX) for folder in folders)), None)

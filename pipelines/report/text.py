@@ -6,6 +6,8 @@ import math
 import unicodedata
 
 NOTHING = "–"
+UNSEEN = frozenset("\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+"""Marks of reading direction (Unicode's Bidi_Control) and spaces of no width."""
 
 
 def visible(value: object, limit: int | None = None) -> str:
@@ -18,12 +20,15 @@ def visible(value: object, limit: int | None = None) -> str:
         value: anything; its `str` is taken.
         limit: longest length in characters; the middle of a longer text gives way to an ellipsis.
     """
-    hidden = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-    text = "".join("\ufffd" if unicodedata.category(sign) in hidden else sign for sign in str(value))
+    text = "".join("\ufffd" if _is_hidden(sign) else sign for sign in str(value))
     if limit is None or len(text) <= limit:
         return text
     tail = (limit - 1) // 2
     return f"{text[: limit - 1 - tail]}…{text[-tail:]}"
+
+
+def _is_hidden(sign: str) -> bool:
+    return sign in UNSEEN or unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp")
 
 
 def number(value: float | None) -> str:
