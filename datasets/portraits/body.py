@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .camera import Floats
-from .head import proportion
-from .person import Traits
-from .sheet import noise, smoothstep
-from .surface import Cloth, looks
+from datasets.portraits.camera import Floats
+from datasets.portraits.head import proportion
+from datasets.portraits.person import Traits
+from datasets.portraits.sheet import noise, smoothstep
+from datasets.portraits.surface import Cloth, looks
 
 NECKLINES = ("crew", "vee", "shirt")
 
@@ -50,7 +50,11 @@ def ear(traits: Traits, side: int, density: float) -> Cloth:
     out = np.array([0.66, -0.03, -0.42], np.float32) * (0.45 * traits.ear)
     face = np.array([0.55, 0.0, 0.84], np.float32)
     origin = np.array([1.055, 0.14, -0.02], np.float32)
-    points = origin + a[..., None] * out + (0.455 * traits.ear * b + 0.03 * a)[..., None] * np.array([0.02, 1, -0.12], np.float32)
+    points = (
+        origin
+        + a[..., None] * out
+        + (0.455 * traits.ear * b + 0.03 * a)[..., None] * np.array([0.02, 1, -0.12], np.float32)
+    )
     points = points + relief[..., None] * face
     alpha = smoothstep(0.02, -0.02, a - edge) * np.ones_like(b)
     hollow = np.exp(-(((a - 0.34) / 0.20) ** 2) - ((b - 0.12) / 0.34) ** 2)
@@ -61,7 +65,7 @@ def ear(traits: Traits, side: int, density: float) -> Cloth:
     albedo = np.asarray(traits.skin, np.float32) * tint
     if side > 0:
         return Cloth(points, albedo.astype(np.float32), look, alpha.astype(np.float32))
-    points = points[:, ::-1] * np.array([-1, 1, 1], np.float32)
+    points = points * np.array([-1, 1, 1], np.float32)
     flip = [np.ascontiguousarray(v[:, ::-1]).astype(np.float32) for v in (points, albedo, look, alpha)]
     return Cloth(flip[0], flip[1], flip[2], flip[3])
 
@@ -87,7 +91,9 @@ def neck(traits: Traits, density: float, rng: np.random.Generator) -> Cloth:
     z = z - 0.05 * np.exp(-((angle / 0.14) ** 2) - ((y - 2.52) / 0.12) ** 2)
     z = z + 0.035 * (traits.ridge > 0.7) * np.exp(-((angle / 0.12) ** 2) - ((y - 1.95) / 0.12) ** 2)
     points = np.dstack([x, np.broadcast_to(y, x.shape), z]).astype(np.float32)
-    lines = 0.06 * traits.wrinkle * sum(np.exp(-(((y - at - 0.1 * np.cos(angle)) / 0.02) ** 2)) for at in (1.75, 1.95, 2.2))
+    lines = (
+        0.06 * traits.wrinkle * sum(np.exp(-(((y - at - 0.1 * np.cos(angle)) / 0.02) ** 2)) for at in (1.75, 1.95, 2.2))
+    )
     mottle = 0.03 * noise(rng, x.shape, (12, 12)) - lines
     albedo = np.asarray(traits.skin, np.float32) * np.exp(mottle)[..., None] * np.array([0.97, 0.95, 0.95], np.float32)
     look = looks((x.shape[0], x.shape[1]), 0.28, 1.0)
@@ -100,7 +106,7 @@ def clothes(traits: Traits, outfit: Outfit, density: float, rng: np.random.Gener
     x = np.linspace(-3.4, 3.4, int(6.8 * density / 2), dtype=np.float32)[None] * np.float32(traits.shoulders)
     v = np.linspace(0, 1, int(2.6 * density / 2), dtype=np.float32)[:, None]
     across = np.abs(x) / traits.shoulders
-    top = np.interp(across, [0, 0.6, 1.0, 1.6, 2.1, 2.4, 2.6, 3.4], [1.98, 2.0, 2.14, 2.36, 2.58, 2.85, 3.3, 5.4])
+    top = np.interp(across, [0, 0.6, 1.0, 1.6, 2.1, 2.4, 2.6, 3.4], [1.98, 2.0, 2.13, 2.30, 2.44, 2.66, 3.05, 5.0])
     top = cv2.GaussianBlur(top.astype(np.float32), (0, 0), 0.06 * density)
     y = top + 2.4 * v**1.3
     roll = np.sqrt(np.clip(1 - np.clip(1 - (y - top) / 0.75, 0, 1) ** 2, 0, 1))

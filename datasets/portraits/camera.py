@@ -7,11 +7,12 @@ the origin midway between the ears at eye height.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.floating[Any]]  # float32 unless a docstring says otherwise
 
 PIVOT = np.array([0.0, 1.0, -0.4], np.float32)  # the head turns on the top of the neck
 DISTANCE = 13.0  # of the camera, pupil distances: about 80 cm, so that the nose is a little larger than the ears
@@ -101,7 +102,7 @@ class Camera:
         Returns:
             (..., 3) float32, still in pupil distances.
         """
-        return (points - PIVOT) @ (self.body if body else self.turn).T + PIVOT
+        return np.asarray((points - PIVOT) @ (self.body if body else self.turn).T + PIVOT)
 
     def project(self, placed: Floats) -> Floats:
         """Project placed points: (..., 3) to pixels (..., 2), x and y."""

@@ -8,20 +8,20 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .body import clothes, ear, neck, sample_outfit
-from .camera import Camera, Floats, Pose, make_camera, sample_pose
-from .eyes import paint_eyes, soften
-from .film import background, expose
-from .hair import back_hair, covers_ears, hair
-from .head import Surface, head_sections, sheet_place, wrap
-from .landmarks import landmarks
-from .layout import Layout
-from .light import Light, Scene, develop, empty_scene, render, sample_light
-from .masks import KINDS, WornMask, ear_loops, mask_cloth
-from .person import Person, Traits, sample_traits
-from .relief import Relief, sculpt
-from .skin import Paint, paint_skin
-from .surface import lay_cloth, see
+from datasets.portraits.body import clothes, ear, neck, sample_outfit
+from datasets.portraits.camera import Camera, Floats, Pose, make_camera, sample_pose
+from datasets.portraits.eyes import paint_eyes, soften
+from datasets.portraits.film import background, expose
+from datasets.portraits.hair import back_hair, covers_ears, hair
+from datasets.portraits.head import Surface, head_sections, sheet_place, wrap
+from datasets.portraits.landmarks import landmarks
+from datasets.portraits.layout import Layout
+from datasets.portraits.light import Light, Scene, develop, empty_scene, render, sample_light
+from datasets.portraits.masks import KINDS, WornMask, ear_loops, mask_cloth
+from datasets.portraits.person import Person, Traits, sample_traits
+from datasets.portraits.relief import Relief, sculpt
+from datasets.portraits.skin import Paint, paint_skin
+from datasets.portraits.surface import lay_cloth, see, soft_edge
 
 OVERSAMPLE = 1.5
 
@@ -144,7 +144,7 @@ def _lay_face(scene: Scene, camera: Camera, surface: Surface, relief: Relief, pa
     normal[..., :2] -= np.clip(normal[..., 2:3], 0, 1) * on_sheet(np.dstack([relief.slope_x, relief.slope_y]))
     look = on_sheet(np.dstack([relief.open_sky, paint.gloss, 1 - paint.wet, paint.glow]))
     depth = seen.sample(np.ascontiguousarray(placed[..., 2]))
-    scene.lay(seen.window, seen.cover, on_sheet(paint.albedo), normal @ camera.turn.T, look, depth)
+    scene.lay(seen.window, soft_edge(seen.cover), on_sheet(paint.albedo), normal @ camera.turn.T, look, depth)
 
 
 def _lay_mask(scene: Scene, camera: Camera, layout: Layout, relief: Relief, mask: WornMask, seed: int) -> None:
@@ -159,7 +159,9 @@ def _lay_loops(scene: Scene, camera: Camera, lines: list[Floats], tone: float) -
     canvas = np.zeros((height, width), np.uint8)
     for line in lines:
         points = (camera.project(camera.place(line)) * 16).round().astype(np.int32)
-        cv2.polylines(canvas, [points.reshape(-1, 1, 2)], False, 255, max(round(0.030 * camera.scale), 2), cv2.LINE_AA, 4)
+        cv2.polylines(
+            canvas, [points.reshape(-1, 1, 2)], False, 255, max(round(0.030 * camera.scale), 2), cv2.LINE_AA, 4
+        )
     alpha = canvas.astype(np.float32) / np.float32(255)
     under = cv2.GaussianBlur(alpha, (0, 0), 0.03 * camera.scale)
     scene.look[..., 0] *= 1 - 0.55 * under

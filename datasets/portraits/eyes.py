@@ -5,11 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from . import sheet
-from .camera import Floats
-from .layout import Layout
-from .sheet import box, smoothstep
-from .skin import Paint
+from datasets.portraits import sheet
+from datasets.portraits.camera import Floats
+from datasets.portraits.layout import Layout
+from datasets.portraits.sheet import box, smoothstep
+from datasets.portraits.skin import Paint
 
 WHITE = np.array([0.66, 0.61, 0.57], np.float32)
 RED = np.array([0.50, 0.22, 0.18], np.float32)
@@ -42,11 +42,11 @@ def _eye(paint: Paint, layout: Layout, side: int, catchlight: tuple[float, float
     shadow = 1 - 0.55 * np.exp(-np.clip(ys - upper, 0, None) / 0.030)
     weight = inside[..., None]
     paint.albedo[window] = paint.albedo[window] * (1 - weight) + ball * shadow[..., None] * weight
-    paint.gloss[window] = paint.gloss[window] * (1 - inside) + 0.6 * inside
+    paint.gloss[window] = paint.gloss[window] * (1 - inside) + 0.10 * inside
     paint.wet[window] = np.maximum(paint.wet[window], inside)
     x, y, radius = layout.iris(side)
     spot = np.hypot(xs - x - catchlight[0] * radius, (ys - y - catchlight[1] * radius) * 0.9)
-    paint.glow[window] += inside * (0.85 * smoothstep(0.026, 0.014, spot) + 0.05 * disc * smoothstep(0.0, 0.1, ys - y))
+    paint.glow[window] += inside * (0.85 * smoothstep(0.026, 0.014, spot) + 0.010 * disc * smoothstep(0.0, 0.1, ys - y))
 
 
 def _white(layout: Layout, u: Floats, upper: Floats, ys: Floats) -> Floats:
@@ -88,9 +88,19 @@ def _lash_lines(paint: Paint, layout: Layout, rng: np.random.Generator) -> None:
     spread = 0.010 + 0.005 * t.lashes
     thick[window] = weight * np.exp(-0.5 * ((ys - edge) / spread) ** 2) * (1.25 + 0.6 * t.lashes)
     below = layout.lid_lower(np.clip(uu, -0.97, 0.97))
-    thick[window] += 0.38 * smoothstep(-0.9, 0.6, uu) * smoothstep(1.05, 0.9, uu) * np.exp(-0.5 * ((ys - below - 0.006) / 0.009) ** 2)
+    thick[window] += (
+        0.38
+        * smoothstep(-0.9, 0.6, uu)
+        * smoothstep(1.05, 0.9, uu)
+        * np.exp(-0.5 * ((ys - below - 0.006) / 0.009) ** 2)
+    )
     crease = layout.lid_upper(np.clip(uu, -0.9, 0.95)) - 0.052 - 0.035 * t.lid
-    thick[window] += (0.10 + 0.34 * t.lid) * smoothstep(-1.0, -0.3, uu) * smoothstep(1.15, 0.8, uu) * np.exp(-0.5 * ((ys - crease) / 0.010) ** 2)
+    thick[window] += (
+        (0.10 + 0.34 * t.lid)
+        * smoothstep(-1.0, -0.3, uu)
+        * smoothstep(1.15, 0.8, uu)
+        * np.exp(-0.5 * ((ys - crease) / 0.010) ** 2)
+    )
     hairs = sheet.strokes(_lashes(layout, rng), thick, 0.5) * (0.9 * t.lashes)
     both = thick + hairs
     both = both + both[:, ::-1]
@@ -101,7 +111,7 @@ def _lash_lines(paint: Paint, layout: Layout, rng: np.random.Generator) -> None:
 def _lashes(layout: Layout, rng: np.random.Generator) -> list[tuple[Floats, float]]:
     lines = []
     for u in np.linspace(-0.75, 1.0, 22) + rng.normal(0, 0.02, 22):
-        root = np.array([layout.traits.eye_x + layout.eye_half * u, float(layout.lid_upper(np.float32(min(u, 0.96))))])
+        root = np.array([layout.traits.eye_x + layout.eye_half * u, layout.lid_upper(np.array(min(u, 0.96))).item()])
         length = 0.040 + 0.030 * layout.traits.lashes * (0.5 + 0.5 * max(u, 0))
         tip = root + length * np.array([0.55 * u + 0.1, -0.85 + 0.3 * abs(u)])
         bend = (root + tip) / 2 + np.array([0.004, 0.007])
@@ -115,13 +125,19 @@ def _brows(paint: Paint, layout: Layout, rng: np.random.Generator) -> None:
     window, xs, ys = box(0.12, -0.75, 0.95, -0.05)
     v = (np.abs(xs) - 0.2) / 0.62
     thick = 0.036 * t.brow_thick * (1 - 0.55 * smoothstep(0.35, 1.0, v)) * (0.75 + 0.25 * smoothstep(0, 0.3, v))
-    body = np.exp(-0.5 * np.abs((ys - layout.brow(xs)) / thick) ** 2.6) * smoothstep(-0.06, 0.14, v) * smoothstep(1.06, 0.80, v)
+    body = (
+        np.exp(-0.5 * np.abs((ys - layout.brow(xs)) / thick) ** 2.6)
+        * smoothstep(-0.06, 0.14, v)
+        * smoothstep(1.06, 0.80, v)
+    )
     cover[window] = 0.50 * body
     for side in (1, -1):
         hairs = sheet.strokes(_brow_hairs(layout, rng), cover, 0.55)
         one = np.clip(cover + 0.75 * hairs, 0, 1) * (t.brow_dark * (1 - 0.35 * t.young))
         weight = (one if side > 0 else one[:, ::-1])[..., None]
-        hair = np.asarray(t.hair_rgb, np.float32) * (1 - 0.6 * t.grey) + 0.6 * t.grey * np.array([0.30, 0.29, 0.28], np.float32)
+        hair = np.asarray(t.hair_rgb, np.float32) * (1 - 0.6 * t.grey) + 0.6 * t.grey * np.array(
+            [0.30, 0.29, 0.28], np.float32
+        )
         paint.albedo[...] = paint.albedo * (1 - weight) + (hair * 1.3 + 0.006) * weight
         paint.gloss *= 1 - 0.8 * weight[..., 0]
 
@@ -134,7 +150,7 @@ def _brow_hairs(layout: Layout, rng: np.random.Generator) -> list[tuple[Floats, 
         x = 0.2 + 0.62 * v
         taper = (1 - 0.6 * max(v - 0.35, 0) / 0.65) * t.brow_thick
         offset = rng.uniform(-1, 1) * 0.036 * taper
-        root = np.array([x, float(layout.brow(np.float32(x))) + offset])
+        root = np.array([x, layout.brow(np.array(x)).item() + offset])
         lean = np.radians(-72 + 70 * min(v * 1.5, 1) + 18 * offset / 0.03 + rng.normal(0, 7))
         length = 0.075 * (0.75 + 0.3 * rng.uniform())
         tip = root + length * np.array([np.cos(lean), np.sin(lean)])

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .camera import Floats
-from .head import MIDDLE, Sections, curve, head_sections, outward, proportion
-from .light import Light
-from .person import Person, Traits
-from .sheet import noise, smoothstep
-from .surface import Cloth
+from datasets.portraits.camera import Floats
+from datasets.portraits.head import MIDDLE, Sections, curve, head_sections, outward, proportion
+from datasets.portraits.light import Light
+from datasets.portraits.person import Person, Traits
+from datasets.portraits.sheet import noise, smoothstep
+from datasets.portraits.surface import Cloth
 
 REACH = 150.0  # degrees round the head
 GREY = np.array([0.40, 0.395, 0.385], np.float32)
@@ -80,6 +80,8 @@ def hair(person: Person, traits: Traits, light: Light, density: float) -> Cloth:
     locks, fine = _strands(rng, strand, y, style)
     alpha = _cover(traits, style, degrees, y, locks, fine)
     points = _points(sections, top, degrees, traits, 0.012 * locks)
+    if style.end is None:
+        points = _settle(points, traits, style, degrees, sections.y)
     albedo = _colour(traits, locks, fine)
     look = np.zeros((*alpha.shape, 4), np.float32)
     look[..., 0] = np.clip(0.92 + 0.14 * locks, 0.45, 1.1)
@@ -108,7 +110,7 @@ def _sections(traits: Traits, style: Style, rows: int) -> tuple[Sections, Floats
         width = width * (1 - blend) + blend * (hang + 0.5 * side)
         depth = depth * (1 - blend) + blend * 1.02
         centre = centre * (1 - blend) + blend * (0.05 + 0.14 * smoothstep(1.6, 2.6, y))
-    lift = style.top * traits.volume * smoothstep(-0.7, -1.85, y)
+    lift = style.top * traits.volume * smoothstep(-0.7, -1.85, y) * (1 - 0.35 * np.exp(-(((y + 1.85) / 0.07) ** 2)))
     return Sections(y, width.astype(np.float32), depth.astype(np.float32), centre.astype(np.float32)), lift
 
 
@@ -119,6 +121,19 @@ def _points(sections: Sections, lift: Floats, degrees: Floats, traits: Traits, r
     y = np.broadcast_to((sections.y - lift)[:, None], x.shape)
     points = proportion(np.dstack([x, y, z]).astype(np.float32), traits)
     return np.asarray(points + relief[..., None] * outward(points), np.float32)
+
+
+def _settle(points: Floats, traits: Traits, style: Style, degrees: Floats, y: Floats) -> Floats:
+    """Let short hair lie down on the skin towards its edge at the sides, where a gap would show."""
+    head = head_sections(traits, 400)
+    skull = Sections(
+        y, *(np.interp(y, head.y, v).astype(np.float32) for v in (head.width + 0.02, head.depth + 0.02, head.centre))
+    )
+    at, edge = np.array(style.hairline).T
+    over = np.interp(np.abs(degrees), at, edge) - y[:, None]
+    free = np.maximum(smoothstep(0.02, 0.42, over.astype(np.float32)), smoothstep(62, 44, np.abs(degrees)))
+    flat = _points(skull, np.zeros_like(y), degrees, traits, np.zeros_like(over, np.float32))
+    return np.asarray(flat + free[..., None] * (points - flat), np.float32)
 
 
 def _strands(rng: np.random.Generator, strand: Floats, y: Floats, style: Style) -> tuple[Floats, Floats]:
@@ -136,7 +151,8 @@ def _strands(rng: np.random.Generator, strand: Floats, y: Floats, style: Style) 
 def _cover(traits: Traits, style: Style, degrees: Floats, y: Floats, locks: Floats, fine: Floats) -> Floats:
     at, edge = np.array(style.hairline).T
     recede = traits.recede * np.interp(np.abs(degrees), [0, 25, 45, 60, 70], [0.34, 0.42, 0.5, 0.25, 0.0])
-    line = np.interp(np.abs(degrees + 20 * traits.part * (traits.hair in ("long", "side", "bob"))), at, edge) - recede
+    parted = 22 * traits.part * np.exp(-((degrees / 38) ** 2)) * (traits.hair in ("long", "side", "bob"))
+    line = np.interp(np.abs(degrees + parted), at, edge) - recede
     ragged = line + style.rag * (0.7 * locks + 0.45 * fine)
     alpha = smoothstep(style.soft, -style.soft, y - ragged)
     if style.end is not None:
@@ -149,7 +165,11 @@ def _cover(traits: Traits, style: Style, degrees: Floats, y: Floats, locks: Floa
 
 
 def _colour(traits: Traits, locks: Floats, fine: Floats) -> Floats:
-    grey = np.clip(traits.grey * 1.25 - 0.12 + 0.22 * (fine + 0.5 * locks) * np.sqrt(traits.grey * (1.2 - traits.grey) + 0.01), 0, 1)
+    grey = np.clip(
+        traits.grey * 1.25 - 0.12 + 0.22 * (fine + 0.5 * locks) * np.sqrt(traits.grey * (1.2 - traits.grey) + 0.01),
+        0,
+        1,
+    )
     tone = np.exp(0.30 * fine + 0.22 * locks)[..., None]
     base = np.asarray(traits.hair_rgb, np.float32)
     return np.asarray((base * (1 - grey[..., None]) + GREY * grey[..., None]) * tone, np.float32)
@@ -163,7 +183,10 @@ def _sheen(points: Floats, light: Light, locks: Floats, fine: Floats) -> Floats:
     half /= np.linalg.norm(half)
     slant = along @ half + 0.10 * locks + 0.06 * fine
     facing = np.clip(outward(points) @ light.direction + 0.25, 0, 1)
-    return np.asarray((0.060 * np.exp(-((slant / 0.16) ** 2)) + 0.022 * np.exp(-((slant / 0.45) ** 2))) * facing * light.key, np.float32)
+    return np.asarray(
+        (0.060 * np.exp(-((slant / 0.16) ** 2)) + 0.022 * np.exp(-((slant / 0.45) ** 2))) * facing * light.key,
+        np.float32,
+    )
 
 
 def back_hair(person: Person, traits: Traits, density: float) -> Cloth | None:
@@ -173,15 +196,17 @@ def back_hair(person: Person, traits: Traits, density: float) -> Cloth | None:
         return None
     y = np.linspace(-1.2, style.end, int(density * 2), dtype=np.float32)[:, None]
     s = np.linspace(-1, 1, int(density * 1.8), dtype=np.float32)[None]
-    width = np.interp(y, [-1.2, -0.3, 0.5, 1.4, 2.4, 3.2], [0.9, 1.15, 1.25, 1.3, 1.4, 1.44])
+    width = np.interp(y, [-1.2, -0.3, 0.5, 1.4, 2.4, 3.2], [0.9, 1.2, 1.3, 1.36, 1.46, 1.5])
     x = (width + 0.05) * s
-    points = np.dstack([x, np.broadcast_to(y, x.shape), -0.75 + 0.25 * np.sqrt(np.clip(1 - s * s, 0, 1)) + 0 * y])
+    points = np.dstack([x, np.broadcast_to(y, x.shape), -0.35 + 0.25 * np.sqrt(np.clip(1 - s * s, 0, 1)) + 0 * y])
     fine = noise(rng, x.shape, (6, x.shape[1] // 2))
     albedo = _colour(traits, noise(rng, x.shape, (5, 40)), fine) * 0.6
     look = np.zeros((*x.shape, 4), np.float32)
     look[..., 0] = 0.35
     alpha = smoothstep(0.03, -0.06, y - style.end + 0.12 + 0.08 * fine)
-    return Cloth(proportion(points.astype(np.float32), traits), albedo.astype(np.float32), look, alpha.astype(np.float32))
+    return Cloth(
+        proportion(points.astype(np.float32), traits), albedo.astype(np.float32), look, alpha.astype(np.float32)
+    )
 
 
 __all__ = ["MIDDLE", "STYLES", "Style", "back_hair", "covers_ears", "hair"]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import sheet
-from .camera import Floats
-from .person import Traits
+from datasets.portraits import sheet
+from datasets.portraits.camera import Floats
+from datasets.portraits.person import Traits
 
 Knots = tuple[tuple[float, float], ...]
 
@@ -26,7 +26,16 @@ DEPTHS: Knots = (
     (-1.85, 1.45), (-1.1, 1.45), (-0.7, 1.44), (-0.35, 1.42), (0.0, 1.36), (0.4, 1.39), (0.8, 1.50), (1.13, 1.58),
     (1.35, 1.53), (1.6, 1.56), (1.82, 1.55),
 )  # fmt: skip
-CENTRES: Knots = ((-1.85, -0.1), (-0.9, 0.0), (0.6, 0.0), (1.0, 0.08), (1.3, 0.26), (1.5, 0.44), (1.65, 0.62), (1.82, 0.98))
+CENTRES: Knots = (
+    (-1.85, -0.1),
+    (-0.9, 0.0),
+    (0.6, 0.0),
+    (1.0, 0.08),
+    (1.3, 0.26),
+    (1.5, 0.44),
+    (1.65, 0.62),
+    (1.82, 0.98),
+)
 
 
 def curve(knots: Knots, y: Floats, smooth: float = 0.10) -> Floats:
@@ -71,7 +80,9 @@ class Sections:
 def head_sections(traits: Traits, rows: int) -> Sections:
     """Return the sections of a person's head."""
     phase = np.linspace(0, 1, rows)
-    y = (MIDDLE - HALF * np.cos(np.pi * (0.004 + 0.992 * phase)) * 0.6 + 0.4 * HALF * (2 * phase - 1)).astype(np.float32)
+    y = (MIDDLE - HALF * np.cos(np.pi * (0.004 + 0.992 * phase)) * 0.6 + 0.4 * HALF * (2 * phase - 1)).astype(
+        np.float32
+    )
     y = np.clip(y, -1.8495, 1.8195)
     egg = np.sqrt(np.clip(1 - ((y - MIDDLE) / HALF) ** 2, 0, 1))
     width = curve(WIDTHS, y) * egg * _widen(traits, y)

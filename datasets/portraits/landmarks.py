@@ -5,11 +5,16 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .camera import Camera, Floats
-from .head import Surface, curve, DEPTHS, CENTRES, HALF, MIDDLE, head_sections, proportion, sheet_place
-from .layout import Layout
-from .person import Traits
-from .relief import Relief
+from datasets.portraits.camera import Camera, Floats
+from datasets.portraits.head import (
+    Surface,
+    head_sections,
+    proportion,
+    sheet_place,
+)
+from datasets.portraits.layout import Layout
+from datasets.portraits.person import Traits
+from datasets.portraits.relief import Relief
 
 
 def landmarks(layout: Layout, surface: Surface, relief: Relief, camera: Camera) -> Floats:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .camera import Floats, Pose
-from .person import Traits
+from datasets.portraits.camera import Floats, Pose
+from datasets.portraits.person import Traits
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from . import sheet
-from .camera import Floats
-from .head import Sections, head_sections, proportion, sheet_place, wrap
-from .layout import Layout
-from .relief import Relief
-from .sheet import noise, smoothstep
-from .surface import Cloth, looks
+from datasets.portraits import sheet
+from datasets.portraits.camera import Floats
+from datasets.portraits.head import Sections, head_sections, proportion, sheet_place, wrap
+from datasets.portraits.layout import Layout
+from datasets.portraits.relief import Relief
+from datasets.portraits.sheet import noise, smoothstep
+from datasets.portraits.surface import Cloth, looks
 
 KINDS = ("surgical", "kf94", "black", "cloth")
 STYLES = ("correct", "nose_out", "chin")
@@ -61,7 +61,9 @@ def _edges(mask: WornMask, layout: Layout, rng: np.random.Generator) -> _Edges:
         top, top_side, bottom = layout.nose_y + 0.10, top_side + 0.28, bottom + 0.06
     elif mask.style == "chin":
         top, top_side, bottom, bottom_side = layout.mouth_y + 0.30, 1.02, 2.12, 1.62
-    return _Edges(top + loose[0], top_side + loose[1], bottom + loose[2] * 0.5, bottom_side + loose[3], 0.90 + 0.5 * loose[4])
+    return _Edges(
+        top + loose[0], top_side + loose[1], bottom + loose[2] * 0.5, bottom_side + loose[3], 0.90 + 0.5 * loose[4]
+    )
 
 
 def mask_cloth(mask: WornMask, layout: Layout, relief: Relief, density: float, rng: np.random.Generator) -> Cloth:
@@ -97,7 +99,7 @@ def _hull(head: Sections, rows: int) -> Sections:
     """The sections of the face without the hollow under the chin: cloth hangs straight down from it."""
     y = np.linspace(0.0, 2.2, rows, dtype=np.float32)
     below = smoothstep(1.25, 1.75, y)
-    width, depth, centre = (np.interp(y, head.y, v) for v in (head.width, head.depth, head.centre))
+    width, centre = (np.interp(y, head.y, v) for v in (head.width, head.centre))
     front = np.interp(y, head.y, head.centre + head.depth)
     hang_front = np.interp(y, [1.2, 1.7, 1.95, 2.2], [1.42, 1.40, 1.30, 1.05])
     hang_width = np.interp(y, [1.2, 1.6, 1.9, 2.2], [1.0, 0.80, 0.64, 0.55])
@@ -146,16 +148,24 @@ def _make(mask: WornMask, x: Floats, y: Floats, v: Floats, rng: np.random.Genera
         saw = sum(smoothstep(at - 0.11, at, v) * smoothstep(at + 0.012, at, v) for at in pleats)
         lines = sum(np.exp(-(((v - at - 0.008) / 0.010) ** 2)) for at in pleats)
         wire = np.exp(-(((v - 0.085) / 0.014) ** 2)) * smoothstep(0.52, 0.44, np.abs(x))
-        return np.asarray(creases + 0.040 * saw + 0.012 * wire, np.float32), np.asarray(tone - 0.30 * lines - 0.10 * fine, np.float32)
+        return np.asarray(creases + 0.040 * saw + 0.012 * wire, np.float32), np.asarray(
+            tone - 0.30 * lines - 0.10 * fine, np.float32
+        )
     if mask.kind == "kf94":
-        seams = np.exp(-(((v - 0.33 + 0.05 * x * x) / 0.010) ** 2)) + np.exp(-(((v - 0.70 - 0.05 * x * x) / 0.010) ** 2))
+        seams = np.exp(-(((v - 0.33 + 0.05 * x * x) / 0.010) ** 2)) + np.exp(
+            -(((v - 0.70 - 0.05 * x * x) / 0.010) ** 2)
+        )
         panels = 0.05 * smoothstep(0.30, 0.36, v) * smoothstep(0.73, 0.67, v)
         weld = fine * (0.5 + 0.5 * np.sin(x * 130))
-        return np.asarray(creases * 0.8 + panels - 0.012 * seams, np.float32), np.asarray(tone - 0.25 * seams - 0.10 * weld, np.float32)
+        return np.asarray(creases * 0.8 + panels - 0.012 * seams, np.float32), np.asarray(
+            tone - 0.25 * seams - 0.10 * weld, np.float32
+        )
     seam = np.exp(-((x / 0.012) ** 2))
     if mask.kind == "black":
         return np.asarray(creases * 0.6 + 0.014 * seam, np.float32), np.asarray(tone + 0.35 * seam, np.float32)
-    return np.asarray(creases * 1.3 - 0.012 * seam, np.float32), np.asarray(tone - 0.3 * seam + _print(x, y, rng), np.float32)
+    return np.asarray(creases * 1.3 - 0.012 * seam, np.float32), np.asarray(
+        tone - 0.3 * seam + _print(x, y, rng), np.float32
+    )
 
 
 def _print(x: Floats, y: Floats, rng: np.random.Generator) -> Floats:
@@ -167,7 +177,9 @@ def _print(x: Floats, y: Floats, rng: np.random.Generator) -> Floats:
     if pattern == 1:
         dots = np.cos(2 * np.pi * x / pitch) * np.cos(2 * np.pi * y / pitch)
         return np.asarray(0.6 * smoothstep(0.55, 0.75, dots.astype(np.float32)), np.float32)
-    return np.asarray(0.22 * (np.sin(2 * np.pi * x / pitch) > 0) + 0.22 * (np.sin(2 * np.pi * y / pitch) > 0), np.float32)
+    return np.asarray(
+        0.22 * (np.sin(2 * np.pi * x / pitch) > 0) + 0.22 * (np.sin(2 * np.pi * y / pitch) > 0), np.float32
+    )
 
 
 def ear_loops(mask: WornMask, layout: Layout, rng_edges: np.random.Generator) -> list[Floats]:
@@ -185,7 +197,9 @@ def ear_loops(mask: WornMask, layout: Layout, rng_edges: np.random.Generator) ->
     for start, end in ((edges.top_side + 0.05, -0.14 + drop), (edges.bottom_side - 0.06, 0.50 + drop)):
         t = np.linspace(0, 1, 24)
         y = start + (end - start) * t + 0.05 * np.sin(np.pi * t) * (start > 0.8)
-        width, depth, centre = (np.interp(y, head.y, v) + gap for v, gap in ((head.width, 0.02), (head.depth, 0.03), (head.centre, 0)))
+        width, depth, centre = (
+            np.interp(y, head.y, v) + gap for v, gap in ((head.width, 0.02), (head.depth, 0.03), (head.centre, 0))
+        )
         begin = np.arcsin(np.clip((edges.side - 0.03) / width[0], 0, 1))
         angle = begin + (np.radians(97) - begin) * t
         power = 2.0 + 0.45 * np.exp(-(((y - 0.15) / 0.9) ** 2))

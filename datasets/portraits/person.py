@@ -157,7 +157,7 @@ def _face(rng: np.random.Generator, person: Person) -> dict[str, object]:
 def _colour(rng: np.random.Generator, person: Person) -> dict[str, object]:
     tone = float(np.clip(rng.normal(0.0, 1.0), -1.6, 2.2))  # positive is darker
     warmth = float(rng.normal(0, 1))
-    base = np.array([0.60, 0.385, 0.265]) * 0.88**tone * np.array([1.0, 1 - 0.02 * warmth, 1 - 0.05 * warmth])
+    base = np.array([0.61, 0.375, 0.250]) * 0.88**tone * np.array([1.0, 1 - 0.02 * warmth, 1 - 0.05 * warmth])
     brown = rng.uniform(0, 1) ** 2
     dyed = float(rng.uniform() < 0.35 and 16 < person.age < 60)
     hair = np.array([0.016, 0.013, 0.012]) + dyed * rng.uniform(0.2, 1) * np.array([0.075, 0.035, 0.016])

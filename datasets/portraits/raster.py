@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .camera import Floats
+from datasets.portraits.camera import Floats
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,8 @@ def rasterise(
 
 def _steps(pixels: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """Derivatives of x and y by column and by row: x_col, x_row, y_col, y_row."""
-    x_row, x_col = np.gradient(pixels[..., 0])
-    y_row, y_col = np.gradient(pixels[..., 1])
-    return x_col, x_row, y_col, y_row
+    x, y = pixels[..., 0], pixels[..., 1]
+    return np.gradient(x, axis=1), np.gradient(x, axis=0), np.gradient(y, axis=1), np.gradient(y, axis=0)
 
 
 def _within(pixels: Floats, size: tuple[int, int]) -> npt.NDArray[np.bool_]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from . import sheet
-from .camera import Floats
-from .layout import Layout
-from .sheet import box, bump, bumps, ridge, smoothstep
+from datasets.portraits import sheet
+from datasets.portraits.camera import Floats
+from datasets.portraits.layout import Layout
+from datasets.portraits.sheet import box, bump, bumps, ridge, smoothstep
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,10 @@ def _finish(height: Floats, rng: np.random.Generator, pores: float) -> Relief:
         sky -= weight * np.clip(cv2.GaussianBlur(height, (0, 0), spread) - height, -0.02, 0.2)
     grain = sheet.noise(rng, height.shape, (height.shape[0] // 2, height.shape[1] // 2))
     fine = height + pores * grain
-    down, right = np.gradient(fine * np.float32(sheet.DENSITY))
+    down, right = (
+        np.gradient(fine * np.float32(sheet.DENSITY), axis=0),
+        np.gradient(fine * np.float32(sheet.DENSITY), axis=1),
+    )
     return Relief(height, right, down, np.clip(sky, 0.18, 1.1))
 
 
@@ -81,13 +85,17 @@ def _eyes(height: Floats, layout: Layout) -> None:
     u = layout.eye_u(xs)
     upper, lower = layout.lid_upper(u), layout.lid_lower(u)
     span = smoothstep(-1.1, -0.6, u) * smoothstep(1.25, 0.7, u)
-    rim = 0.020 * np.exp(-0.5 * ((ys - upper + 0.028) / 0.020) ** 2) + 0.012 * np.exp(-0.5 * ((ys - lower - 0.022) / 0.018) ** 2)
+    rim = 0.020 * np.exp(-0.5 * ((ys - upper + 0.028) / 0.020) ** 2) + 0.012 * np.exp(
+        -0.5 * ((ys - lower - 0.022) / 0.018) ** 2
+    )
     crease = -(0.008 + 0.022 * t.lid) * np.exp(-0.5 * ((ys - upper + 0.050 + 0.035 * t.lid) / 0.014) ** 2)
     inside = smoothstep(-0.004, 0.010, ys - upper) * smoothstep(-0.004, 0.010, lower - ys) * (np.abs(u) < 1)
     patch += span * (rim + crease) - 0.022 * inside
     bag = layout.lid_lower(np.clip(u, -0.98, 0.98))
     patch += span * (0.006 + 0.030 * t.sag) * np.exp(-0.5 * ((ys - bag - 0.095) / 0.04) ** 2)
-    patch -= span * (0.004 + 0.030 * t.sag + 0.006 * t.wrinkle) * np.exp(-0.5 * ((ys - bag - 0.185 - 0.02 * u) / 0.028) ** 2)
+    patch -= (
+        span * (0.004 + 0.030 * t.sag + 0.006 * t.wrinkle) * np.exp(-0.5 * ((ys - bag - 0.185 - 0.02 * u) / 0.028) ** 2)
+    )
     height[window] += patch
     height[:, ::-1][window] += patch
 
@@ -98,7 +106,7 @@ def _nose(height: Floats, layout: Layout) -> None:
     window, xs, ys = box(-0.5, -0.5, 0.5, base + 0.2)
     v = np.clip((ys + 0.12) / (base - 0.02), 0, 1.2)
     rise = t.nose_height * (0.055 + 0.205 * smoothstep(0.10, 1.0, v) * (0.5 + 0.5 * v))
-    rise = rise * smoothstep(-0.48, 0.05, ys) * smoothstep(base + 0.060, base - 0.090, ys)
+    rise = rise * smoothstep(-0.48, 0.05, ys) * smoothstep(base + 0.075, base - 0.085, ys + 1.1 * xs * xs)
     across = 0.100 + 0.075 * smoothstep(0.30, 1.0, v) * t.nose_width
     height[window] += (rise * np.exp(-0.5 * np.abs(xs / across) ** 2)).astype(np.float32)
     bump(height, 0, base - 0.145, 0.105 * t.nose_round, 0.092 * t.nose_round, 0.105)
@@ -140,7 +148,14 @@ def _folds(height: Floats, layout: Layout) -> None:
         bumps(height, x + 0.085, y - 0.03, 0.065, 0.065, 0.30 * depth * weight)
     if t.sag > 0.05:
         for step in np.linspace(0, 1, 4):
-            bumps(height, layout.mouth_half + 0.06 + 0.02 * step, layout.mouth_y + 0.08 + 0.22 * step, 0.022, 0.06, -0.016 * t.sag)
+            bumps(
+                height,
+                layout.mouth_half + 0.06 + 0.02 * step,
+                layout.mouth_y + 0.08 + 0.22 * step,
+                0.022,
+                0.06,
+                -0.016 * t.sag,
+            )
 
 
 def _wrinkles(height: Floats, layout: Layout, rng: np.random.Generator) -> None:
@@ -163,5 +178,5 @@ def _wrinkles(height: Floats, layout: Layout, rng: np.random.Generator) -> None:
     height -= crow + crow[:, ::-1]
 
 
-def _wavy(y: float, wave: float, phase: float):  # type: ignore[no-untyped-def]
+def _wavy(y: float, wave: float, phase: float) -> Callable[[Floats], Floats]:
     return lambda x: np.asarray(y + wave * np.sin(4 * x + phase) + 0.04 * x * x, np.float32)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from .camera import Floats
+from datasets.portraits.camera import Floats
 
 LEFT, TOP, RIGHT, BOTTOM = -1.40, -1.90, 1.40, 1.90  # pupil distances
 DENSITY = 128  # pixels per pupil distance
@@ -80,7 +80,7 @@ def ridge(
         amount: its height.
         fade: share of the span over which each end fades.
     """
-    window, xs, ys = box(span[0], TOP, span[1], BOTTOM)
+    window, xs, _ = box(span[0], TOP, span[1], BOTTOM)
     y = curve(xs)
     rows = slice(
         max(int((float(y.min()) - 4 * thick - TOP) * DENSITY), 0),

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from . import sheet
-from .camera import Floats
-from .layout import Layout
-from .sheet import box, bump, bumps, smoothstep
+from datasets.portraits import sheet
+from datasets.portraits.camera import Floats
+from datasets.portraits.layout import Layout
+from datasets.portraits.sheet import box, bump, bumps, smoothstep
 
 
 @dataclass
@@ -112,7 +112,11 @@ def _lips(albedo: Floats, gloss: Floats, layout: Layout, rng: np.random.Generato
     u = (xs / half).astype(np.float32)
     line, top, bottom = layout.lip_line(u), layout.lip_top(u), layout.lip_bottom(u)
     soft = 0.016 + 0.012 * layout.traits.sag
-    inside = smoothstep(-soft, soft, ys - top) * smoothstep(-soft, soft * 1.3, bottom - ys) * smoothstep(1.06, 0.86, np.abs(u))
+    inside = (
+        smoothstep(-soft, soft, ys - top)
+        * smoothstep(-soft, soft * 1.3, bottom - ys)
+        * smoothstep(1.06, 0.86, np.abs(u))
+    )
     grooves = sheet.noise(rng, inside.shape, (4, 90))
     red = layout.traits.lip_red
     tint = np.array([0.74 - 0.02 * red, 0.46 - 0.16 * red, 0.50 - 0.12 * red], np.float32)

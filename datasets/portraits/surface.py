@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .camera import Camera, Floats
-from .head import outward
-from .light import Scene
-from .raster import Visible, rasterise
+from datasets.portraits.camera import Camera, Floats
+from datasets.portraits.head import outward
+from datasets.portraits.light import Scene
+from datasets.portraits.raster import Visible, rasterise
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def lay_cloth(scene: Scene, camera: Camera, cloth: Cloth, *, contact: float = 0.
     seen = see(scene, camera, placed, cloth.alpha > 0.004)
     if seen is None:
         return
-    alpha = seen.cover * np.clip(seen.sample(cloth.alpha), 0, 1)
+    alpha = soft_edge(seen.cover) * np.clip(seen.sample(cloth.alpha), 0, 1)
     if contact:
         spread = 0.05 * camera.scale
         part = scene.look[seen.window]
@@ -60,6 +60,11 @@ def lay_cloth(scene: Scene, camera: Camera, cloth: Cloth, *, contact: float = 0.
     normal = seen.sample(outward(placed))
     depth = seen.sample(np.ascontiguousarray(placed[..., 2]))
     scene.lay(seen.window, alpha, seen.sample(cloth.albedo), normal, seen.sample(cloth.look), depth)
+
+
+def soft_edge(cover: Floats) -> Floats:
+    """Smooth the stairs of a silhouette, inwards only: outside there is nothing to show."""
+    return np.asarray(np.clip(2 * cv2.GaussianBlur(cover, (0, 0), 0.9) - 1, 0, 1), np.float32)
 
 
 def looks(shape: tuple[int, int], gloss: float, skin: float = 0.0, sky: float = 1.0) -> Floats:
