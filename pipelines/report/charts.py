@@ -95,7 +95,7 @@ def stacked_columns(
     *,
     label: str,
     ticks: Sequence[float],
-    size: tuple[int, int] = (400, 235),
+    size: tuple[int, int] = (440, 250),
 ) -> Markup:
     """A histogram, up to three series standing on each other.
 

@@ -106,10 +106,10 @@ def classes(frame: pd.DataFrame, base_source: str) -> Context:
     """The 18 classes before and after."""
     table = counts.class_counts(frame, base_source)
     rarest, fewest = table[table["rarest"]], table.sort_values("after", kind="stable").iloc[0]
-    names = f"{rarest['name'].iloc[0]}" if len(rarest) == 1 else f"{len(rarest)} classes"
+    names = f"{rarest['name'].iloc[0]}" if len(rarest) == 1 else f"{len(rarest)} classes, each"
     text = (
-        f"Fewest photos before: {names}, with {number(rarest['before'].iloc[0])}. Fewest after: "
-        f"{fewest['name']}, with {number(fewest['after'])}. "
+        f"Fewest photos before: {names} with {number(rarest['before'].iloc[0])}. Fewest after: "
+        f"{fewest['name']} with {number(fewest['after'])}. "
         "Shares are of the photos that have a class."
     )
     drawing = charts.bars(
