@@ -15,8 +15,9 @@ help: ## show this list
 set-up: ## fill .venv from requirements.lock (the others do it by themselves)
 	@scripts/set-up
 
-# PHOTOS reaches the shell through the environment, so spaces and quotes in a name need no care.
-demo: export PHOTOS := $(value PHOTOS)
+# PHOTOS reaches the shell through the environment, as it was typed: spaces, quotes and dollars need no care.
+override PHOTOS := $(value PHOTOS)
+demo: export PHOTOS := $(PHOTOS)
 demo: set-up ## run the whole pipeline on sample people; with PHOTOS=folder, mask your own photos
 	@if [ -n "$$PHOTOS" ]; then $(BIN)/palette demo --photos="$$PHOTOS" $(ARGS); else $(BIN)/palette demo $(ARGS); fi
 
