@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,11 +56,15 @@ def check_folder(root: Path) -> Path:
     Raises:
         LayoutError: If it isn't a folder that can be listed.
     """
-    if not root.is_dir():
-        raise LayoutError(f"{root} is a file; expected a folder" if root.exists() else f"no such folder: {root}")
-    if not os.access(root, os.R_OK | os.X_OK):
-        raise LayoutError(f"{root} can't be listed: no permission to read the folder")
-    return root.resolve()
+    try:
+        with os.scandir(root):
+            return root.resolve()
+    except FileNotFoundError as error:
+        raise LayoutError(f"no such folder: {root}") from error
+    except NotADirectoryError as error:
+        raise LayoutError(f"{root} is a file; expected a folder") from error
+    except OSError as error:
+        raise LayoutError(f"the folder {root} can't be listed: {error.strerror}") from error
 
 
 def find_photos(root: Path) -> tuple[list[PhotoFile], list[Refusal]]:
@@ -120,16 +125,19 @@ def _list(walk: _Walk, folder: str, relative: str) -> Iterator[tuple[str, str]]:
 
 
 def _follow(walk: _Walk, entry: os.DirEntry[str], name: str) -> None:
-    target = Path(os.path.realpath(entry.path))
+    target = os.path.realpath(entry.path)
     photo = _is_photo_name(entry.name)
-    if not target.exists():
+    try:
+        folder = stat.S_ISDIR(entry.stat().st_mode)
+    except OSError as error:  # nothing there, a link to itself, or no permission to look
         if photo:
-            walk.refuse(name, "unreadable", "a link to a file that doesn't exist")
-    elif not target.is_relative_to(walk.root):
-        if photo or target.is_dir():
+            walk.refuse(name, "unreadable", f"a link that leads nowhere: {error.strerror}")
+        return
+    if not Path(target).is_relative_to(walk.root):
+        if photo or folder:
             walk.refuse(name, "outside_root", "a link that leads outside the folder")
-    elif target.is_dir():
-        walk.links.append((str(target), name))
+    elif folder:
+        walk.links.append((target, name))
     elif photo:
         _add(walk, Path(entry.path), name)
 

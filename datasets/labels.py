@@ -54,11 +54,12 @@ def encode_label(mask: str | None, gender: str | None, age_group: str | None) ->
     """
     if any(part is None or pd.isna(part) for part in (mask, gender, age_group)):
         return None
-    return (
-        MASK_STATES.index(str(mask)) * len(GENDERS) * len(AGE_GROUPS)
-        + GENDERS.index(str(gender)) * len(AGE_GROUPS)
-        + AGE_GROUPS.index(str(age_group))
-    )
+    label = 0
+    for part, words in ((mask, MASK_STATES), (gender, GENDERS), (age_group, AGE_GROUPS)):
+        if part not in words:
+            raise ValueError(f"expected one of {', '.join(words)}, not {part!r}")
+        label = label * len(words) + words.index(str(part))
+    return label
 
 
 def decode_label(label: int) -> tuple[str, str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import stat
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -100,7 +101,8 @@ def read_photo(path: Path, *, max_pixels: int = 100_000_000, max_side: int | Non
     """
     data = _read_bytes(path)
     sha256 = hashlib.sha256(data).hexdigest()
-    with _open(data) as image:
+    # Pillow warns of damaged EXIF and the like: what matters of that is a refusal, the rest is noise.
+    with warnings.catch_warnings(action="ignore"), _open(data) as image:
         full = image.size
         _check_size(full, max_pixels)
         turn = _UPRIGHT.get(_orientation(image))

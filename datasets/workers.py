@@ -44,16 +44,44 @@ def map_files(
     Raises:
         UsageError: If `workers` is less than 1.
     """
-    if workers < 1:
-        raise UsageError(f"workers must be at least 1, not {workers}")
     results: list[Result] = []
-    batches = [items[start : start + _BATCH] for start in range(0, len(items), _BATCH)]
-    source = _here(function, batches) if workers == 1 else _elsewhere(function, batches, workers, crashed)
-    for batch in source:
+    for batch in stream_files(function, items, workers=workers, crashed=crashed):
         results.extend(batch)
         if progress is not None:
             progress(len(results), len(items))
     return results
+
+
+def stream_files(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    *,
+    workers: int = 1,
+    crashed: Callable[[Item], Result],
+    batch: int = _BATCH,
+    isolated: bool = False,
+) -> Iterator[list[Result]]:
+    """Does what `map_files` does, and hands over each batch as soon as it and all before it are done.
+
+    Args:
+        function: As in `map_files`.
+        items: As in `map_files`.
+        workers: As in `map_files`.
+        crashed: As in `map_files`.
+        batch: Items a task.
+        isolated: Even a single worker is a process of its own, so that a crash can't end this one.
+
+    Yields:
+        The results of one batch, in the order of the items.
+
+    Raises:
+        UsageError: If `workers` is less than 1.
+    """
+    if workers < 1:
+        raise UsageError(f"workers must be at least 1, not {workers}")
+    batches = [items[start : start + batch] for start in range(0, len(items), batch)]
+    alone = workers == 1 and not isolated
+    return _here(function, batches) if alone else _elsewhere(function, batches, workers, crashed)
 
 
 def _run(function: Callable[[Item], Result], batch: Sequence[Item]) -> list[Result]:
