@@ -23,12 +23,15 @@ def available_cores() -> int:
 def choose_device(wanted: Device) -> torch.device:
     """The GPU where there is one, unless told otherwise; sets torch's threads to the cores at hand.
 
+    `OMP_NUM_THREADS` is obeyed where it is set.
+
     Raises:
         SettingsError: a GPU was asked for and there is none.
     """
     if wanted == "cuda" and not torch.cuda.is_available():
         raise SettingsError("device is cuda, and torch sees no GPU here: choose auto or cpu")
-    torch.set_num_threads(max(1, min(available_cores(), _MAX_THREADS)))
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    torch.set_num_threads(int(asked) if asked.isdecimal() and int(asked) else min(available_cores(), _MAX_THREADS))
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
 
 

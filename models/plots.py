@@ -56,10 +56,12 @@ def plot_label_confusion(scores: Scores, path: Path, title: str) -> Path:
 
 def plot_head_confusions(scores: Scores, path: Path, title: str) -> Path:
     """The confusions of mask, gender and age group, side by side."""
-    figure, columns = _figure((13, 4.6), columns=len(scores.heads))
+    figure, columns = _figure((13, 5), columns=len(scores.heads))
     for axes, (name, each) in zip(columns, scores.heads.items(), strict=True):
         _matrix(axes, each.confusion, each.names, font=11)
-        axes.set_title(f"{name}: macro F1 {each.macro_f1:.3f}, accuracy {each.accuracy:.3f}", fontsize=10)
+        axes.set_title(
+            f"{name} ({each.rows} photos)\nmacro F1 {each.macro_f1:.3f}, accuracy {each.accuracy:.3f}", fontsize=10
+        )
     figure.suptitle(title)
     return _save(figure, path)
 

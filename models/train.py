@@ -118,7 +118,7 @@ def train(manifest: Path, out: Path, settings: TrainSettings, progress: Progress
         train_loss = _train_epoch(run, epoch, settings, progress)
         scores, loss = _evaluate(run, held_out, reading, settings)
         run.history.append(_history_row(epoch, train_loss, loss, scores))
-        if scores.label.macro_f1 > max([each["macro_f1"] for each in run.history[:-1]], default=-1.0):
+        if _goodness(run.history[-1]) > max(map(_goodness, run.history[:-1]), default=(-1.0, 0.0)):
             run.best_epoch = epoch + 1
             run.best = {name: tensor.detach().cpu().clone() for name, tensor in run.network.state_dict().items()}
         save_state(out, key, _state_of(run))
@@ -231,6 +231,11 @@ def _history_row(epoch: int, train_loss: float, loss: float, scores: Scores) -> 
         "accuracy": scores.label.accuracy,
         "heads": heads,
     }
+
+
+def _goodness(row: dict[str, Any]) -> tuple[float, float]:
+    """Epochs are ranked by macro F1; few held-out people make ties, which the lower loss settles."""
+    return row["macro_f1"], -row["loss"]
 
 
 def _state_of(run: _Run) -> dict[str, Any]:

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from datasets.manifest import read_refusals
+from models.checkpoint import read_config
+from models.errors import CheckpointError, EvaluationFolderError
+from models.predict import predict, refusals_path
+from tests.models.builders import colour_coded
+from tests.models.conftest import Trained
+
+
+def eval_folder(root: Path, labels: list[int], seed: int = 5) -> list[str]:
+    """An evaluation folder of the competition's form; returns its photo names in the order of info.csv."""
+    rng = np.random.default_rng(seed)
+    (root / "images").mkdir(parents=True)
+    names = [f"{rng.integers(0, 2**60):040x}.jpg" for _ in labels]
+    for name, label in zip(names, labels, strict=True):
+        Image.fromarray(colour_coded(label, rng)).save(root / "images" / name, quality=95)
+    write_info(root, names)
+    return names
+
+
+def write_info(root: Path, names: list[str]) -> None:
+    pd.DataFrame({"ImageID": names, "ans": 0}).to_csv(root / "info.csv", index=False)
+
+
+@pytest.mark.parametrize("trained", ["single", "triple"])
+def test_a_submission_of_the_competitions_form(trained: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    truth = np.random.default_rng(0).permutation(np.repeat(np.arange(18), 2)).tolist()
+    names = eval_folder(tmp_path, truth)
+    out = tmp_path / "submission.csv"
+    seen: list[tuple[int, int]] = []
+    checkpoint = request.getfixturevalue(trained).result.checkpoint
+    returned = predict(checkpoint, tmp_path, out, "cpu", lambda *at: seen.append(at), batch_size=8)
+    lines = out.read_text().split("\n")
+    assert lines[0] == "ImageID,ans"
+    assert [line.split(",")[0] for line in lines[1:-1]] == names
+    assert lines[-1] == ""
+    answers = [int(line.split(",")[1]) for line in lines[1:-1]]
+    assert np.mean(np.array(answers) == truth) > 0.8
+    assert returned["ans"].tolist() == answers
+    assert seen[-1] == (36, 36)
+    assert read_refusals(refusals_path(out)).empty
+    assert sorted(each.name for each in tmp_path.iterdir()) == [
+        "images",
+        "info.csv",
+        "submission.csv",
+        "submission.refusals.csv",
+    ]
+
+
+def test_answers_do_not_depend_on_the_batch(single: Trained, tmp_path: Path) -> None:
+    eval_folder(tmp_path, list(range(18)))
+    answers = [
+        predict(single.result.checkpoint, tmp_path, tmp_path / "s.csv", "cpu", batch_size=size)["ans"].tolist()
+        for size in (1, 5, 64)
+    ]
+    assert answers[0] == answers[1] == answers[2]
+
+
+def test_every_row_is_answered_whatever_its_photo(single: Trained, tmp_path: Path) -> None:
+    names = eval_folder(tmp_path, [17, 16, 15])
+    (tmp_path / "images" / names[1]).write_bytes(b"broken")
+    (tmp_path / "outside.jpg").write_bytes((tmp_path / "images" / names[0]).read_bytes())
+    odd = ["missing.jpg", "../outside.jpg", "/etc/passwd", "", "한 글'.jpg", "x" * 5000 + ".jpg"]
+    write_info(tmp_path, [names[2], *odd, names[1], names[0], names[2]])
+    submission = predict(single.result.checkpoint, tmp_path, tmp_path / "submission.csv", "cpu")
+    common = read_config(single.result.checkpoint).most_frequent
+    assert submission["ImageID"].tolist() == [names[2], *odd, names[1], names[0], names[2]]
+    assert submission["ans"].tolist() == [15, *[common] * 7, 17, 15]
+    refusals = read_refusals(tmp_path / "submission.refusals.csv").set_index("photo_id")["reason"]
+    assert refusals.to_dict() == {
+        "missing.jpg": "unreadable",
+        "../outside.jpg": "outside_root",
+        "/etc/passwd": "outside_root",
+        "row 5": "outside_root",
+        "한 글'.jpg": "unreadable",
+        odd[-1]: "unreadable",
+        names[1]: "not_an_image",
+    }
+
+
+def test_a_link_out_of_the_folder_is_not_followed(single: Trained, tmp_path: Path) -> None:
+    eval_dir = tmp_path / "eval"
+    names = eval_folder(eval_dir, [17])
+    outside = tmp_path / "secret.jpg"
+    (eval_dir / "images" / names[0]).rename(outside)
+    (eval_dir / "images" / names[0]).symlink_to(outside)
+    predict(single.result.checkpoint, eval_dir, tmp_path / "s.csv", "cpu")
+    assert read_refusals(tmp_path / "s.refusals.csv")["reason"].tolist() == ["outside_root"]
+
+
+def test_names_without_a_suffix_find_their_photo(single: Trained, tmp_path: Path) -> None:
+    names = eval_folder(tmp_path, [17, 0])
+    write_info(tmp_path, [name.removesuffix(".jpg") for name in names])
+    assert predict(single.result.checkpoint, tmp_path, tmp_path / "s.csv", "cpu")["ans"].tolist() == [17, 0]
+
+
+def test_nothing_but_unreadable_photos_is_still_a_submission(single: Trained, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    write_info(tmp_path, ["a.jpg", "b.jpg"])
+    submission = predict(single.result.checkpoint, tmp_path, tmp_path / "s.csv", "cpu")
+    assert submission["ans"].tolist() == [read_config(single.result.checkpoint).most_frequent] * 2
+    assert len(read_refusals(tmp_path / "s.refusals.csv")) == 2
+
+
+def test_a_folder_of_another_form_is_named(single: Trained, tmp_path: Path) -> None:
+    with pytest.raises(EvaluationFolderError, match=r"no info.csv"):
+        predict(single.result.checkpoint, tmp_path, tmp_path / "s.csv")
+    (tmp_path / "info.csv").write_text("id,label\n1,2\n")
+    with pytest.raises(EvaluationFolderError, match="columns id, label; expected ImageID,ans"):
+        predict(single.result.checkpoint, tmp_path, tmp_path / "s.csv")
+    (tmp_path / "info.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(EvaluationFolderError, match="can't be read"):
+        predict(single.result.checkpoint, tmp_path, tmp_path / "s.csv")
+    assert not (tmp_path / "s.csv").exists()
+
+
+def test_without_a_checkpoint_nothing_is_written(tmp_path: Path) -> None:
+    eval_folder(tmp_path, [0])
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        predict(tmp_path / "model.safetensors", tmp_path, tmp_path / "s.csv")
+    assert not (tmp_path / "s.csv").exists()

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from models.errors import SettingsError
+from models.settings import TrainSettings
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("epochs", 0),
+        ("batch_size", 1),
+        ("learning_rate", -1.0),
+        ("image_size", 8),
+        ("balance", 1.5),
+        ("pseudo_confidence", float("nan")),
+        ("fold", -1),
+        ("epochs", True),
+        ("epochs", "ten"),
+        ("head", "double"),
+        ("augment", "lots"),
+        ("device", "tpu"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_it_may_be(name: str, value: object) -> None:
+    with pytest.raises(SettingsError, match=name) as caught:
+        TrainSettings(**{name: value})  # type: ignore[arg-type]
+    assert str(value) in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_two_starting_points_contradict() -> None:
+    with pytest.raises(SettingsError, match="one of them"):
+        TrainSettings(pretrained=True, weights=Path("w.safetensors"))
+
+
+def test_settings_travel_as_json_without_folders() -> None:
+    held = json.loads(json.dumps(TrainSettings(weights=Path("/home/someone/w.safetensors")).to_dict()))
+    assert held["weights"] == "w.safetensors"
+    assert held["model"] == "resnet18"

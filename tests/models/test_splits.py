@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from datasets.errors import FoldLeakError
+from models.errors import SettingsError, TrainingDataError
+from models.heads import MISSING
+from models.settings import TrainSettings
+from models.splits import Splits, split_manifest
+from tests.models.builders import labelled_row, row, save_rows
+
+
+def rows(people: int = 12, folds: int = 3) -> list[dict[str, Any]]:
+    """Two photos of each person."""
+    return [
+        labelled_row(f"{person}_{at}.jpg", f"p{person}", (person + 6 * at) % 18, fold=person % folds)
+        for person in range(people)
+        for at in range(2)
+    ]
+
+
+def variant_of(parent: dict[str, Any], key: str, **values: Any) -> dict[str, Any]:
+    return {
+        **parent,
+        "photo_id": f"{parent['photo_id']}#{key}",
+        "path": f"{parent['path']}.{key}.jpg",
+        "parent_id": parent["photo_id"],
+        "recipe_id": "r",
+        "mask": "wear",
+        "mask_from": "synthetic",
+        **values,
+    }
+
+
+def split(folder: Path, rows: list[dict[str, Any]], **settings: Any) -> Splits:
+    return split_manifest(save_rows(folder, rows), TrainSettings(**settings))
+
+
+def persons(ids: tuple[str, ...]) -> set[str]:
+    return {each.split(":")[1].split("_")[0] for each in ids}
+
+
+def test_people_are_trained_on_or_scored_on_never_both(tmp_path: Path) -> None:
+    splits = split(tmp_path, rows(), fold=1)
+    assert persons(splits.real.photo_ids) == {"1", "4", "7", "10"}
+    assert len(splits.real) == 8
+    assert persons(splits.train.photo_ids).isdisjoint(persons(splits.real.photo_ids))
+    assert splits.notes["people"] == {"train": 8, "held_out": 4}
+    assert splits.train.paths[0] == tmp_path / "photos" / "0_0.jpg"
+
+
+def test_a_person_in_two_folds_is_a_leak(tmp_path: Path) -> None:
+    leaking = rows()
+    leaking[0]["fold"] = 2
+    with pytest.raises(FoldLeakError):
+        split(tmp_path, leaking)
+
+
+def test_a_variant_in_another_fold_than_its_photo_is_a_leak(tmp_path: Path) -> None:
+    data = rows()
+    with pytest.raises(FoldLeakError):
+        split(tmp_path, [*data, variant_of(data[0], "a", fold=2, person_id="sample:someone_else")])
+
+
+def test_variants_are_scored_apart_and_weighted(tmp_path: Path) -> None:
+    data = rows()
+    splits = split(tmp_path, [*data, *(variant_of(each, "a") for each in data)], fold=0, synthetic_weight=0.25)
+    assert len(splits.real) == len(splits.synthetic) == 8
+    assert all("#" in each for each in splits.synthetic.photo_ids)
+    weights = {("#" in photo_id, weight) for photo_id, weight in zip(splits.train.photo_ids, splits.train.weights)}  # noqa: B905
+    assert weights == {(False, 1.0), (True, 0.25)}
+
+
+def test_no_synthetic_weight_leaves_variants_out(tmp_path: Path) -> None:
+    data = rows()
+    splits = split(tmp_path, [*data, *(variant_of(each, "a") for each in data)], synthetic_weight=0)
+    assert not any("#" in each for each in splits.train.photo_ids)
+    assert splits.notes["left_out"] == {"synthetic_weight_0": 16}
+
+
+def test_a_missing_label_is_skipped_by_one_head_and_used_by_three(tmp_path: Path) -> None:
+    partial = row("x.jpg", "px", mask="wear", gender="male", fold=1)
+    single = split(tmp_path, [*rows(), partial], head="single")
+    triple = split(tmp_path, [*rows(), partial], head="triple")
+    assert "sample:x.jpg" not in single.train.photo_ids
+    assert single.notes["left_out"] == {"label_missing": 1}
+    at = triple.train.photo_ids.index("sample:x.jpg")
+    assert triple.train.codes[at].tolist() == [0, 0, MISSING]
+
+
+def test_pseudo_labels_teach_from_a_confidence_on_and_are_never_truth(tmp_path: Path) -> None:
+    data = rows()
+    for each, sure in zip(data, (0.7, 0.99) * 12, strict=True):
+        each |= {"gender_from": "pseudo", "gender_confidence": sure}
+    data[0] |= {"gender_from": "given", "gender_confidence": 1.0}
+    splits = split(tmp_path, data, head="triple", pseudo_confidence=0.9)
+    assert (splits.train.codes[:, 1] == MISSING).sum() == 8
+    assert (splits.real.codes[:, 1] != MISSING).sum() == 1
+    assert (splits.real.codes[:, 0] != MISSING).all()
+
+
+def test_a_manifest_without_folds_gets_them_by_person(tmp_path: Path) -> None:
+    data = rows(people=40)
+    for each in data:
+        del each["fold"]
+    splits = split(tmp_path, data)
+    assert splits.notes["folds_made_here"]
+    assert persons(splits.train.photo_ids).isdisjoint(persons(splits.real.photo_ids))
+    assert len(splits.real) >= 4
+
+
+def test_what_cannot_be_split_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="fold 9"):
+        split(tmp_path, rows(), fold=9)
+    half = rows()
+    half[3]["fold"] = None
+    with pytest.raises(TrainingDataError, match="1 of the manifest's 24 rows have no fold"):
+        split(tmp_path, half)
+    with pytest.raises(TrainingDataError, match="0 rows are left to train on"):
+        split(tmp_path, rows(people=2, folds=1))
+    unlabelled = [row(f"{each}.jpg", f"p{each}", mask="wear", fold=each % 2) for each in range(6)]
+    with pytest.raises(TrainingDataError, match="all three labels"):
+        split(tmp_path, unlabelled, head="triple")
