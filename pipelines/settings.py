@@ -17,7 +17,7 @@ from pipelines.types import PhotoPlacing
 SAMPLE_LICENCE = "CC0-1.0"
 """The sample people are drawn by this project's own code and given away."""
 
-SAMPLE_TRAINING = TrainSettings(image_size=96, epochs=6, batch_size=32)
+SAMPLE_TRAINING = TrainSettings(image_size=96, epochs=5, batch_size=32)
 """Enough to see every stage work on drawn people within a minute or two of CPU time; no measure of the classifier."""
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
@@ -60,10 +60,10 @@ class SourceSettings(_Settings):
 class SampleSettings(_Settings):
     """The sample people to draw when no sources are given."""
 
-    people: int = Field(default=60, ge=10, le=5000, description="people in the competition's layout, 7 photos each")
-    photos: int = Field(default=40, ge=1, le=5000, description="photos in All-Age-Faces' layout")
-    unlabelled: int = Field(default=20, ge=0, le=5000, description="photos in a plain folder, without a gender")
-    eval_photos: int = Field(default=60, ge=1, le=5000, description="photos to predict, in the competition's layout")
+    people: int = Field(default=48, ge=6, le=5000, description="people in the competition's layout, 7 photos each")
+    photos: int = Field(default=36, ge=2, le=5000, description="photos in All-Age-Faces' layout")
+    unlabelled: int = Field(default=16, ge=2, le=5000, description="photos in a plain folder, without a gender")
+    eval_photos: int = Field(default=48, ge=1, le=5000, description="photos to predict, in the competition's layout")
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,18 +119,35 @@ def count_reasons(refusals: Any) -> dict[str, int]:
 def mask_stage(
     manifest: Path, out: Path, options: MaskOptions, *, progress: ProgressCallback | None = None
 ) -> StageResult:
-    """Make the plan's variants of every photo of a manifest; see `pipelines.masking.mask_manifest`, which resumes."""
+    """Make the plan's variants of every photo of a manifest; see `pipelines.masking.mask_manifest`, which resumes.
+
+    What an earlier run with other options, or another version of the engine, left in the folder is replaced.
+    """
     from pipelines.masking import mask_manifest
 
+    options = replace(options, resume=options.resume and _can_resume(out, options))
     made = mask_manifest(manifest, out, options, progress=progress)
     summary = {
         "photos": made.photos,
         "masked_photos": made.masked_photos,
         "variants": made.variants,
         "by_wear_style": made.by_wear_style,
+        "finished_before": made.reused,
         "refusals": made.refusals_by_reason,
     }
     return StageResult(made.manifest, summary)
+
+
+def _can_resume(out: Path, options: MaskOptions) -> bool:
+    from synth.journal import FOLDER, NAME
+
+    try:
+        with (out / FOLDER / NAME).open(encoding="utf-8") as journal:
+            return bool(json.loads(journal.readline())["identity"] == options.settings().identity())
+    except FileNotFoundError:
+        return True
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def mask_options(settings: SynthFlowSettings) -> MaskOptions:
@@ -245,8 +262,6 @@ def train_stage(settings: TrainFlowSettings, *, progress: ProgressCallback | Non
         ModelsError: The manifest holds too little to learn from, or the model is unknown.
         DatasetsError: There is no manifest.
     """
-    from dataclasses import asdict
-
     from datasets.manifest import manifest_file, read_manifest
 
     read_manifest(settings.manifest)

@@ -6,7 +6,7 @@ import json
 import math
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.markup import escape
@@ -47,30 +47,31 @@ def _cell(value: Any) -> str:
     return escape(str(value))
 
 
-def summary_tables(title: str, summary: Mapping[str, Any]) -> list[Table]:
-    """Return one table of the summary's single values and one for each mapping inside it."""
+def summary_tables(title: str, summary: Mapping[str, Any], *, words: bool = True) -> list[Table]:
+    """Return one table of the summary's single values and one for each mapping inside it, at any depth.
+
+    Args:
+        title: Of the first table.
+        summary: Names to values.
+        words: The names are words joined by underscores. Names further in are codes, sources and classes: they are
+            shown as they are.
+    """
     head = Table(title=escape(title), title_justify="left", show_header=False, title_style="bold")
     head.add_column(style="cyan")
-    head.add_column(overflow="fold")
+    head.add_column(overflow="fold", justify=_side(summary))
     tables = [head]
     for key, value in plain(summary).items():
-        name = key.replace("_", " ")
+        name = key.replace("_", " ") if words else key
         if isinstance(value, dict):
-            if value:
-                tables.append(_counts_table(name, value))
+            tables += summary_tables(name, value, words=False)
         else:
             head.add_row(escape(name), _cell(value))
     return tables
 
 
-def _counts_table(title: str, counts: Mapping[str, Any]) -> Table:
-    table = Table(title=escape(title), title_justify="left", show_header=False, title_style="bold")
-    table.add_column(style="cyan")
-    table.add_column(justify="right", overflow="fold")
-    for key, value in counts.items():
-        shown = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
-        table.add_row(escape(str(key)), _cell(shown))
-    return table
+def _side(values: Mapping[str, Any]) -> Literal["left", "right"]:
+    """Numbers stand on the right, so that their digits are below each other; text on the left."""
+    return "right" if all(isinstance(value, int | float | dict) for value in plain(values).values()) else "left"
 
 
 def show_summary(title: str, summary: Mapping[str, Any], *, as_json: bool = False) -> None:

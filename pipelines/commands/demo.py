@@ -21,10 +21,12 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Draw sample people, put masks on them, merge, train, predict and score: a few minutes on two cores."""
-    from pipelines.demo import mask_own_photos, run_demo
+    if photos is not None:
+        from pipelines.commands.mask import mask
+
+        mask(photos, out / "masked", seed=seed, workers=workers, as_json=as_json)
+        return
+    from pipelines.demo import run_demo
     from pipelines.summary import show_summary
 
-    if photos is not None:
-        show_summary("Masked your photos", mask_own_photos(photos, out, seed=seed, workers=workers), as_json=as_json)
-        return
     show_summary("Demo", run_demo(out, seed=seed, workers=workers), as_json=as_json)

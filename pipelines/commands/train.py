@@ -21,6 +21,7 @@ def train(
     as_json: JsonOption = False,
 ) -> None:
     """Train a classifier and score it on people it hasn't seen."""
+    from pipelines.brief import brief_training
     from pipelines.progress import progress_bar
     from pipelines.settings import TrainFlowSettings
     from pipelines.stages import train_stage
@@ -28,4 +29,4 @@ def train(
 
     with progress_bar("training", unit="photos") as progress:
         result = train_stage(TrainFlowSettings(manifest=manifest, out=out, training=settings), progress=progress)
-    show_summary("Trained", result, as_json=as_json)
+    show_summary("Trained", result if as_json else brief_training(result), as_json=as_json)

@@ -24,7 +24,8 @@ DEFAULTS = SynthFlowSettings()
 @task(name="sample people", cache_policy=NO_CACHE)
 def sample_task(settings: SynthFlowSettings) -> SynthFlowSettings:
     """Draw the sample people when no sources are given."""
-    return with_sample_people(settings)
+    with artifacts.progress_artifact("palette-sample", "drawing sample people") as progress:
+        return with_sample_people(settings, progress=progress)
 
 
 @task(name="ingest", task_run_name="ingest {source.folder}", cache_policy=NO_CACHE)

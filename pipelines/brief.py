@@ -1,0 +1,67 @@
+"""The short form of a flow's result: what a person wants to see on the screen; JSON has all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def brief_training(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return where the checkpoint is and how good it is on the fold that was held out.
+
+    Args:
+        result: What `train_stage` returns, or the flow run that training was handed to.
+    """
+    metrics = result.get("metrics")
+    if metrics is None:
+        return dict(result)
+    scores = metrics["scores"][metrics["headline"]]
+    by_head = {name: scores["heads"][name]["macro_f1_present"] for name in scores["heads"]}
+    return {
+        "checkpoint": result["checkpoint"],
+        "reused": result["reused"],
+        "device": metrics["device"],
+        "seconds": metrics["seconds"],
+        "rows_trained_on": metrics["data"]["rows"]["train"],
+        "best_epoch": metrics["best_epoch"],
+        "held_out_photos": scores["rows"],
+        "macro_f1_of_18_classes": metrics["macro_f1"],
+        "macro_f1_of_classes_present": scores["macro_f1_present"],
+        "accuracy": metrics["accuracy"],
+        "macro_f1_by_head": by_head,
+    }
+
+
+def brief_synthesis(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the main figures of what `synth-flow` returns."""
+    merged, labels = result["merge"], result["pseudo_label"]
+    training = result.get("training")
+    return {
+        "manifest": result["manifest"],
+        "report": result["report"],
+        "reused": result["reused"],
+        "photos": merged["photos"],
+        "variants": merged["variants"],
+        "persons": merged["persons"],
+        "genders_missing": labels["people_missing"],
+        "genders_filled": labels["people_filled"],
+        "photos_by_source": merged["source"],
+        "variants_by_wear_style": _added_up(each["by_wear_style"] for each in result["mask"].values()),
+        "photos_by_class": merged["label"],
+        "refusals": merged["refusals"],
+        "excluded_by_the_rules": merged["excluded"],
+        **({"training": brief_training(training)} if training else {}),
+    }
+
+
+def _added_up(counts: Any) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for each in counts:
+        for name, count in each.items():
+            total[name] = total.get(name, 0) + count
+    return dict(sorted(total.items()))
+
+
+def brief(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the short form of whichever flow's result this is."""
+    return brief_synthesis(result) if "merge" in result else brief_training(result)
