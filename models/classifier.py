@@ -16,7 +16,7 @@ from models.heads import n_outputs
 from models.settings import Head
 from models.weights import load_weights
 
-_HEAD_WORDS = "One of timm's names, such as resnet18 or efficientnet_b3"
+_EXAMPLES = "Names look like resnet18 or efficientnet_b3"
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def check_model_name(model: str) -> None:
 def _nearest(name: str) -> str:
     known = timm.list_models()
     near = difflib.get_close_matches(name, known, n=5, cutoff=0.6) or [each for each in known if name and name in each]
-    return f"Near it: {', '.join(near[:5])}" if near else _HEAD_WORDS
+    return f"Near it: {', '.join(near[:5])}" if near else _EXAMPLES
 
 
 def _create(model: str, head: Head, image_size: int, pretrained: bool) -> Any:
