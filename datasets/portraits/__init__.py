@@ -1,4 +1,4 @@
-"""Portraits of people who don't exist, drawn by code: a sculpted head, hair, clothes and masks, lit and photographed."""
+"""Portraits of people who don't exist, drawn by code: head, hair, clothes and masks, lit and photographed."""
 
 from datasets.portraits.camera import Pose, sample_pose
 from datasets.portraits.draw import Portrait, draw_person, draw_portrait

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -58,7 +59,7 @@ def sample_pose(rng: np.random.Generator, freedom: float = 1.0) -> Pose:
         yaw=float(turn[0]),
         pitch=float(turn[1]) + 1.0,
         roll=float(turn[2]),
-        smile=float(np.clip(rng.normal(0.2, 0.3), -0.15, 0.9)),
+        smile=float(np.clip(rng.normal(0.35, 0.28), -0.1, 0.9)),
         open_eyes=float(rng.uniform(0.9, 1.08)),
         raise_brows=float(np.clip(rng.normal(0, 0.3), -0.3, 0.7)),
         gaze=(float(gaze[0]), float(gaze[1])),
@@ -102,7 +103,11 @@ class Camera:
         Returns:
             (..., 3) float32, still in pupil distances.
         """
-        return np.asarray((points - PIVOT) @ (self.body if body else self.turn).T + PIVOT)
+        turn = self.body if body else self.turn
+        # cv2.transform and not @: BLAS would start threads of its own in every worker process
+        flat = np.ascontiguousarray(points, np.float32).reshape(-1, 1, 3)
+        move = np.column_stack([turn, PIVOT - turn @ PIVOT])
+        return np.asarray(cv2.transform(flat, move)).reshape(points.shape)
 
     def project(self, placed: Floats) -> Floats:
         """Project placed points: (..., 3) to pixels (..., 2), x and y."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -12,18 +12,18 @@ from datasets.portraits.body import clothes, ear, neck, sample_outfit
 from datasets.portraits.camera import Camera, Floats, Pose, make_camera, sample_pose
 from datasets.portraits.eyes import paint_eyes, soften
 from datasets.portraits.film import background, expose
-from datasets.portraits.hair import back_hair, covers_ears, hair
+from datasets.portraits.hair import back_hair, bun, covers_ears, hair
 from datasets.portraits.head import Surface, head_sections, sheet_place, wrap
 from datasets.portraits.landmarks import landmarks
 from datasets.portraits.layout import Layout
 from datasets.portraits.light import Light, Scene, develop, empty_scene, render, sample_light
 from datasets.portraits.masks import KINDS, WornMask, ear_loops, mask_cloth
-from datasets.portraits.person import Person, Traits, sample_traits
+from datasets.portraits.person import Person, sample_traits
 from datasets.portraits.relief import Relief, sculpt
 from datasets.portraits.skin import Paint, paint_skin
 from datasets.portraits.surface import lay_cloth, see, soft_edge
 
-OVERSAMPLE = 1.5
+OVERSAMPLE = 1.3
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def draw_portrait(
     surface = wrap(head_sections(traits, int(2.4 * large.scale)), traits, int(1.9 * large.scale))
     scene = _scene(person, layout, relief, surface, light, large, mask, rng)
     picture = develop(render(scene, light, large.scale))
-    return Portrait(expose(picture, size, rng), landmarks(layout, surface, relief, camera))
+    return Portrait(expose(picture, size, person.rng(101, seed)), landmarks(layout, surface, relief, camera))
 
 
 def _scene(
@@ -104,9 +104,9 @@ def _scene(
     traits, density = layout.traits, camera.scale
     scene = empty_scene(camera.width, camera.height)
     scene.albedo[...] = background(camera.width, camera.height, light, rng)
-    behind = back_hair(person, traits, density)
-    if behind is not None:
-        lay_cloth(scene, camera, behind)
+    for behind in (back_hair(person, traits, density), bun(person, traits, light, density)):
+        if behind is not None:
+            lay_cloth(scene, camera, behind)
     lay_cloth(scene, camera, neck(traits, density, person.rng(6)))
     lay_cloth(scene, camera, clothes(traits, sample_outfit(rng), density, rng), contact=0.4)
     if not covers_ears(traits):
@@ -144,7 +144,9 @@ def _lay_face(scene: Scene, camera: Camera, surface: Surface, relief: Relief, pa
     normal[..., :2] -= np.clip(normal[..., 2:3], 0, 1) * on_sheet(np.dstack([relief.slope_x, relief.slope_y]))
     look = on_sheet(np.dstack([relief.open_sky, paint.gloss, 1 - paint.wet, paint.glow]))
     depth = seen.sample(np.ascontiguousarray(placed[..., 2]))
-    scene.lay(seen.window, soft_edge(seen.cover), on_sheet(paint.albedo), normal @ camera.turn.T, look, depth)
+    scene.lay(
+        seen.window, soft_edge(seen.cover), on_sheet(paint.albedo), cv2.transform(normal, camera.turn), look, depth
+    )
 
 
 def _lay_mask(scene: Scene, camera: Camera, layout: Layout, relief: Relief, mask: WornMask, seed: int) -> None:
@@ -169,6 +171,3 @@ def _lay_loops(scene: Scene, camera: Camera, lines: list[Floats], tone: float) -
     scene.albedo += alpha[..., None] * np.float32(tone)
     scene.look[..., 2] *= 1 - alpha
     scene.look[..., 0] = scene.look[..., 0] * (1 - alpha) + alpha
-
-
-__all__ = ["Camera", "Portrait", "Traits", "draw_person", "draw_portrait", "replace"]

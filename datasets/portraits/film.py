@@ -23,7 +23,7 @@ def background(width: int, height: int, light: Light, rng: np.random.Generator) 
     wall = np.asarray((tone * ramp * blurred)[..., None] * tint, np.float32)
     if rng.uniform() < 0.3:  # a door frame or a shelf, far out of focus
         wall *= _upright(x, rng)[..., None]
-    return np.clip(cv2.resize(wall, (width, height), interpolation=cv2.INTER_LINEAR), 0.01, 1.2)
+    return np.asarray(np.clip(cv2.resize(wall, (width, height), interpolation=cv2.INTER_LINEAR), 0.01, 1.2))
 
 
 def _upright(x: Floats, rng: np.random.Generator) -> Floats:

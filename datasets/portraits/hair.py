@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from datasets.portraits.camera import Floats
-from datasets.portraits.head import MIDDLE, Sections, curve, head_sections, outward, proportion
+from datasets.portraits.head import Sections, curve, head_sections, outward, proportion
 from datasets.portraits.light import Light
 from datasets.portraits.person import Person, Traits
 from datasets.portraits.sheet import noise, smoothstep
@@ -42,20 +42,30 @@ class Style:
     curl: float = 0.0
 
 
+# Edges of haircuts as (degrees from the front, y), read off no photo: a hairline a forehead's height over the brows,
+# a temple, a sideburn before the ear, an arc over the ear, the nape.
 NATURAL = ((0, -1.06), (22, -1.05), (38, -0.99), (49, -0.82), (58, -0.56), (66, -0.22), (73, 0.08))
+ROUND = ((0, -1.14), (16, -1.10), (30, -0.98), (42, -0.78), (52, -0.60), (62, -0.28), (70, -0.02))
 OVER_EAR = ((80, 0.10), (85, -0.22), (98, -0.26), (106, 0.40), (120, 0.85), (150, 1.0))
 COVERED = ((80, 0.3), (98, 0.55), (120, 0.9), (150, 1.0))
+PARTED = ((0, -1.12), (14, -1.02), (30, -0.82), (44, -0.5), (55, -0.05), (61, 0.6), (150, 1.0))
+STRAIGHT = ((0, -0.50), (24, -0.49), (42, -0.43), (52, -0.2), (58, 0.4), (150, 1.0))
+SWEPT_BOB = ((0, -0.95), (18, -0.82), (34, -0.62), (48, -0.3), (56, 0.1), (61, 0.6), (150, 1.0))
+PERM = ((0, -0.92), (24, -0.90), (42, -0.78), (54, -0.5), (66, -0.1), (74, 0.2))
+DOWN = ((0, -0.60), (20, -0.58), (38, -0.54), (50, -0.50), (60, -0.40), (68, -0.05), (74, 0.12))
+ASIDE = ((0, -0.98), (22, -0.95), (38, -0.88), (49, -0.76), (58, -0.54), (66, -0.22), (73, 0.08))
+
 STYLES = {
-    "long": Style(((0, -1.12), (14, -1.02), (30, -0.82), (44, -0.5), (55, -0.05), (61, 0.6), (150, 1.0)), 0.04, 0.02, 0.15, 0.10, 2.7),
-    "long_fringe": Style(((0, -0.50), (24, -0.49), (42, -0.43), (52, -0.2), (58, 0.4), (150, 1.0)), 0.07, 0.02, 0.16, 0.11, 2.6, 2.0),
-    "bob": Style(((0, -0.95), (18, -0.82), (34, -0.62), (48, -0.3), (56, 0.1), (61, 0.6), (150, 1.0)), 0.05, 0.02, 0.19, 0.15, 1.45),
-    "tied": Style((*NATURAL, *OVER_EAR), 0.02, 0.035, 0.10, 0.045, None, 14.0),
-    "cropped": Style(((0, -0.92), (24, -0.90), (42, -0.78), (54, -0.5), (66, -0.1), (74, 0.2), *COVERED), 0.07, 0.03, 0.27, 0.18, None, 8.0, 1.0),
-    "fringe": Style(((0, -0.60), (20, -0.58), (38, -0.54), (50, -0.50), (60, -0.40), (68, -0.05), (74, 0.12), *OVER_EAR), 0.11, 0.02, 0.21, 0.085, None, 5.0),
-    "swept": Style((*NATURAL, *OVER_EAR), 0.03, 0.04, 0.22, 0.06, None, 4.0),
-    "side": Style(((0, -0.98), (22, -0.95), (38, -0.88), (49, -0.76), (58, -0.54), (66, -0.22), (73, 0.08), *OVER_EAR), 0.05, 0.03, 0.19, 0.07, None, 16.0),
-    "crew": Style((*NATURAL, *OVER_EAR), 0.02, 0.06, 0.07, 0.035, None, 2.0),
-}  # fmt: skip
+    "long": Style(PARTED, rag=0.04, soft=0.02, top=0.15, side=0.10, end=2.7),
+    "long_fringe": Style(STRAIGHT, rag=0.07, soft=0.02, top=0.16, side=0.11, end=2.6, sweep=2.0),
+    "bob": Style(SWEPT_BOB, rag=0.05, soft=0.02, top=0.19, side=0.15, end=1.45),
+    "tied": Style((*ROUND, *OVER_EAR), rag=0.015, soft=0.06, top=0.11, side=0.045, sweep=10.0),
+    "cropped": Style((*PERM, *COVERED), rag=0.07, soft=0.03, top=0.27, side=0.18, sweep=8.0, curl=1.0),
+    "fringe": Style((*DOWN, *OVER_EAR), rag=0.11, soft=0.02, top=0.21, side=0.085, sweep=5.0),
+    "swept": Style((*NATURAL, *OVER_EAR), rag=0.03, soft=0.04, top=0.22, side=0.06, sweep=4.0),
+    "side": Style((*ASIDE, *OVER_EAR), rag=0.05, soft=0.03, top=0.19, side=0.07, sweep=16.0),
+    "crew": Style((*NATURAL, *OVER_EAR), rag=0.02, soft=0.06, top=0.07, side=0.035, sweep=2.0),
+}
 
 
 def covers_ears(traits: Traits) -> bool:
@@ -73,8 +83,8 @@ def hair(person: Person, traits: Traits, light: Light, density: float) -> Cloth:
         density: grid points per pupil distance.
     """
     style, rng = STYLES[traits.hair], person.rng(4)
-    sections, top = _sections(traits, style, int(density * (2.2 if style.end is None else 3.6) / 1.3))
-    degrees = np.linspace(-REACH, REACH, int(density * 4.6 / 1.3), dtype=np.float32)[None]
+    sections, top = _sections(traits, style, int(density * (2.2 if style.end is None else 3.6) / 1.1))
+    degrees = np.linspace(-REACH, REACH, int(density * 4.6 / 1.1), dtype=np.float32)[None]
     y = sections.y[:, None]
     strand = degrees + style.sweep * (y + 1.8) * np.sign(traits.part) + 30 * traits.part
     locks, fine = _strands(rng, strand, y, style)
@@ -153,7 +163,8 @@ def _cover(traits: Traits, style: Style, degrees: Floats, y: Floats, locks: Floa
     recede = traits.recede * np.interp(np.abs(degrees), [0, 25, 45, 60, 70], [0.34, 0.42, 0.5, 0.25, 0.0])
     parted = 22 * traits.part * np.exp(-((degrees / 38) ** 2)) * (traits.hair in ("long", "side", "bob"))
     line = np.interp(np.abs(degrees + parted), at, edge) - recede
-    ragged = line + style.rag * (0.7 * locks + 0.45 * fine)
+    rag = style.rag * (0.15 + 0.85 * smoothstep(68, 50, np.abs(degrees)))  # at the sideburn a lock would stand alone
+    ragged = line + rag * (0.7 * locks + 0.45 * fine)
     alpha = smoothstep(style.soft, -style.soft, y - ragged)
     if style.end is not None:
         opened = np.interp(y, [-0.6, 0.0, 0.9, 1.8, 3.0], [50, 56, 51, 45, 40]) + 2.0 * locks
@@ -178,15 +189,19 @@ def _colour(traits: Traits, locks: Floats, fine: Floats) -> Floats:
 def _sheen(points: Floats, light: Light, locks: Floats, fine: Floats) -> Floats:
     """The light that strands mirror: brightest where they lie across the half vector."""
     along = np.gradient(points, axis=0)
-    along /= np.maximum(np.linalg.norm(along, axis=-1, keepdims=True), 1e-6)
+    along /= np.maximum(np.sqrt(_dot(along, along)), 1e-6)[..., None]
     half = light.direction + np.array([0, 0, 1], np.float32)
     half /= np.linalg.norm(half)
-    slant = along @ half + 0.10 * locks + 0.06 * fine
-    facing = np.clip(outward(points) @ light.direction + 0.25, 0, 1)
+    slant = _dot(along, half) + 0.10 * locks + 0.06 * fine
+    facing = np.clip(_dot(outward(points), light.direction) + 0.25, 0, 1)
     return np.asarray(
         (0.060 * np.exp(-((slant / 0.16) ** 2)) + 0.022 * np.exp(-((slant / 0.45) ** 2))) * facing * light.key,
         np.float32,
     )
+
+
+def _dot(a: Floats, b: Floats) -> Floats:
+    return np.asarray(a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1] + a[..., 2] * b[..., 2])
 
 
 def back_hair(person: Person, traits: Traits, density: float) -> Cloth | None:
@@ -209,4 +224,22 @@ def back_hair(person: Person, traits: Traits, density: float) -> Cloth | None:
     )
 
 
-__all__ = ["MIDDLE", "STYLES", "Style", "back_hair", "covers_ears", "hair"]
+def bun(person: Person, traits: Traits, light: Light, density: float) -> Cloth | None:
+    """Return the knot of tied hair that shows over the crown, or None for other haircuts."""
+    if traits.hair != "tied":
+        return None
+    rng = person.rng(9)
+    count = max(int(0.9 * density), 24)
+    around = np.radians(np.linspace(-88, 88, count, dtype=np.float32))[None]
+    down = np.radians(np.linspace(-88, 88, count, dtype=np.float32))[:, None]
+    radius = 0.36 * traits.volume
+    twist = np.degrees(around + 0.8 * down)
+    locks, fine = _strands(rng, twist, np.degrees(down) / 60, STYLES["tied"])
+    swell = radius * (1 + 0.04 * locks)
+    x, y = 0.15 * traits.part + swell * np.sin(around) * np.cos(down), -1.93 + 0.82 * swell * np.sin(down)
+    points = np.dstack([x, y, -0.55 + swell * np.cos(around) * np.cos(down)]).astype(np.float32)
+    look = np.zeros((count, count, 4), np.float32)
+    look[..., 0] = np.clip(0.75 + 0.14 * locks - 0.3 * np.sin(down), 0.3, 1.0)
+    look[..., 3] = _sheen(points, light, locks, fine) * (0.35 + 0.5 * (1 - traits.grey))
+    albedo = _colour(traits, locks, fine)
+    return Cloth(proportion(points, traits), albedo, look, np.ones((count, count), np.float32))

@@ -52,7 +52,7 @@ def _jaw(surface: Surface, camera: Camera) -> Floats:
     """The 17 points of the visible outline from ear to ear, by the chin."""
     seen = camera.project(camera.place(surface.points))
     rows = surface.flat[:, 0, 1]
-    heights = np.array([0.02, 0.36, 0.70, 1.02, 1.30, 1.52, 1.68, 1.79])
+    heights = np.array([-0.06, 0.26, 0.60, 0.92, 1.20, 1.44, 1.62, 1.76])
     picks = [int(np.argmin(np.abs(rows - h))) for h in heights]
     left = [seen[r, int(np.argmin(seen[r, :, 0]))] for r in picks]
     right = [seen[r, int(np.argmax(seen[r, :, 0]))] for r in picks]
@@ -66,7 +66,7 @@ def _mirror(points: Floats) -> Floats:
 
 def _brows(layout: Layout) -> Floats:
     x = np.linspace(0.22, 0.80, 5).astype(np.float32)
-    right = np.column_stack([x, layout.brow(x)])
+    right = np.column_stack([x, layout.brow(x) - 0.02])  # nearer the upper edge, as annotators put them
     return np.concatenate([_mirror(right), right])
 
 

@@ -184,7 +184,7 @@ def _grey(rng: np.random.Generator, person: Person) -> float:
 def _hair_style(rng: np.random.Generator, person: Person) -> str:
     old = _ramp(person.age, 50, 70)
     if person.gender == "female":
-        weights = np.array([0.34, 0.22, 0.16, 0.2, 0.02]) * (1 - old) + old * np.array([0.06, 0.03, 0.2, 0.21, 0.5])
+        weights = np.array([0.34, 0.22, 0.20, 0.2, 0.02]) * (1 - old) + old * np.array([0.06, 0.03, 0.2, 0.21, 0.5])
         return str(rng.choice(HAIR_OF_WOMEN, p=weights / weights.sum()))
     weights = np.array([0.42, 0.2, 0.26, 0.12]) * (1 - old) + old * np.array([0.06, 0.34, 0.38, 0.22])
     return str(rng.choice(HAIR_OF_MEN, p=weights / weights.sum()))

@@ -53,10 +53,8 @@ def _finish(height: Floats, rng: np.random.Generator, pores: float) -> Relief:
         sky -= weight * np.clip(cv2.GaussianBlur(height, (0, 0), spread) - height, -0.02, 0.2)
     grain = sheet.noise(rng, height.shape, (height.shape[0] // 2, height.shape[1] // 2))
     fine = height + pores * grain
-    down, right = (
-        np.gradient(fine * np.float32(sheet.DENSITY), axis=0),
-        np.gradient(fine * np.float32(sheet.DENSITY), axis=1),
-    )
+    fine *= np.float32(sheet.DENSITY)
+    down, right = np.gradient(fine, axis=0), np.gradient(fine, axis=1)
     return Relief(height, right, down, np.clip(sky, 0.18, 1.1))
 
 
