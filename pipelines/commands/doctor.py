@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from pipelines.doctor import Check
 
 STYLES = {"ok": "green", "info": "cyan", "warn": "yellow", "fail": "bold red"}
-# Without a terminal there is no width to keep to, and a command line that is broken cannot be copied.
-PIPE_WIDTH = 400
 
 
 def doctor(
@@ -55,10 +53,21 @@ def _show(checks: Sequence[Check], last_line: str) -> None:
     from rich.console import Console
 
     console = Console()
-    if not console.is_terminal:
-        console = Console(width=PIPE_WIDTH)
-    console.print(_table(checks))
-    console.print(last_line, markup=False, highlight=False)
+    if console.is_terminal:
+        console.print(_table(checks))
+        console.print(last_line, markup=False, highlight=False)
+    else:
+        typer.echo("\n".join([*lines(checks), last_line]))
+
+
+def lines(checks: Sequence[Check]) -> list[str]:
+    """Return the checks as plain lines, for a log: nothing is broken to fit a width."""
+    told = []
+    for check in checks:
+        told.append(f"{check.status:4}  {check.name}: {check.found}")
+        if check.todo:
+            told.append(f"      do: {check.todo}")
+    return told
 
 
 def _table(checks: Sequence[Check]) -> Table:

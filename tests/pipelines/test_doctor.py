@@ -418,9 +418,17 @@ def test_only_what_is_needed_sets_the_exit_code(
     assert [check["name"] for check in json.loads(text)["checks"]] == [check.name for check in checks]
 
 
-def test_the_table_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_gets_lines_that_can_be_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, text = run_doctor(monkeypatch, [GOOD, Check("c", "fail", "broken", "pip install " + "x" * 300)])
+    assert text.splitlines()[:3] == ["ok    a: fine", "fail  c: broken", "      do: pip install " + "x" * 300]
+    assert "1 of 2 checks failed, 0 warnings:" in text
+    assert verdict([GOOD, ODD]) == "everything palette needs works; 1 warning"
+
+
+def test_a_terminal_gets_a_table_with_brackets_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "100")
     _, text = run_doctor(monkeypatch, [GOOD, ODD, BAD])
+    assert "what to do" in text
     assert "[odd]" in text
     assert "do [this]" in text
-    assert "1 of 3 checks failed, 1 warning:" in text
-    assert verdict([GOOD]) == "everything palette needs works; 0 warnings"
