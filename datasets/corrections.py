@@ -12,6 +12,9 @@ from datasets.labels import GENDERS, known_age
 from datasets.refusals import Refusal
 from datasets.tables import read_table
 
+STEMS: Final = {**{f"mask{i}": "wear" for i in range(1, 6)}, "incorrect_mask": "incorrect", "normal": "not_wear"}
+"""The competition's seven photos of a person, and the mask state that each stands for."""
+
 FIELDS: Final = ("gender", "age", "swap")
 
 
@@ -107,7 +110,7 @@ def _apply(fixes: Fixes, name: str, value: str) -> None:
         fixes.values["age"] = float(value)
     elif name == "swap":
         stems = value.split()
-        if len(stems) != 2 or stems[0] == stems[1]:
+        if len(stems) != 2 or stems[0] == stems[1] or not set(stems) <= set(STEMS):
             raise ValueError("expected the names of two photos, such as 'normal incorrect_mask'")
         fixes.swaps |= {stems[0]: stems[1], stems[1]: stems[0]}
     else:

@@ -163,7 +163,11 @@ def write_manifest(frame: pd.DataFrame, path: Path) -> Path:
         ManifestError: If the frame isn't a valid manifest.
         OutputError: If a file can't be written.
     """
-    valid = validate_manifest(frame)
+    return write_valid(validate_manifest(frame), path)
+
+
+def write_valid(valid: pd.DataFrame, path: Path) -> Path:
+    """Does what `write_manifest` does, with a frame that `validate_manifest` has just returned."""
     file = path if path.suffix == ".parquet" else path / MANIFEST
     with atomic_write(file.with_suffix(".csv"), durable=True) as temporary:
         valid.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")

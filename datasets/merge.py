@@ -18,8 +18,8 @@ from datasets.manifest import (
     read_manifest,
     read_refusals,
     validate_manifest,
-    write_manifest,
     write_refusals,
+    write_valid,
 )
 from datasets.placing import Photos, place
 from datasets.rules import admit, get_rule
@@ -95,7 +95,7 @@ def merge(
     refusals = pd.concat([carried, unlicensed, duplicates, missing], ignore_index=True)
     refusals = refusals.drop_duplicates().sort_values(list(REFUSAL_COLUMNS), ignore_index=True)
     write_refusals(refusals, out)
-    return MergeResult(manifest, refusals, excluded, write_manifest(manifest, out))
+    return MergeResult(manifest, refusals, excluded, write_valid(manifest, out))
 
 
 def _read(inputs: Sequence[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:

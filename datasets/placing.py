@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
+import numpy as np
 import pandas as pd
 
 from datasets.atomic import atomic_write
@@ -61,9 +62,11 @@ def place(
     if photos not in get_args(Photos):
         raise UsageError(f"photos must be one of {', '.join(get_args(Photos))}, not {photos!r}")
     out = out.resolve()
-    files, refusals = _find_files(manifest, [root.resolve() for root in roots], stage)
-    kept = manifest[[file is not None for file in files]].copy()
-    pairs = [(file, root.resolve()) for file, root in zip(files, roots, strict=True) if file is not None]
+    real = {root: root.resolve() for root in set(roots)}
+    roots = [real[root] for root in roots]
+    files, refusals = _find_files(manifest, roots, stage)
+    kept = manifest[np.array([file is not None for file in files], dtype=bool)].copy()
+    pairs = [(file, root) for file, root in zip(files, roots, strict=True) if file is not None]
     paths, moved = _new_paths(kept, pairs, out, photos)
     for (file, _), path, move in zip(pairs, paths, moved, strict=True):
         if move:

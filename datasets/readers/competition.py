@@ -11,16 +11,13 @@ from typing import Any, Final
 
 import pandas as pd
 
-from datasets.corrections import Corrections, read_corrections
+from datasets.corrections import STEMS, Corrections, read_corrections
 from datasets.finding import PhotoFile, find_photos
 from datasets.labels import GENDERS, known_age
 from datasets.licences import COMPETITION
 from datasets.readers.base import Listing, ReaderInfo, Record, missing_layout, register
 from datasets.refusals import Refusal, printable
 from datasets.tables import read_table
-
-STEMS: Final = {**{f"mask{i}": "wear" for i in range(1, 6)}, "incorrect_mask": "incorrect", "normal": "not_wear"}
-"""The seven photos of a person, and the mask state that each stands for."""
 
 INFO: Final = ReaderInfo(
     name="competition",

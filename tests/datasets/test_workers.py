@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from datasets.errors import UsageError
+from datasets.workers import map_files, stream_files
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def die_on(bad: frozenset[int], number: int) -> int:
+    if number in bad:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def fail_on_three(number: int) -> int:
+    if number == 3:
+        raise ValueError("three")
+    return number
+
+
+def crashed(number: int) -> int:
+    return -1
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("count", [0, 1, 32, 75])
+def test_results_are_in_order_and_progress_ends_at_the_total(workers, count):
+    told = []
+    results = map_files(
+        square, range(count), workers=workers, crashed=crashed, progress=lambda done, total: told.append((done, total))
+    )
+    assert results == [number * number for number in range(count)]
+    assert told == sorted(told)
+    assert {total for _, total in told} <= {count}
+    assert (told[-1][0] if told else 0) == count
+
+
+def test_a_process_that_dies_takes_no_more_than_its_item():
+    results = map_files(partial(die_on, frozenset({5, 40})), range(70), workers=2, crashed=crashed)
+    assert results == [-1 if number in (5, 40) else number for number in range(70)]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_errors_are_not_swallowed(workers):
+    with pytest.raises(ValueError, match="three"):
+        map_files(fail_on_three, range(40), workers=workers, crashed=crashed)
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_batches_come_one_after_another(isolated):
+    batches = stream_files(square, range(5), crashed=crashed, batch=2, isolated=isolated)
+    assert list(batches) == [[0, 1], [4, 9], [16]]
+
+
+def test_an_isolated_worker_cannot_take_this_process_down():
+    batches = stream_files(partial(die_on, frozenset({1})), range(3), crashed=crashed, isolated=True)
+    assert list(batches) == [[0, -1, 2]]
+
+
+def test_workers_are_at_least_one():
+    with pytest.raises(UsageError, match="at least 1"):
+        map_files(square, range(3), workers=0, crashed=crashed)
+
+
+def test_a_script_without_a_guard_is_told_so(tmp_path: Path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from datasets.errors import WorkerError\n"
+        "from datasets.workers import map_files\n"
+        "import os\n"
+        "if os.getpid() != int(os.environ.setdefault('TOP', str(os.getpid()))):\n"
+        "    raise SystemExit(3)\n"
+        "try:\n"
+        "    map_files(abs, [1, 2], workers=2, crashed=abs)\n"
+        "except WorkerError as error:\n"
+        "    print(error)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment, check=True)
+    assert "__main__" in done.stdout
