@@ -1,0 +1,119 @@
+"""`palette mask`: masked variants of a folder of photos, with a manifest of what each one is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.commands.options import JsonOption, WorkersOption
+
+if TYPE_CHECKING:
+    from pipelines.masking import MaskInput, MaskOptions
+
+
+def mask(
+    photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="Folder of photos, nested as you like.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the variants and their manifest.")],
+    plan: Annotated[
+        str, typer.Option("--plan", "-p", help="Which variants a photo gets: competition, wear, all-styles or a TOML.")
+    ] = "competition",
+    wear: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--wear", "-w", help="Wear styles in place of the plan's: nose_out or nose_out:2,chin; repeatable."
+        ),
+    ] = None,
+    types: Annotated[
+        list[str] | None,
+        typer.Option("--types", "-t", help="Mask types to draw from: kf94,surgical; repeatable. All when not given."),
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option("--size", metavar="WxH", help="Reframe to the competition's framing, e.g. 384x512.")
+    ] = None,
+    faces: Annotated[
+        str, typer.Option("--faces", help="Of several faces: auto (the largest if it stands out), largest, refuse.")
+    ] = "auto",
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, photos and options: same bytes.")] = 0,
+    workers: WorkersOption = 0,
+    quality: Annotated[int, typer.Option("--quality", help="Of the JPEGs, 1 to 100.")] = 92,
+    labels: Annotated[
+        Path | None,
+        typer.Option("--labels", help="CSV of labels: file_name and any of mask, gender, age, age_group, person_id."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume/--overwrite", help="Go on where a run was, or replace what it made.")
+    ] = True,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; open and write nothing.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Put masks on the faces of a folder of photos, in every way people wear them."""
+    from pipelines.masking import MaskOptions, mask_photos, photos_of_folder
+    from pipelines.progress import progress_bar
+    from pipelines.summary import show_summary
+
+    frame = _size(size)
+    options = MaskOptions(plan, _split(wear), _split(types), frame, seed, workers, quality, resume=resume, faces=faces)
+    options.settings()
+    _check_apart(photos, out)
+    given = photos_of_folder(photos, labels)
+    if dry_run:
+        show_summary("Would mask", _plan_summary(given, options), as_json=as_json)
+        return
+    with progress_bar("masking") as progress:
+        made = mask_photos(given, out, options, progress)
+    summary = {
+        "photos": made.photos,
+        "masked_photos": made.masked_photos,
+        "variants": made.variants,
+        "finished_before": made.reused,
+        "manifest": made.manifest,
+        "preview": out / "preview.jpg",
+        "wear_styles": made.by_wear_style,
+        "refusals": made.refusals_by_reason,
+    }
+    show_summary("Masked", summary, as_json=as_json)
+    if not made.variants:
+        _fail_without_variants(out)
+
+
+def _split(given: list[str] | None) -> tuple[str, ...]:
+    return tuple(part.strip() for text in given or [] for part in text.split(",") if part.strip())
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    from synth.framing import Size
+
+    if text is None:
+        return None
+    size = Size.parse(text)
+    return size.width, size.height
+
+
+def _check_apart(photos: Path, out: Path) -> None:
+    """Variants among the photos would be masked again by the next run."""
+    from pipelines.errors import SettingsError
+
+    if out.resolve().is_relative_to(photos.resolve()):
+        raise SettingsError(f"{out} lies inside {photos}: choose a folder outside the photos for the variants")
+    if out.exists() and not out.is_dir():
+        raise SettingsError(f"{out} is a file: expected a folder for the variants")
+
+
+def _plan_summary(given: MaskInput, options: MaskOptions) -> dict[str, object]:
+    plan = options.chosen_plan()
+    slots = {f"{' or '.join(slot.wear)}": slot.count for slot in plan.slots}
+    return {
+        "photos": len(given.tasks),
+        "variants_at_most": len(given.tasks) * plan.per_photo,
+        "plan": plan.name,
+        "per_photo": slots,
+        "refusals": dict(given.refused["reason"].value_counts()),
+    }
+
+
+def _fail_without_variants(out: Path) -> None:
+    from pipelines.errors import PipelinesError
+
+    raise PipelinesError(f"no photo could be masked; {out / 'refusals.csv'} says why of each")

@@ -1,0 +1,95 @@
+"""What a mask covers, measured from its final opacity over the landmarks; the label follows from this alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from synth.arrays import FloatArray
+from synth.face import Face
+from synth.shape import CHIN, NOSE_TIP
+from synth.warp import Region
+from synth.wear import NOT_WEAR
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Shares in 0..1 of each part that the mask hides.
+
+    Attributes:
+        nose: its tip and nostrils (landmarks 30 to 35).
+        mouth: the lips' outline (48 to 59).
+        chin: from midway between lip and chin down to the jaw (6 to 10).
+        eyes: both eyes' openings; any share above zero is a fault of every style so far.
+    """
+
+    nose: float
+    mouth: float
+    chin: float
+    eyes: float
+
+
+def _parts(points: FloatArray) -> dict[str, FloatArray]:
+    lip = points[55:60].mean(0)
+    upper_chin = 0.5 * (lip + points[CHIN])
+    inset = 0.92
+    jaw = points[CHIN] + (points[6:11] - points[CHIN]) * inset
+    jaw = upper_chin + (jaw - upper_chin) * inset
+    nose = np.concatenate([points[NOSE_TIP : NOSE_TIP + 1], points[31:36]])
+    return {
+        "nose": nose,
+        "mouth": points[48:60],
+        "chin": np.concatenate([jaw, [upper_chin]]),
+        "left": points[36:42],
+        "right": points[42:48],
+    }
+
+
+def measure(alpha: FloatArray, region: Region, face: Face, shape: tuple[int, ...]) -> Coverage:
+    """Measures what a mask hides of a face.
+
+    Args:
+        alpha: (height, width) of the region, opacity in 0..1.
+        region: where it lies in the photo.
+        face: in pixels of the photo.
+        shape: of the photo (H, W, ...).
+
+    Parts that lie outside the photo count by what is inside; a part wholly outside counts as uncovered.
+    """
+    shares = {name: _share(alpha, region, outline, shape) for name, outline in _parts(face.landmarks).items()}
+    return Coverage(shares["nose"], shares["mouth"], shares["chin"], max(shares["left"], shares["right"]))
+
+
+def _share(alpha: FloatArray, region: Region, outline: FloatArray, shape: tuple[int, ...]) -> float:
+    around = Region.around(outline, 1, shape)
+    if around.width <= 0 or around.height <= 0:
+        return 0.0
+    part = np.zeros((around.height, around.width), dtype=np.uint8)
+    hull = cv2.convexHull(np.round((outline - [around.x0, around.y0]) * 16).astype(np.int32))
+    cv2.fillConvexPoly(part, hull, 1, shift=4)
+    hidden = np.zeros(part.shape, dtype=np.float32)
+    x0, y0 = max(around.x0, region.x0), max(around.y0, region.y0)
+    x1, y1 = min(around.x1, region.x1), min(around.y1, region.y1)
+    if x0 < x1 and y0 < y1:
+        hidden[y0 - around.y0 : y1 - around.y0, x0 - around.x0 : x1 - around.x0] = alpha[
+            y0 - region.y0 : y1 - region.y0, x0 - region.x0 : x1 - region.x0
+        ]
+    weight = float(part.sum())
+    return round(float((hidden * part).sum()) / weight, 4) if weight else 0.0
+
+
+def worn_style(covered: Coverage) -> str | None:
+    """The wear style that a measured coverage shows, or None where it is none of the known ones."""
+    if covered.eyes > 0.02:
+        return None
+    if max(covered.nose, covered.mouth, covered.chin) <= 0.02:
+        return NOT_WEAR
+    if covered.nose >= 0.95 and covered.mouth >= 0.98 and covered.chin >= 0.75:
+        return "correct"
+    if covered.nose <= 0.35 and covered.mouth >= 0.95 and covered.chin >= 0.75:
+        return "nose_out"
+    if covered.nose <= 0.02 and covered.mouth <= 0.12 and covered.chin >= 0.40:
+        return "chin"
+    return None

@@ -1,0 +1,112 @@
+"""Reframing: the face at the size and place it has in the competition's photos.
+
+Their photos are 384 wide and 512 high, the face in the middle: the baseline of that competition crops the central
+256 x 320 pixels and keeps every face whole. The figures below put eyes and chin inside that crop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from synth.arrays import FloatArray, RgbImage
+from synth.errors import SynthUsageError
+from synth.face import Face
+from synth.shape import CHIN, LEFT_EYE, RIGHT_EYE
+
+EYES_AT = 0.43
+"""Height of the eyes' midpoint in the frame, as a share of its height."""
+
+EYES_TO_CHIN = 0.25
+"""From the eyes' midpoint to the chin, as a share of the frame's height."""
+
+EXTRA_ZOOM = 1.2
+"""A photo cut close around the face is enlarged at most this much more, so that less has to be filled in."""
+
+LARGEST_SIDE = 4096
+
+
+@dataclass(frozen=True)
+class Size:
+    """A frame's size in pixels."""
+
+    width: int
+    height: int
+
+    @classmethod
+    def parse(cls, text: str) -> Size:
+        """Reads `WxH`, such as 384x512.
+
+        Raises:
+            SynthUsageError: of another form or out of range.
+        """
+        width, _, height = text.lower().partition("x")
+        if width.isdecimal() and height.isdecimal():
+            sides = int(width), int(height)
+            if min(sides) >= 32 and max(sides) <= LARGEST_SIDE:
+                return cls(*sides)
+        raise SynthUsageError(f"expected a size WxH from 32x32 to {LARGEST_SIDE}x{LARGEST_SIDE}, got {text!r}")
+
+
+def reframe(rgb: RgbImage, face: Face, size: Size) -> tuple[RgbImage, Face, float]:
+    """The photo moved and scaled, not turned, so that the face sits as in the competition's photos.
+
+    Pixels beyond the photo are its own mirrored edge, ever more blurred.
+
+    Args:
+        rgb: (H, W, 3) uint8, RGB.
+        face: to bring to its place.
+        size: of the result.
+
+    Returns:
+        The framed photo, the face in its pixels, and how many times it was enlarged.
+    """
+    matrix = _placement(rgb.shape, face, size)
+    shrinking = matrix[0, 0] < 0.7
+    source, inner = (rgb, matrix) if not shrinking else _prefiltered(rgb, matrix)
+    framed = cv2.warpAffine(
+        source, inner, (size.width, size.height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
+    )
+    inside = cv2.warpAffine(
+        np.full(source.shape[:2], 255, np.uint8), inner, (size.width, size.height), flags=cv2.INTER_NEAREST
+    )
+    moved = np.asarray(framed, dtype=np.uint8)
+    filled = moved if inside.all() else _soften_beyond(moved, inside)
+    return filled, face.moved(matrix), float(matrix[0, 0])
+
+
+def _placement(shape: tuple[int, ...], face: Face, size: Size) -> FloatArray:
+    eyes = (face.landmarks[LEFT_EYE].mean(0) + face.landmarks[RIGHT_EYE].mean(0)) / 2
+    reach = float(np.linalg.norm(face.landmarks[CHIN] - eyes))
+    scale = EYES_TO_CHIN * size.height / max(reach, 1e-3)
+    limit = scale * EXTRA_ZOOM
+    anchor = np.array([size.width / 2, EYES_AT * size.height])
+    middle = np.array([0.75 * eyes[0] + 0.25 * face.landmarks[CHIN][0], eyes[1]])
+    needed = [anchor[0] / middle[0], (size.width - anchor[0]) / max(shape[1] - middle[0], 1e-3)]
+    needed += [anchor[1] / middle[1], (size.height - anchor[1]) / max(shape[0] - middle[1], 1e-3)]
+    scale = min(max(scale, *needed), limit)
+    shift = anchor - scale * middle
+    return np.array([[scale, 0.0, shift[0]], [0.0, scale, shift[1]]])
+
+
+def _prefiltered(rgb: RgbImage, matrix: FloatArray) -> tuple[RgbImage, FloatArray]:
+    """Shrunk by area first, since a cubic warp that shrinks much would alias."""
+    scale = float(matrix[0, 0])
+    height, width = rgb.shape[:2]
+    small = (max(round(width * scale), 1), max(round(height * scale), 1))
+    source = np.asarray(cv2.resize(rgb, small, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    ratio = np.array([small[0] / width, small[1] / height])
+    inner = matrix.copy()
+    inner[0, 0], inner[1, 1] = matrix[0, 0] / ratio[0], matrix[1, 1] / ratio[1]
+    return source, inner
+
+
+def _soften_beyond(framed: RgbImage, inside: RgbImage) -> RgbImage:
+    distance = cv2.distanceTransform((inside == 0).astype(np.uint8), cv2.DIST_L2, 3)[..., None]
+    result = framed.astype(np.float32)
+    for sigma, start in ((4.0, 0.0), (12.0, 12.0), (30.0, 40.0)):
+        weight = np.clip((distance - start) / (start + 8.0), 0, 1)
+        result += (cv2.GaussianBlur(result, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101) - result) * weight
+    return np.where(inside[..., None] > 0, framed, np.clip(result + 0.5, 0, 255).astype(np.uint8))

@@ -1,0 +1,145 @@
+"""The quality gate: which faces a mask can be drawn on, and what is said of the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from synth.arrays import FloatArray, RgbImage
+from synth.errors import PhotoRefusedError
+from synth.face import Face
+from synth.pose import Pose
+from synth.shape import MEAN_FACE
+from synth.warp import Region
+
+REASONS: dict[str, str] = {
+    "no_face": "no face was found",
+    "several_faces": "more than one face could be the person meant",
+    "face_too_small": "too few pixels between the eyes to draw a mask that looks like one",
+    "extreme_pose": "the head is turned, tilted or bent too far",
+    "cut_off": "nose, mouth or chin lie outside the photo",
+    "ambiguous_face": "the landmarks don't fit a face, so nobody can say where the mask belongs",
+    "already_covered": "mouth and chin are covered already, by a mask, a hand or another thing",
+    "coverage_mismatch": "the drawn mask covers other parts than the wear style asked for",
+    "folded": "the mask would fold over itself",
+    "off_photo": "the mask would lie outside the photo",
+    "worker_died": "the process that worked on this photo was ended, perhaps for want of memory",
+}
+"""Every reason code of this room, and what it tells the user."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The limits of what is drawn.
+
+    Attributes:
+        min_eye_distance: between the eyes' centres, in pixels.
+        max_yaw, max_pitch, max_roll: degrees either way.
+        max_error: of the landmarks against the mean face, head units: 99.9 % of 1,133 faces found in real
+            photos lie below 0.105.
+        dominance: in a photo with several faces the one that stands out is taken if it outweighs the next this many
+            times; a face weighs its area, less the further it is from the middle of the photo.
+        max_equals: with more other faces than this of at least half its size, no face of a photo stands out.
+        min_skin: share of the lower face that must be coloured like the cheeks and nose bridge above it.
+    """
+
+    min_eye_distance: float = 14.0
+    max_yaw: float = 48.0
+    max_pitch: float = 32.0
+    max_roll: float = 60.0
+    max_error: float = 0.115
+    dominance: float = 2.2
+    max_equals: int = 2
+    min_skin: float = 0.22
+
+
+MIDDLE = 0.45
+"""Distance from the photo's middle, as a share of half its sides, at which a face weighs 1/e of one in the middle."""
+
+
+def choose_face(faces: list[Face], shape: tuple[int, ...], policy: str, gate: Gate) -> Face:
+    """The face that the photo's label means.
+
+    Args:
+        faces: of the photo, the largest first.
+        shape: of the photo (H, W, ...).
+        policy: `auto` takes the face that stands out by size and place, `largest` takes the largest anyway, `refuse`
+            takes a face only where it is the only one.
+        gate: the limits.
+
+    Raises:
+        PhotoRefusedError: `no_face` or `several_faces`.
+    """
+    if not faces:
+        raise PhotoRefusedError("no_face", "neither the fast detector nor the network found one")
+    if len(faces) == 1 or policy == "largest":
+        return faces[0]
+    weights = np.array([_weight(face, shape) for face in faces])
+    first, second = (int(index) for index in np.argsort(-weights, kind="stable")[:2])
+    equals = sum(face.area > 0.5 * faces[first].area for face in faces) - 1
+    ratio = float(weights[first] / max(weights[second], 1e-9))
+    if policy == "auto" and ratio >= gate.dominance and equals <= gate.max_equals:
+        return faces[first]
+    raise PhotoRefusedError("several_faces", f"{len(faces)} faces, and none stands out by size and place")
+
+
+def _weight(face: Face, shape: tuple[int, ...]) -> float:
+    half = np.array([shape[1], shape[0]]) / 2
+    away = (face.box.reshape(2, 2).mean(0) - half) / half
+    return face.area * float(np.exp(-(away @ away) / MIDDLE**2))
+
+
+def check_face(rgb: RgbImage, face: Face, pose: Pose, gate: Gate) -> None:
+    """Refuses a face no mask would look right on.
+
+    Raises:
+        PhotoRefusedError: with the first reason that applies.
+    """
+    apart = pose.pixels_per_unit * float(np.linalg.norm(MEAN_FACE[36:42].mean(0) - MEAN_FACE[42:48].mean(0)))
+    if apart < gate.min_eye_distance:
+        raise PhotoRefusedError(
+            "face_too_small", f"{apart:.0f} px between the eyes, {gate.min_eye_distance:.0f} needed"
+        )
+    limits = zip(("yaw", "pitch", "roll"), pose.angles, (gate.max_yaw, gate.max_pitch, gate.max_roll), strict=True)
+    for name, angle, limit in limits:
+        if abs(angle) > limit:
+            raise PhotoRefusedError("extreme_pose", f"{name} {angle:.0f} degrees, at most {limit:.0f} look right")
+    _check_inside(face.landmarks, rgb.shape)
+    if pose.error > gate.max_error:
+        raise PhotoRefusedError("ambiguous_face", f"landmarks miss a face by {pose.error:.3f}, limit {gate.max_error}")
+    skin = skin_below(rgb, face)
+    if skin < gate.min_skin:
+        raise PhotoRefusedError("already_covered", f"{skin:.0%} of the lower face looks like the skin above it")
+
+
+def _check_inside(landmarks: FloatArray, shape: tuple[int, ...]) -> None:
+    needed = landmarks[[*range(3, 14), *range(27, 36), *range(48, 60)]]
+    outside = np.asarray(((needed < -0.5) | (needed > [shape[1] - 0.5, shape[0] - 0.5])).any(-1))
+    if outside.mean() > 0.1 or outside[5]:
+        raise PhotoRefusedError("cut_off", f"{int(outside.sum())} of {len(needed)} landmarks lie outside the photo")
+
+
+def skin_below(rgb: RgbImage, face: Face) -> float:
+    """Share of mouth, cheeks and chin whose colour is that of the skin around nose bridge and upper cheeks, 0..1.
+
+    Chroma alone is compared (CIE Lab a, b), so that beards and shadows, which darken skin, are told from cloth, which
+    recolours it; a grayscale photo says nothing and gives 1.
+    """
+    region = Region.around(face.landmarks, 2, rgb.shape)
+    lab = cv2.cvtColor(rgb[region.slices], cv2.COLOR_RGB2Lab).astype(np.float32)
+    points = face.landmarks - [region.x0, region.y0]
+    upper = _inside(lab, np.concatenate([points[[1, 2, 14, 15]], points[[28, 40, 41, 46, 47]]]))
+    lower = _inside(lab, np.concatenate([points[4:13], points[[31, 35]]]))
+    if len(upper) < 12 or len(lower) < 12:
+        return 1.0
+    centre, spread = np.median(upper, axis=0), upper.std(axis=0)
+    reach = np.array([60.0, 9.0, 10.0]) + 1.5 * spread
+    return float((np.abs(lower - centre) < reach).all(-1).mean())
+
+
+def _inside(lab: FloatArray, outline: FloatArray) -> FloatArray:
+    mask = np.zeros(lab.shape[:2], dtype=np.uint8)
+    cv2.fillConvexPoly(mask, cv2.convexHull(np.round(outline).astype(np.int32)), 1)
+    return np.asarray(lab[mask > 0])

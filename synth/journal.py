@@ -1,0 +1,100 @@
+"""The journal of a run: one line for each photo that is done, so that a killed run goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from synth.errors import OutputError, SynthUsageError
+from synth.run import PhotoTask, file_stamp
+
+FOLDER = ".palette"
+NAME = "journal.jsonl"
+
+
+class Journal:
+    """Outcomes of `synth.run.mask_photo`, kept in `<out>/.palette/journal.jsonl`.
+
+    Args:
+        out: the run's output folder.
+        identity: of the run's settings (`Settings.identity`); a journal of other settings is not gone on with.
+    """
+
+    def __init__(self, out: Path, identity: str) -> None:
+        self.out, self.path, self.identity = out, out / FOLDER / NAME, identity
+        self._outcomes: dict[str, dict[str, Any]] = {}
+        self._file: Any = None
+
+    def __enter__(self) -> Self:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            lines = self._read()
+            self._outcomes = {outcome["photo_id"]: outcome for outcome in lines}
+            self._file = self.path.open("a", encoding="utf-8")
+            if self._file.tell() == 0:
+                self._append({"identity": self.identity})
+        except OSError as error:
+            raise OutputError(f"cannot write to {self.out}: {error.strerror or error}") from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def _read(self) -> list[dict[str, Any]]:
+        """The whole lines; a line that a kill cut short is dropped from the file."""
+        if not self.path.is_file():
+            return []
+        whole: list[dict[str, Any]] = []
+        length = 0
+        with self.path.open("rb") as file:
+            for line in file:
+                try:
+                    whole.append(json.loads(line))
+                except ValueError:
+                    break
+                if not line.endswith(b"\n"):
+                    whole.pop()
+                    break
+                length += len(line)
+        os.truncate(self.path, length)
+        if not whole:
+            return []
+        if whole[0].get("identity") != self.identity:
+            raise SynthUsageError(
+                f"{self.out} holds a run with other options: use --overwrite to replace it, or another folder"
+            )
+        return whole[1:]
+
+    def _append(self, record: dict[str, Any]) -> None:
+        self._file.write(json.dumps(record, ensure_ascii=False, sort_keys=True) + "\n")
+        self._file.flush()
+
+    def record(self, outcome: dict[str, Any]) -> None:
+        """Notes a finished photo; its variants must be in place.
+
+        Raises:
+            OutputError: the disk is full or the folder gone.
+        """
+        try:
+            self._append(outcome)
+        except OSError as error:
+            raise OutputError(f"cannot write {self.path}: {error.strerror or error}") from error
+        self._outcomes[outcome["photo_id"]] = outcome
+
+    def is_done(self, task: PhotoTask) -> bool:
+        """Whether the photo was finished before, hasn't changed since, and all its variants are still there."""
+        outcome = self._outcomes.get(task.photo_id)
+        if outcome is None or outcome["stamp"] != file_stamp(task.path):
+            return False
+        wanted = [(self.out / variant["path"], variant["bytes"]) for variant in outcome["variants"]]
+        return all(path.is_file() and path.stat().st_size == size for path, size in wanted)
+
+    def outcomes(self, tasks: Iterable[PhotoTask]) -> list[dict[str, Any]]:
+        """The outcomes of these photos, in this order."""
+        return [self._outcomes[task.photo_id] for task in tasks if task.photo_id in self._outcomes]

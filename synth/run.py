@@ -1,0 +1,203 @@
+"""Many photos: one photo's whole work as a function that any kind of worker can call, and its outcome as a record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from synth.arrays import RgbImage
+from synth.engine import MaskedFace, MaskEngine, Prepared
+from synth.errors import OutputError, PhotoRefusedError
+from synth.framing import Size
+from synth.gate import Gate
+from synth.output import write_jpeg
+from synth.plans import Order, Plan
+from synth.recipe import recipe_id, variant_seed
+from synth.wear import mask_state_of
+
+DECODE_SIDE = 1600
+"""Where variants are reframed, photos are decoded with at least this longest side, in pixels, and no more than a JPEG's
+scaled decoding makes necessary; a face too small at that size is tried again at full size."""
+
+STAGE = "mask"
+
+
+class DecodedPhoto(Protocol):
+    """What a reader returns: pixels (H, W, 3) uint8 RGB, the SHA-256 of the file's bytes in hex, and the scale of the
+    decoded picture, 1 for full size."""
+
+    @property
+    def rgb(self) -> RgbImage: ...  # noqa: D102
+
+    @property
+    def sha256(self) -> str: ...  # noqa: D102
+
+    @property
+    def scale(self) -> float: ...  # noqa: D102
+
+
+Reader = Callable[[Path, int | None], DecodedPhoto]
+"""Opens a photo: reader(path, longest side wanted or None for all pixels). Raises PhotoRefusedError. A module-level
+function, so that worker processes can be handed it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that shapes the variants of a run.
+
+    Attributes:
+        plan: which variants a photo gets.
+        size: of the competition's framing; None keeps each photo's own frame.
+        seed: of the run.
+        quality: of the JPEGs, 1 to 100.
+        faces: which face of several is meant: auto, largest or refuse.
+    """
+
+    plan: Plan
+    size: Size | None = None
+    seed: int = 0
+    quality: int = 92
+    faces: str = "auto"
+
+    def parameters(self) -> dict[str, Any]:
+        """As JSON values."""
+        frame = [self.size.width, self.size.height] if self.size else None
+        return {"size": frame, "quality": self.quality, "faces": self.faces, "gate": asdict(Gate())}
+
+    def identity(self) -> str:
+        """Sixteen hex digits; two runs with the same make the same bytes of the same photos."""
+        return recipe_id({**self.parameters(), "plan": self.plan.parameters(), "seed": self.seed})
+
+
+@dataclass(frozen=True)
+class PhotoTask:
+    """One photo to work on.
+
+    Attributes:
+        photo_id: as in the manifest.
+        path: of the file.
+        stem: of its variants, relative to the output folder, `/` between parts; `__<key>.jpg` is added.
+    """
+
+    photo_id: str
+    path: Path
+    stem: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all photos of a run share."""
+
+    settings: Settings
+    out: Path
+    reader: Reader
+
+
+def mask_photo(job: Job, task: PhotoTask) -> dict[str, Any]:
+    """Makes and writes all variants of one photo.
+
+    Returns:
+        The outcome, JSON values only: `photo_id`, `stamp` (of the file), `variants` (a list of manifest columns and
+        values, with `path` relative to the output folder, and `bytes`, the file's size), `refusals` (a list of
+        photo_id, stage, reason, detail).
+    """
+    outcome: dict[str, Any] = _outcome(task)
+    try:
+        sha256, ready = _open(job, task)
+    except PhotoRefusedError as refused:
+        outcome["refusals"].append(_refusal(task.photo_id, refused))
+        return outcome
+    (job.out / task.stem).parent.mkdir(parents=True, exist_ok=True)
+    order_seed = variant_seed(job.settings.seed, sha256, "orders", job.settings.plan.name)
+    for order in job.settings.plan.orders(np.random.default_rng(order_seed)):
+        try:
+            outcome["variants"].append(_make_variant(job, task, sha256, ready, order))
+        except PhotoRefusedError as refused:
+            outcome["refusals"].append(_refusal(f"{task.photo_id}#{order.key}", refused))
+    return outcome
+
+
+def died(task: PhotoTask) -> dict[str, Any]:
+    """The outcome of a photo whose worker process was ended by it, twice."""
+    refused = PhotoRefusedError("worker_died", "the process that worked on this photo was ended, perhaps out of memory")
+    return {**_outcome(task), "refusals": [_refusal(task.photo_id, refused)]}
+
+
+def _outcome(task: PhotoTask) -> dict[str, Any]:
+    return {"photo_id": task.photo_id, "stamp": file_stamp(task.path), "variants": [], "refusals": []}
+
+
+def file_stamp(path: Path) -> list[int]:
+    """Size in bytes and time of change in nanoseconds of a file, which tell a changed photo; empty without one."""
+    try:
+        status = path.stat()
+    except OSError:
+        return []
+    return [status.st_size, status.st_mtime_ns]
+
+
+@lru_cache(maxsize=2)
+def _engine(faces: str) -> MaskEngine:
+    return MaskEngine(faces=faces)
+
+
+def _open(job: Job, task: PhotoTask) -> tuple[str, Prepared]:
+    """The photo's SHA-256 and the photo with its face; read again at full size where fewer pixels don't suffice."""
+    engine, size = _engine(job.settings.faces), job.settings.size
+    photo = job.reader(task.path, DECODE_SIDE if size else None)
+    try:
+        ready = engine.prepare(photo.rgb, size=size)
+        if photo.scale == 1 or ready.zoom <= 1:
+            return photo.sha256, ready
+    except PhotoRefusedError as refused:
+        if photo.scale == 1 or refused.reason not in ("no_face", "face_too_small"):
+            raise
+    photo = job.reader(task.path, None)
+    return photo.sha256, engine.prepare(photo.rgb, size=size)
+
+
+def _make_variant(job: Job, task: PhotoTask, sha256: str, ready: Prepared, order: Order) -> dict[str, Any]:
+    settings = job.settings
+    recipe = recipe_id({**settings.parameters(), "wear_style": order.wear_style, "mask_type": order.mask_type})
+    seed = variant_seed(settings.seed, sha256, order.key, recipe)
+    masked = _engine(settings.faces).mask(ready, wear=order.wear_style, mask=order.mask_type or None, seed=seed)
+    relative = f"{task.stem}__{order.key}.jpg"
+    try:
+        written = write_jpeg(masked.rgb, job.out / relative, settings.quality)
+    except OSError as error:
+        told = error.strerror or type(error).__name__
+        raise OutputError(f"cannot write {relative}: {told}; mend that and run again, it goes on from here") from error
+    return {
+        "bytes": written.size,
+        "photo_id": f"{task.photo_id}#{order.key}",
+        "path": relative,
+        "sha256": written.sha256,
+        "phash": written.phash,
+        "width": written.width,
+        "height": written.height,
+        "parent_id": task.photo_id,
+        "recipe_id": recipe,
+        "seed": seed,
+        "mask": mask_state_of(order.wear_style),
+        **_measured(masked),
+    }
+
+
+def _measured(masked: MaskedFace) -> dict[str, Any]:
+    covered = {
+        "nose_covered": masked.coverage.nose,
+        "mouth_covered": masked.coverage.mouth,
+        "chin_covered": masked.coverage.chin,
+    }
+    if masked.look is None:
+        return covered
+    return {"mask_type": masked.mask_type, "wear_style": masked.wear_style, **covered}
+
+
+def _refusal(photo_id: str, refused: PhotoRefusedError) -> dict[str, str]:
+    return {"photo_id": photo_id, "stage": STAGE, "reason": refused.reason, "detail": refused.detail}

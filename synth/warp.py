@@ -1,0 +1,170 @@
+"""From head to picture and from picture to texture: thin-plate splines solved once and evaluated on a coarse lattice.
+
+Thin-plate splines: Bookstein, "Principal warps", PAMI 1989.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from synth.arrays import FloatArray
+from synth.pose import Pose
+from synth.shape import MEAN_FACE
+
+LATTICE = 6
+"""Pixels between the lattice points at which the spline is evaluated; between them it is interpolated."""
+
+STIFFNESS = 0.01
+"""Smoothing of the landmarks' residuals: a landmark that errs alone by a few pixels doesn't dent the mask."""
+
+
+@dataclass(frozen=True, eq=False)
+class Spline:
+    """A thin-plate spline from the plane to D values, fitted at N points; coordinates are scaled to order one."""
+
+    centres: FloatArray
+    weights: FloatArray
+    affine: FloatArray
+    origin: FloatArray
+    scale: float
+
+    def __call__(self, points: FloatArray) -> FloatArray:
+        """(M, 2) points to (M, D) values."""
+        local = (points - self.origin) / self.scale
+        squared = ((local[:, None, :] - self.centres[None, :, :]) ** 2).sum(-1)
+        return np.asarray(_kernel(squared) @ self.weights + local @ self.affine[1:] + self.affine[0])
+
+
+def _kernel(squared: FloatArray) -> FloatArray:
+    return np.asarray(squared * np.log(np.maximum(squared, 1e-12)))
+
+
+def fit_spline(points: FloatArray, values: FloatArray, stiffness: float = 0.0) -> Spline:
+    """The smoothest surface through `values` (N, D) at `points` (N, 2); `stiffness` > 0 lets it miss them a little."""
+    origin, scale = points.mean(0), float(np.ptp(points, axis=0).max()) or 1.0
+    local, n = (points - origin) / scale, len(points)
+    squared = ((local[:, None, :] - local[None, :, :]) ** 2).sum(-1)
+    system = np.zeros((n + 3, n + 3))
+    system[:n, :n] = _kernel(squared) + stiffness * np.eye(n)
+    system[:n, n] = system[n, :n] = 1
+    system[:n, n + 1 :], system[n + 1 :, :n] = local, local.T
+    target = np.zeros((n + 3, values.shape[1]))
+    target[:n] = values
+    solved = np.linalg.lstsq(system, target, rcond=1e-12)[0]
+    return Spline(local, solved[:n], solved[n:], origin, scale)
+
+
+class HeadToPicture:
+    """Head coordinates to pixels of one photo: the pose, then a smooth warp that brings the mean face to this face's
+    landmarks.
+
+    Args:
+        pose: of the head.
+        landmarks: (68, 2), x, y in pixels.
+    """
+
+    def __init__(self, pose: Pose, landmarks: FloatArray) -> None:
+        self.pose = pose
+        expected = pose.project(MEAN_FACE)
+        self._residual = fit_spline(expected, (landmarks - expected) / pose.pixels_per_unit, STIFFNESS)
+
+    def __call__(self, points: FloatArray) -> FloatArray:
+        """(..., 3) head coordinates to (..., 2) pixels x, y."""
+        flat = self.pose.project(points).reshape(-1, 2)
+        # Far from every landmark a spline runs away; a face is not a quarter of a head unit off its mean.
+        residual = np.clip(self._residual(flat), -0.35, 0.35) * self.pose.pixels_per_unit
+        return np.asarray((flat + residual).reshape(*points.shape[:-1], 2))
+
+    def facing(self, points: FloatArray, normals: FloatArray) -> FloatArray:
+        """(...,) cosine between each normal and the way to the camera: positive is seen, negative is hidden."""
+        seen = -self.pose.to_camera(points)
+        seen /= np.linalg.norm(seen, axis=-1, keepdims=True)
+        return np.asarray(((normals @ self.pose.rotation.T) * seen).sum(-1))
+
+
+@dataclass(frozen=True)
+class Region:
+    """A rectangle of a photo in pixels: columns x0 to x1, rows y0 to y1, ends excluded."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    @property
+    def width(self) -> int:
+        """In pixels."""
+        return self.x1 - self.x0
+
+    @property
+    def height(self) -> int:
+        """In pixels."""
+        return self.y1 - self.y0
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """To index an (H, W, ...) array."""
+        return slice(self.y0, self.y1), slice(self.x0, self.x1)
+
+    @classmethod
+    def around(cls, points: FloatArray, margin: float, shape: tuple[int, ...]) -> Region:
+        """The pixels within `margin` of the (..., 2) points, cut at a photo of `shape` (H, W, ...)."""
+        flat = points.reshape(-1, 2)
+        low, high = np.floor(flat.min(0) - margin), np.ceil(flat.max(0) + margin) + 1
+        limit = np.array([shape[1], shape[0]])
+        x0, y0 = np.clip(low, 0, limit).astype(int)
+        x1, y1 = np.clip(high, 0, limit).astype(int)
+        return cls(int(x0), int(y0), int(x1), int(y1))
+
+
+def texture_map(placed: FloatArray, seen: FloatArray, region: Region) -> FloatArray:
+    """Where in the texture each pixel of a region looks, as (height, width, 2) float32 u, v in 0..1 (beyond: outside).
+
+    Args:
+        placed: (R, C, 2) pixels of the sheet's grid points.
+        seen: (R, C) facing cosine; hidden points would fold the map and are left out.
+        region: the pixels wanted.
+    """
+    rows, columns = placed.shape[:2]
+    v, u = np.meshgrid(np.linspace(0, 1, rows), np.linspace(0, 1, columns), indexing="ij")
+    usable = seen > 0.08
+    usable &= (np.arange(rows) % 2 == 0)[:, None] & (np.arange(columns) % 2 == 0)[None, :]
+    spline = fit_spline(placed[usable], np.stack([u[usable], v[usable]], axis=1))
+    xs = np.arange(region.x0, region.x1 + LATTICE, LATTICE, dtype=np.float64)
+    ys = np.arange(region.y0, region.y1 + LATTICE, LATTICE, dtype=np.float64)
+    lattice = np.stack(np.meshgrid(xs, ys), axis=-1)
+    coarse = spline(lattice.reshape(-1, 2)).reshape(len(ys), len(xs), 2).astype(np.float32)
+    # cv2.resize samples at pixel centres; asking for the lattice's own spacing needs an affine map instead.
+    step = np.array([[1 / LATTICE, 0, 0], [0, 1 / LATTICE, 0]], dtype=np.float64)
+    fine = cv2.warpAffine(
+        coarse,
+        step,
+        (region.width, region.height),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(fine)
+
+
+def visible_cover(placed: FloatArray, seen: FloatArray, region: Region) -> FloatArray:
+    """Share of each pixel of a region that the seen side of the sheet covers: (height, width) float32 in 0..1."""
+    supersampled = 3
+    corner = (placed - [region.x0, region.y0] + 0.5) * supersampled - 0.5
+    quads = np.stack([corner[:-1, :-1], corner[:-1, 1:], corner[1:, 1:], corner[1:, :-1]], axis=2).reshape(-1, 4, 2)
+    front = (0.25 * (seen[:-1, :-1] + seen[:-1, 1:] + seen[1:, 1:] + seen[1:, :-1]) > 0).reshape(-1)
+    canvas = np.zeros((region.height * supersampled, region.width * supersampled), dtype=np.uint8)
+    for quad in np.round(quads[front] * 16).astype(np.int32):
+        cv2.fillConvexPoly(canvas, quad, 255, cv2.LINE_8, shift=4)
+    cover = cv2.resize(canvas, (region.width, region.height), interpolation=cv2.INTER_AREA)
+    return np.asarray(cover, dtype=np.float32) / 255.0
+
+
+def folds(mapping: FloatArray, alpha: FloatArray) -> float:
+    """Share of the mask's pixels at which the map runs backwards, that is, the sheet is folded over itself."""
+    du, dv = np.gradient(mapping, axis=1), np.gradient(mapping, axis=0)
+    turning = du[..., 0] * dv[..., 1] - du[..., 1] * dv[..., 0]
+    inside = alpha > 0.5
+    return float((turning[inside] <= 0).mean()) if inside.any() else 0.0
