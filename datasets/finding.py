@@ -14,6 +14,7 @@ from datasets.errors import LayoutError
 from datasets.refusals import Refusal, printable
 
 PHOTO_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+MANIFEST: Final = "manifest.parquet"
 _UNSAFE: Final = re.compile(r"[\\\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _CLUTTER: Final = frozenset({"__MACOSX"})
 
@@ -71,9 +72,10 @@ def find_photos(root: Path) -> tuple[list[PhotoFile], list[Refusal]]:
     """Finds the photos below a folder.
 
     Hidden files and folders (`._*`, `.ipynb_checkpoints`), `__MACOSX` and names without a photo's suffix are passed
-    over in silence. Links to files and folders inside the folder are followed, each folder being entered once, so that
-    links in a circle end; links that lead outside are refused, and so are names that a manifest can't hold (a
-    backslash, a control character, bytes that are no text).
+    over in silence, and so are subfolders with a MANIFEST of ours: what was written there is no dataset's. Links to
+    files and folders inside the folder are followed, each folder being entered once, so that links in a circle end;
+    links that lead outside are refused, and so are names that a manifest can't hold (a backslash, a control character,
+    bytes that are no text).
 
     Args:
         root: The folder.
@@ -113,6 +115,8 @@ def _list(walk: _Walk, folder: str, relative: str) -> Iterator[tuple[str, str]]:
             listed = [entry for entry in entries if not is_clutter(entry.name)]
     except OSError as error:
         walk.refuse(relative, "unreadable", f"a folder that can't be listed: {error.strerror}")
+        return
+    if relative and any(entry.name == MANIFEST for entry in listed):
         return
     for entry in listed:
         name = f"{relative}/{entry.name}" if relative else entry.name

@@ -15,6 +15,7 @@ import pyarrow.parquet as parquet
 
 from datasets.atomic import atomic_write
 from datasets.errors import ManifestError, UsageError
+from datasets.finding import MANIFEST
 from datasets.labels import AGE_GROUPS, label_name
 from datasets.refusals import Refusal
 from datasets.schema import COLUMNS, REFUSAL_COLUMNS, ManifestSchema, RefusalSchema, label_series
@@ -34,7 +35,6 @@ __all__ = [
     "write_refusals",
 ]
 
-MANIFEST: Final = "manifest.parquet"
 REFUSALS: Final = "refusals.csv"
 _LABELS: Final = (("mask", "mask_from", "mask_confidence"), ("gender", "gender_from", "gender_confidence"))
 _GROUPED: Final = (*_LABELS, ("age_group", "age_from", "age_confidence"))

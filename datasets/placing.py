@@ -112,7 +112,7 @@ def _new_paths(
     kept: pd.DataFrame, pairs: list[tuple[str, Path]], out: Path, photos: Photos
 ) -> tuple[list[str], list[bool]]:
     """Works out each photo's path below `out`, and whether it has to be brought there."""
-    prefixes = {root: _prefix(root, out, photos) for _, root in pairs}
+    prefixes = {root: _prefix(root, out) for root in {root for _, root in pairs}}
     paths, moved = [], []
     rows = zip(kept["path"].tolist(), kept["source"].tolist(), pairs, strict=True)
     for path, source, (_, root) in rows:
@@ -125,7 +125,7 @@ def _new_paths(
     return _apart(paths, moved, kept["sha256"].tolist()), moved
 
 
-def _prefix(root: Path, out: Path, photos: Photos) -> str | None:
+def _prefix(root: Path, out: Path) -> str | None:
     if not root.is_relative_to(out):
         return None
     inside = root.relative_to(out).as_posix()
@@ -139,9 +139,10 @@ def _apart(paths: list[str], moved: list[bool], hashes: list[str]) -> list[str]:
         contents.setdefault(path, set()).add(sha256)
     apart = []
     for path, move, sha256 in zip(paths, moved, hashes, strict=True):
-        name = PurePosixPath(path)
-        clash = move and len(contents[path]) > 1
-        apart.append(str(name.with_name(f"{name.stem}~{sha256[:12]}{name.suffix}")) if clash else path)
+        if move and len(contents[path]) > 1:
+            name = PurePosixPath(path)
+            path = str(name.with_name(f"{name.stem}~{sha256[:12]}{name.suffix}"))
+        apart.append(path)
     return apart
 
 

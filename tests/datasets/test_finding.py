@@ -62,6 +62,13 @@ def test_names_that_no_manifest_can_hold(tmp_path, name):
     refusals[0].photo_id.encode("utf-8")
 
 
+def test_what_was_written_into_a_subfolder_is_no_input(tmp_path):
+    for name in ("a.jpg", "out/photos/folder/a.jpg", "out/manifest.parquet", "manifest.parquet", "sub/b.jpg"):
+        save_photo(tmp_path / name)
+    assert names(tmp_path) == ["a.jpg", "sub/b.jpg"]
+    assert names(tmp_path / "out") == ["photos/folder/a.jpg"]
+
+
 def test_links(tmp_path):
     root = tmp_path / "root"
     save_photo(root / "a.jpg")

@@ -136,6 +136,14 @@ def test_saving_again_changes_nothing(tmp_path):
     assert read_refusals(tmp_path / "out")["reason"].tolist() == ["empty_file"]
 
 
+def test_output_inside_the_dataset_is_not_ingested_the_next_time(tmp_path):
+    save_photo(tmp_path / "a.jpg")
+    first = ingest("folder", tmp_path)
+    save_ingest(first, tmp_path / "out")
+    assert (tmp_path / "out" / "photos" / "folder" / "a.jpg").exists()
+    pd.testing.assert_frame_equal(ingest("folder", tmp_path).manifest, first.manifest)
+
+
 def test_a_folder_that_was_ingested_into_can_be_ingested_again(tmp_path):
     save_photo(tmp_path / "a.jpg")
     first = ingest("folder", tmp_path)

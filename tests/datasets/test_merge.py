@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import itertools
-
 import pandas as pd
 import pytest
 
@@ -62,7 +60,7 @@ def test_what_is_written_is_what_is_returned(inputs, tmp_path):
 
 def test_order_of_inputs_does_not_matter(inputs, tmp_path):
     wanted = None
-    for number, order in enumerate(itertools.permutations(inputs)):
+    for number, order in enumerate((inputs, inputs[::-1], [*inputs[1:], inputs[0]])):
         merge(order, tmp_path / str(number), rules="research")
         wanted = wanted or outputs(tmp_path / str(number))
         assert outputs(tmp_path / str(number)) == wanted
