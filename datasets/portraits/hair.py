@@ -141,7 +141,8 @@ def _settle(points: Floats, traits: Traits, style: Style, degrees: Floats, y: Fl
     )
     at, edge = np.array(style.hairline).T
     over = np.interp(np.abs(degrees), at, edge) - y[:, None]
-    free = np.maximum(smoothstep(0.02, 0.42, over.astype(np.float32)), smoothstep(62, 44, np.abs(degrees)))
+    free = np.maximum(smoothstep(0.0, 0.5, over.astype(np.float32)), smoothstep(76, 34, np.abs(degrees)))
+    free = cv2.GaussianBlur(free, (0, 0), 0.035 * degrees.shape[1])  # a step would fold the surface over itself
     flat = _points(skull, np.zeros_like(y), degrees, traits, np.zeros_like(over, np.float32))
     return np.asarray(flat + free[..., None] * (points - flat), np.float32)
 
@@ -213,7 +214,7 @@ def back_hair(person: Person, traits: Traits, density: float) -> Cloth | None:
     s = np.linspace(-1, 1, int(density * 1.8), dtype=np.float32)[None]
     width = np.interp(y, [-1.2, -0.3, 0.5, 1.4, 2.4, 3.2], [0.9, 1.2, 1.3, 1.36, 1.46, 1.5])
     x = (width + 0.05) * s
-    points = np.dstack([x, np.broadcast_to(y, x.shape), -0.35 + 0.25 * np.sqrt(np.clip(1 - s * s, 0, 1)) + 0 * y])
+    points = np.dstack([x, np.broadcast_to(y, x.shape), -0.10 + 0.20 * np.sqrt(np.clip(1 - s * s, 0, 1)) + 0 * y])
     fine = noise(rng, x.shape, (6, x.shape[1] // 2))
     albedo = _colour(traits, noise(rng, x.shape, (5, 40)), fine) * 0.6
     look = np.zeros((*x.shape, 4), np.float32)
