@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import MissingInputError
+from pipelines.errors import FlowFailedError, MissingInputError
 from pipelines.serve import find_deployment, load_flow
 from pipelines.settings import SynthFlowSettings, TrainFlowSettings, load_settings
 
@@ -30,8 +33,30 @@ def run_flow(name: str, settings_file: Path | None = None, assignments: list[str
     deployment = find_deployment(name)
     settings = load_settings(SETTINGS[deployment.name], settings_file, assignments)
     check_inputs(settings)
-    result: dict[str, Any] = load_flow(deployment)(settings)
+    with server_errors_explained():
+        result: dict[str, Any] = load_flow(deployment)(settings)
     return result
+
+
+@contextmanager
+def server_errors_explained() -> Iterator[None]:
+    """Turn what Prefect raises when it has no server to talk to into one message.
+
+    Raises:
+        FlowFailedError: Its temporary server did not start, or the one it is set up with does not answer.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        told = str(error)
+        if "ephemeral Prefect API server" in told:
+            home = os.environ.get("PREFECT_HOME", "~/.prefect")
+            told = f"Prefect's temporary server did not start ({told}): see that {home} can be written"
+        elif "Failed to reach API" in told:
+            told = f"{' '.join(told.split())}: start it (prefect server start), or unset PREFECT_API_URL"
+        else:
+            raise
+        raise FlowFailedError(told) from error
 
 
 def check_inputs(settings: SynthFlowSettings | TrainFlowSettings) -> None:
