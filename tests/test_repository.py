@@ -22,7 +22,9 @@ FORBIDDEN_SUFFIXES = {
 PICTURES_OF_OUR_OWN = "docs/"
 # Places of one machine, and hosts of package indexes or their mirrors: neither means anything to another reader.
 FOREIGN_TEXT = {
-    "a path of one machine": re.compile(r"(?<![\w.{}$-])/(?:work|tmp|root|home/(?!palette)\w+|Users/\w+)/[\w.]"),
+    "a path of one machine": re.compile(
+        r"(?<![\w.{}$-])/(?:work|tmp|root|home/(?!palette|someone|you\b|user\b)\w+|Users/\w+)/[\w.]"
+    ),
     "a file address": re.compile(r"file:" + r"//+\w"),
     "an index host": re.compile(
         r"(?:pypi\.org/simple|files\.python"
