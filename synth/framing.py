@@ -108,5 +108,15 @@ def _soften_beyond(framed: RgbImage, inside: RgbImage) -> RgbImage:
     result = framed.astype(np.float32)
     for sigma, start in ((4.0, 0.0), (12.0, 12.0), (30.0, 40.0)):
         weight = np.clip((distance - start) / (start + 8.0), 0, 1)
-        result += (cv2.GaussianBlur(result, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101) - result) * weight
+        result += (_wide_blur(result, sigma) - result) * weight
     return np.where(inside[..., None] > 0, framed, np.clip(result + 0.5, 0, 255).astype(np.uint8))
+
+
+def _wide_blur(picture: FloatArray, sigma: float) -> FloatArray:
+    """A Gaussian blur, computed on a smaller picture where the difference can't be seen."""
+    shrink = max(int(sigma // 3), 1)
+    height, width = picture.shape[:2]
+    size = (max(width // shrink, 1), max(height // shrink, 1))
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    soft = cv2.GaussianBlur(small, (0, 0), sigma / shrink, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR))
