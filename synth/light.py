@@ -27,6 +27,9 @@ ONE_COLOUR = 2.5
 """Spread of chroma below which a face has no colours: of 540 web photos the 16 grayscale and sepia ones lie below 1.7,
 the palest coloured ones above 3."""
 
+HAZE = 0.012
+"""Most that a photo's black level can be lifted, linear: a scene of light things alone has no black to read it from."""
+
 FACE = Outline(top=0.05, bottom=1.22, top_side=0.22, bottom_side=0.85, top_half=0.7, bottom_half=0.5, standoff=0.0)
 """The part of the face whose brightness is read: from under the eyes to the chin."""
 
@@ -139,7 +142,8 @@ def _exposure(rgb: RgbImage, skin: FloatArray) -> tuple[float, FloatArray, float
     patch = (top if len(top) >= 8 else scene).mean(0)
     mixed = 0.5 * patch / max(float(patch.mean()), 1e-4) + 0.5
     tint = np.clip(mixed / mixed.mean(), 0.8, 1.2)
-    return float(np.clip(white, 0.06, 1.0)), np.asarray(tint, dtype=np.float32), float(np.percentile(luminance, 0.5))
+    black = min(float(np.percentile(luminance, 0.5)), HAZE)
+    return float(np.clip(white, 0.06, 1.0)), np.asarray(tint, dtype=np.float32), black
 
 
 def _sharpness(face: RgbImage) -> tuple[float, float]:
