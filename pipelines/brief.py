@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -46,7 +46,7 @@ def brief_synthesis(result: Mapping[str, Any]) -> dict[str, Any]:
         "genders_missing": labels["people_missing"],
         "genders_filled": labels["people_filled"],
         "photos_by_source": merged["source"],
-        "variants_by_wear_style": _added_up(each["by_wear_style"] for each in result["mask"].values()),
+        "variants_by_wear_style": added_up(each["by_wear_style"] for each in result["mask"].values()),
         "photos_by_class": merged["label"],
         "refusals": merged["refusals"],
         "excluded_by_the_rules": merged["excluded"],
@@ -54,7 +54,8 @@ def brief_synthesis(result: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _added_up(counts: Any) -> dict[str, int]:
+def added_up(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Return the sum of several counts, by name."""
     total: dict[str, int] = {}
     for each in counts:
         for name, count in each.items():

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from pipelines.brief import added_up
 from pipelines.errors import MissingInputError
 from pipelines.prefect_environment import prepare
 from pipelines.running import server_errors_explained
@@ -144,8 +145,8 @@ def _summary(out: Path, made: dict[str, Any], trained: dict[str, Any], answered:
         "report": made["report"],
         "checkpoint": trained["checkpoint"],
         "submission": answered["submission"],
-        "wear_style": merged["wear_style"],
-        "mask": merged["mask"],
+        "variants_by_wear_style": added_up(each["by_wear_style"] for each in made["mask"].values()),
+        "photos_by_mask_state": merged["mask"],
         "refusals": merged["refusals"],
         "pseudo_labelled_genders": score_genders(genders, out / SAMPLE / GENDER_TRUTH),
         "held_out_fold": {

@@ -60,7 +60,7 @@ class SourceSettings(_Settings):
 class SampleSettings(_Settings):
     """The sample people to draw when no sources are given."""
 
-    people: int = Field(default=48, ge=6, le=5000, description="people in the competition's layout, 7 photos each")
+    people: int = Field(default=48, ge=1, le=5000, description="people in the competition's layout, 7 photos each")
     photos: int = Field(default=36, ge=2, le=5000, description="photos in All-Age-Faces' layout")
     unlabelled: int = Field(default=16, ge=2, le=5000, description="photos in a plain folder, without a gender")
     eval_photos: int = Field(default=48, ge=1, le=5000, description="photos to predict, in the competition's layout")

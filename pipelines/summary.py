@@ -56,7 +56,8 @@ def summary_tables(title: str, summary: Mapping[str, Any], *, words: bool = True
         words: The names are words joined by underscores. Names further in are codes, sources and classes: they are
             shown as they are.
     """
-    head = Table(title=escape(title), title_justify="left", show_header=False, title_style="bold")
+    # As wide as its title at least, so that the title is not broken.
+    head = Table(title=escape(title), title_justify="left", show_header=False, title_style="bold", min_width=len(title))
     head.add_column(style="cyan")
     head.add_column(overflow="fold", justify=_side(summary))
     tables = [head]

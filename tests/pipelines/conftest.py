@@ -1,0 +1,34 @@
+"""What the pipeline's tests share: one drawn sample and one Prefect server a session."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipelines.sample import draw_sample
+from tests.pipelines.builders import SMALL_SAMPLE
+
+
+@pytest.fixture(scope="session")
+def sample_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sample people on disk, in the layouts of the real datasets."""
+    root = tmp_path_factory.mktemp("sample")
+    draw_sample(root, SMALL_SAMPLE)
+    return root
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """A Prefect server with a database of its own: it takes seconds to start, so once a session."""
+    from prefect.testing.utilities import prefect_test_harness
+
+    import pipelines.flows  # noqa: F401 - before Prefect: sets it up
+
+    with warnings.catch_warnings():
+        # What Prefect and its server's libraries warn of is theirs to mend.
+        warnings.simplefilter("ignore")
+        with prefect_test_harness(server_startup_timeout=120):
+            yield

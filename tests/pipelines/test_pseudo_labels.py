@@ -1,0 +1,89 @@
+"""The pseudo-label stage: genders for those who lack one, every manifest kept apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+
+from datasets.manifest import read_manifest
+from pipelines.errors import SettingsError
+from pipelines.pseudo_labels import PseudoLabelOptions, name_manifests, photos_to_embed, pseudo_label_stage
+from pipelines.sample import sample_sources
+from pipelines.stages import ingest_stage
+
+
+class GreyEmbedder:
+    """An embedder that takes no time: the mean colours of the photo."""
+
+    def embed(self, rgb: NDArray[np.uint8], landmarks: NDArray[np.floating[Any]], /) -> NDArray[np.float32]:
+        return np.resize(rgb.mean(axis=(0, 1)) / 255, 128).astype(np.float32)
+
+
+@pytest.fixture
+def manifests(sample_root: Path, tmp_path: Path) -> dict[str, Path]:
+    """The sample's manifests, by name."""
+    sources = sample_sources(sample_root)
+    return {each.folder: ingest_stage(each, tmp_path / "ingest" / each.folder).manifest for each in sources}
+
+
+def test_each_manifest_comes_back_whole_with_photos_beside_it(manifests: dict[str, Path], tmp_path: Path) -> None:
+    result = pseudo_label_stage(manifests, tmp_path / "out", PseudoLabelOptions(), embedder=GreyEmbedder())
+    for name, path in result.manifests.items():
+        before, after = read_manifest(manifests[name]), read_manifest(path)
+        assert path.parent == tmp_path / "out" / name
+        assert list(after["photo_id"]) == list(before["photo_id"])
+        assert all((path.parent / relative).is_file() for relative in after["path"])
+        given = before["gender"].notna()
+        pd.testing.assert_series_equal(after["gender"][given], before["gender"][given])
+    assert result.report["people_missing"] == 2
+    # 12 people with a gender are too few to learn from: nobody is given one, and the report says why.
+    assert result.report["people_filled"] == 0
+    assert read_manifest(result.manifests["unlabelled"])["gender"].isna().all()
+    assert result.report["reason"]
+
+
+def test_the_stage_can_be_run_again_in_place(manifests: dict[str, Path], tmp_path: Path) -> None:
+    options = PseudoLabelOptions()
+    first = pseudo_label_stage(manifests, tmp_path / "out", options, embedder=GreyEmbedder())
+    kept = {name: path.read_bytes() for name, path in first.manifests.items()}
+    again = pseudo_label_stage(manifests, tmp_path / "out", options, embedder=GreyEmbedder())
+    assert {name: path.read_bytes() for name, path in again.manifests.items()} == kept
+
+
+def test_nobody_is_embedded_where_nothing_is_missing(manifests: dict[str, Path], tmp_path: Path) -> None:
+    only = {"competition": manifests["competition"]}
+    result = pseudo_label_stage(only, tmp_path / "out", PseudoLabelOptions(), embedder=GreyEmbedder())
+    assert result.report["status"] == "nothing_missing"
+    assert result.report["photos_embedded"] == 0
+    assert not (tmp_path / "out" / "faces.npz").exists()
+
+
+def test_bare_faces_teach_and_every_missing_one_is_looked_at(manifests: dict[str, Path]) -> None:
+    frame = pd.concat([read_manifest(path) for path in manifests.values()], ignore_index=True)
+    chosen = frame[frame["photo_id"].isin(photos_to_embed(frame, 5))]
+    assert set(frame.loc[frame["gender"].isna(), "photo_id"]) <= set(chosen["photo_id"])
+    teaching = chosen[chosen["gender"].notna()]
+    assert len(teaching) == 5
+    assert set(teaching["mask"]) == {"not_wear"}
+    shuffled = frame.sample(frac=1, random_state=1)
+    assert photos_to_embed(shuffled, 5) == photos_to_embed(frame, 5)
+
+
+def test_the_same_ids_in_two_manifests_are_refused(manifests: dict[str, Path], tmp_path: Path) -> None:
+    twice = {"one": manifests["unlabelled"], "two": manifests["unlabelled"]}
+    with pytest.raises(SettingsError, match="more than one manifest"):
+        pseudo_label_stage(twice, tmp_path / "out", PseudoLabelOptions(), embedder=GreyEmbedder())
+
+
+def test_manifests_get_names_of_their_own(tmp_path: Path) -> None:
+    first, second = tmp_path / "a" / "faces", tmp_path / "b" / "faces"
+    for folder in (first, second):
+        folder.mkdir(parents=True)
+    assert name_manifests([first, second]) == {"faces": first, "faces-2": second}
+    with pytest.raises(SettingsError, match="twice"):
+        name_manifests([first, first])
