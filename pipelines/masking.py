@@ -15,6 +15,7 @@ import pandas as pd
 
 from datasets.atomic import atomic_write
 from datasets.errors import LayoutError, PhotoError
+from datasets.licences import check_licence
 from datasets.manifest import (
     REFUSALS,
     make_manifest,
@@ -160,27 +161,33 @@ def mask_manifest(
     return mask_photos(_bare_faces(paths, rows, before), out, options, progress)
 
 
-def photos_of_folder(root: Path, labels: Path | None = None) -> MaskInput:
+def photos_of_folder(
+    root: Path, labels: Path | None = None, licence: str | None = None, name: str | None = None
+) -> MaskInput:
     """Find the photos of any nested folder, without opening one.
 
     Args:
         root: The folder.
         labels: A CSV of labels; a metadata.csv in the folder is read without being named.
+        licence: Id of the terms the photos come under; otherwise what the labels say, or unstated.
+        name: Of the source, so that two folders can be told apart in a merge.
 
     Raises:
-        DatasetsError: No such folder or CSV, or no photo in it.
+        DatasetsError: No such folder or CSV, no photo in it, or a malformed name or licence.
     """
-    listing = read_folder(root, {} if labels is None else {"csv": labels})
+    chosen = {"csv": labels, "name": name}
+    listing = read_folder(root, {option: value for option, value in chosen.items() if value is not None})
+    terms = {} if licence is None else {"licence": check_licence(licence)}
     if not listing.records and not listing.refusals:
         raise LayoutError(f"no photos in {root}; expected {FOLDER_INFO.expects}")
-    source = FOLDER_INFO.name
-    rows = {f"{source}:{record.photo.relative}": _folder_row(record, listing.version) for record in listing.records}
+    source = listing.source or FOLDER_INFO.name
+    version = listing.version
+    rows = {f"{source}:{each.photo.relative}": {**_row_of(each, source, version), **terms} for each in listing.records}
     paths = {f"{source}:{record.photo.relative}": record.photo.path for record in listing.records}
     return _bare_faces(paths, rows, make_refusals([refusal.of_source(source) for refusal in listing.refusals]))
 
 
-def _folder_row(record: Record, version: str | None) -> dict[str, Any]:
-    source = FOLDER_INFO.name
+def _row_of(record: Record, source: str, version: str | None) -> dict[str, Any]:
     named = {"source": source, "source_version": version, "person_id": f"{source}:{record.person}"}
     return {"licence": FOLDER_INFO.licence, **record.labels, **named}
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.commands.options import JsonOption, WorkersOption
+from pipelines.commands.options import JsonOption, LicenceOption, WorkersOption
 
 if TYPE_CHECKING:
     from pipelines.masking import MaskInput, MaskOptions
@@ -42,6 +42,10 @@ def mask(
         Path | None,
         typer.Option("--labels", help="CSV of labels: file_name and any of mask, gender, age, age_group, person_id."),
     ] = None,
+    licence: LicenceOption = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Of the source, to tell folders apart in a merge. [default: folder]")
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume/--overwrite", help="Go on where a run was, or replace what it made.")
     ] = True,
@@ -57,7 +61,7 @@ def mask(
     options = MaskOptions(plan, _split(wear), _split(types), frame, seed, workers, quality, resume=resume, faces=faces)
     options.settings()
     _check_apart(photos, out)
-    given = photos_of_folder(photos, labels)
+    given = photos_of_folder(photos, labels, licence, name)
     if dry_run:
         show_summary("Would mask", _plan_summary(given, options), as_json=as_json)
         return
