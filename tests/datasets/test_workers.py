@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +27,13 @@ def die_on(bad: frozenset[int], number: int) -> int:
 def fail_on_three(number: int) -> int:
     if number == 3:
         raise ValueError("three")
+    return number
+
+
+def linger(folder: Path, number: int) -> int:
+    (folder / f"{number}.part").write_text(str(os.getpid()))
+    (folder / f"{number}.part").rename(folder / str(number))
+    time.sleep(120)
     return number
 
 
@@ -89,3 +97,34 @@ def test_a_script_without_a_guard_is_told_so(tmp_path: Path):
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment, check=True)
     assert "__main__" in done.stdout
+
+
+def wait_for(done, seconds: float = 60.0) -> bool:
+    limit = time.monotonic() + seconds
+    while not done() and time.monotonic() < limit:
+        time.sleep(0.02)
+    return bool(done())
+
+
+def is_running(process: int) -> bool:
+    try:
+        # One that ended and that nobody has asked about is a zombie: `Z` after the name in parentheses.
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc to look for processes in")
+def test_workers_end_when_the_process_that_started_them_is_killed(tmp_path: Path):
+    script = (
+        "import sys; from functools import partial; from pathlib import Path\n"
+        "from datasets.workers import stream_files; from tests.datasets.test_workers import crashed, linger\n"
+        "list(stream_files(partial(linger, Path(sys.argv[1])), [1, 2], workers=2, crashed=crashed, batch=1))\n"
+    )
+    running = subprocess.Popen([sys.executable, "-c", script, tmp_path], cwd=Path(__file__).parents[2])
+    assert wait_for(lambda: len(list(tmp_path.glob("[12]"))) == 2)
+    workers = [int(path.read_text()) for path in tmp_path.iterdir()]
+    assert all(is_running(worker) for worker in workers)
+    running.kill()
+    running.wait()
+    assert wait_for(lambda: not any(is_running(worker) for worker in workers))
