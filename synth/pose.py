@@ -15,6 +15,9 @@ CAMERA_DISTANCE = 10.0
 """From the camera to the head, in head units: about 0.9 m, a usual distance for a portrait. The photo's own focal
 length is unknown (and a crop loses it); at this distance the perspective of a face is mild either way."""
 
+FARTHEST = 1e6
+"""Landmarks further from the photo's corner than this, in pixels, belong to no photo."""
+
 FITTED = np.array([*range(17), *range(17, 48), 48, 51, 54])
 """Landmarks the pose is fitted to: all but the lips' inner and lower points, which follow the mouth, not the head."""
 
@@ -69,13 +72,17 @@ def fit_pose(landmarks: FloatArray) -> Pose:
         landmarks: (68, 2), x, y in pixels.
 
     Raises:
-        PhotoRefusedError: the landmarks are no face (`ambiguous_face`): all in one point, or no pose explains them.
+        PhotoRefusedError: the landmarks are no face (`ambiguous_face`): not finite, all in one point, or nothing that
+            any pose explains.
     """
     points = np.asarray(landmarks, dtype=np.float64)
+    # Before any sum is taken of them: not a number is no place, and squares of huge numbers overflow.
+    if not (np.abs(points) < FARTHEST).all():
+        raise PhotoRefusedError("ambiguous_face", "the landmarks are not finite, or further out than any photo reaches")
     spread = points - points.mean(0)
     scale = float(np.sqrt((spread**2).mean() / ((MEAN_FACE - MEAN_FACE.mean(0))[:, :2] ** 2).mean()))
-    if not np.isfinite(points).all() or scale < 1e-3:
-        raise PhotoRefusedError("ambiguous_face", "the landmarks are not finite or all in one place")
+    if scale < 1e-3:
+        raise PhotoRefusedError("ambiguous_face", "the landmarks are all in one place")
     focal, centre = CAMERA_DISTANCE * scale, points[FITTED].mean(0)
     rotation, translation = _solve(points, focal, centre)
     pose = Pose(rotation, translation, focal, centre, 0.0)
