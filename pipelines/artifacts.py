@@ -17,6 +17,7 @@ from pipelines.summary import plain
 from pipelines.types import ProgressCallback
 
 SUMMARY_KEY = "palette-summary"
+TRAINING_SUMMARY_KEY = "palette-training-summary"
 REFUSALS_KEY = "palette-refusals"
 MAX_REFUSAL_ROWS = 500
 """Rows of the refusals artifact; the whole table is in refusals.csv, a page of 100,000 rows would help nobody."""
@@ -45,9 +46,9 @@ def _publish(create: Callable[..., Any], **contents: Any) -> Any:
         return None
 
 
-def publish_summary(summary: Mapping[str, Any], description: str) -> None:
+def publish_summary(summary: Mapping[str, Any], description: str, *, key: str = SUMMARY_KEY) -> None:
     """Write the summary table of a run."""
-    _publish(create_table_artifact, key=SUMMARY_KEY, table=flatten(summary), description=description)
+    _publish(create_table_artifact, key=key, table=flatten(summary), description=description)
 
 
 def publish_refusals(refusals: Sequence[Mapping[Any, Any]]) -> None:

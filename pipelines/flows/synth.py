@@ -11,6 +11,7 @@ from prefect.cache_policies import NO_CACHE
 
 import pipelines.flows  # noqa: F401 - before Prefect: sets it up
 from pipelines import artifacts, stages
+from pipelines.brief import brief_synthesis
 from pipelines.flows import logs
 from pipelines.flows.trigger import trigger_training
 from pipelines.pseudo_labels import PseudoLabelOptions, PseudoLabelResult, pseudo_label_stage
@@ -129,7 +130,7 @@ def _training(merged: Path, settings: SynthFlowSettings) -> TrainFlowSettings:
 def _publish(summary: dict[str, Any], merged: Path) -> None:
     from datasets.manifest import read_refusals
 
-    artifacts.publish_summary(summary, "synth-flow")
+    artifacts.publish_summary(brief_synthesis(summary), "synth-flow")
     artifacts.publish_refusals(read_refusals(merged.parent).to_dict("records"))
 
 

@@ -9,6 +9,7 @@ from prefect.cache_policies import NO_CACHE
 
 import pipelines.flows  # noqa: F401 - before Prefect: sets it up
 from pipelines import artifacts, stages
+from pipelines.brief import brief_training
 from pipelines.flows import logs
 from pipelines.settings import TrainFlowSettings
 
@@ -34,5 +35,6 @@ def train_flow(settings: TrainFlowSettings = DEFAULTS) -> dict[str, Any]:
     """
     logs.install()
     result = train_task(settings)
-    artifacts.publish_summary(result, f"train-flow on {settings.manifest}")
+    told = f"train-flow on {settings.manifest}"
+    artifacts.publish_summary(brief_training(result), told, key=artifacts.TRAINING_SUMMARY_KEY)
     return result
