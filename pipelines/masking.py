@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,15 +33,15 @@ from datasets.refusals import Refusal
 from datasets.workers import stream_files
 from pipelines.errors import SettingsError
 from pipelines.types import ProgressCallback
+from pipelines.variant_files import PREVIEW, forget_run, make_tasks
 from synth.errors import PhotoRefusedError
 from synth.framing import Size
-from synth.journal import FOLDER, Journal
+from synth.journal import Journal, run_lock
 from synth.output import remove_parts
 from synth.plans import Plan, custom_plan, get_plan
 from synth.run import STAGE, Job, PhotoTask, Settings, died, mask_photo
 from synth.sheet import Tile, contact_sheet
 
-PREVIEW = "preview.jpg"
 BATCH = 4
 """Photos a task: enough to hide what a task costs, few enough that a kill loses little."""
 
@@ -200,47 +199,26 @@ def _bare_faces(paths: Mapping[str, Path], rows: Mapping[str, Mapping[str, Any]]
     return MaskInput(tasks, rows, pd.concat([before, make_refusals(refused)], ignore_index=True))
 
 
-def make_tasks(paths: Mapping[str, Path]) -> list[PhotoTask]:
-    """Return one task a photo, in the order of the ids, no two with the same output names.
-
-    Args:
-        paths: Where each photo id's file is. The part of an id after its source is the photo's place in the output.
-    """
-    relatives = {photo_id: PurePosixPath(photo_id.partition(":")[2]) for photo_id in sorted(paths)}
-    # `a.jpg` and `a.png` in one folder: both keep their suffix. Case is folded for file systems that do so.
-    count = Counter(str(path.with_suffix("")).lower() for path in relatives.values())
-    return [
-        PhotoTask(
-            photo_id,
-            paths[photo_id],
-            str(relative if count[str(relative.with_suffix("")).lower()] > 1 else relative.with_suffix("")),
-        )
-        for photo_id, relative in relatives.items()
-    ]
-
-
 def mask_photos(
     given: MaskInput, out: Path, options: MaskOptions, progress: ProgressCallback | None = None
 ) -> MaskSummary:
     """Mask photos and write the manifest; see `mask_manifest`."""
     settings = options.settings()
-    if not options.resume:
-        forget_run(out)
+    with run_lock(out):
+        if not options.resume:
+            forget_run(out, given.tasks)
+        return _mask_locked(given, out, options, settings, progress)
+
+
+def _mask_locked(
+    given: MaskInput, out: Path, options: MaskOptions, settings: Settings, progress: ProgressCallback | None
+) -> MaskSummary:
     with Journal(out, settings.identity()) as journal:
         remove_parts(out)
         waiting = [task for task in given.tasks if not journal.is_done(task)]
         _work(waiting, Job(settings, out, read_for_masking), options.workers, journal, len(given.tasks), progress)
         outcomes = journal.outcomes(given.tasks)
     return _write(given, outcomes, out, len(given.tasks) - len(waiting))
-
-
-def forget_run(out: Path) -> None:
-    """Remove what an earlier run made in a folder, and nothing else."""
-    manifest = out / "manifest.parquet"
-    if (out / FOLDER).is_dir() and manifest.is_file():
-        for path in read_manifest(manifest)["path"]:
-            (out / str(path)).unlink(missing_ok=True)
-    shutil.rmtree(out / FOLDER, ignore_errors=True)
 
 
 def _work(

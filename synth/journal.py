@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,6 +16,9 @@ from synth.run import PhotoTask, file_stamp
 
 FOLDER = ".palette"
 NAME = "journal.jsonl"
+IDENTITY = {"identity"}
+OUTCOME = {"photo_id", "stamp", "variants", "refusals"}
+"""What a journal's first line and every other must have."""
 
 
 class Journal:
@@ -50,18 +55,7 @@ class Journal:
         """The whole lines; a line that a kill cut short is dropped from the file."""
         if not self.path.is_file():
             return []
-        whole: list[dict[str, Any]] = []
-        length = 0
-        with self.path.open("rb") as file:
-            for line in file:
-                try:
-                    whole.append(json.loads(line))
-                except ValueError:
-                    break
-                if not line.endswith(b"\n"):
-                    whole.pop()
-                    break
-                length += len(line)
+        whole, length = _whole_lines(self.path)
         os.truncate(self.path, length)
         if not whole:
             return []
@@ -98,3 +92,59 @@ class Journal:
     def outcomes(self, tasks: Iterable[PhotoTask]) -> list[dict[str, Any]]:
         """The outcomes of these photos, in this order."""
         return [self._outcomes[task.photo_id] for task in tasks if task.photo_id in self._outcomes]
+
+
+def _whole_lines(path: Path) -> tuple[list[dict[str, Any]], int]:
+    """The records of a journal up to the first that a kill cut short or a disk garbled, and their length in bytes."""
+    whole: list[dict[str, Any]] = []
+    length = 0
+    with path.open("rb") as file:
+        for line in file:
+            try:
+                record = json.loads(line)
+            except ValueError:
+                break
+            wanted = OUTCOME if whole else IDENTITY
+            if not line.endswith(b"\n") or not isinstance(record, dict) or not wanted <= record.keys():
+                break
+            whole.append(record)
+            length += len(line)
+    return whole, length
+
+
+def recorded_variants(out: Path) -> list[str]:
+    """The paths, relative to `out`, of all variants that the journal in it speaks of; empty without a journal."""
+    path = out / FOLDER / NAME
+    if not path.is_file():
+        return []
+    return [str(variant["path"]) for outcome in _whole_lines(path)[0][1:] for variant in outcome["variants"]]
+
+
+@contextmanager
+def run_lock(out: Path) -> Iterator[None]:
+    """Keeps a second run out of an output folder while one works in it; the lock of a killed run is gone with it.
+
+    Raises:
+        SynthUsageError: another run works in the folder.
+        OutputError: the folder can't be made or opened.
+    """
+    folder = out / FOLDER
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise OutputError(f"cannot write to {out}: {error.strerror or error}") from error
+    try:
+        _lock(handle, out)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, out: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise SynthUsageError(f"another run is at work in {out}: wait until it is done, or end it") from error
+    except OSError:  # a file system without locks: two runs at once are then the user's care
+        return

@@ -68,15 +68,24 @@ class Plan:
         return sum(slot.count for slot in self.slots)
 
     def orders(self, rng: np.random.Generator) -> list[Order]:
-        """Draws one photo's variants; keys are the mask state and a number: wear1, wear2, incorrect1, not_wear1."""
-        numbers: Counter[str] = Counter()
-        orders = []
+        """Draws one photo's variants, with `keys` in their order."""
+        drawn: list[tuple[str, str]] = []
         for slot in self.slots:
-            for style, kind in zip(_styles(slot, rng), _types(slot, rng), strict=True):
-                state = mask_state_of(style)
-                numbers[state] += 1
-                orders.append(Order(f"{state}{numbers[state]}", style, "" if style == NOT_WEAR else kind))
-        return orders
+            drawn += zip(_styles(slot, rng), _types(slot, rng), strict=True)
+        return [
+            Order(key, style, "" if style == NOT_WEAR else kind)
+            for key, (style, kind) in zip(self.keys, drawn, strict=True)
+        ]
+
+    @property
+    def keys(self) -> list[str]:
+        """Of a photo's variants, by chance or not: the mask state and a number, as wear1, wear2, incorrect1."""
+        numbers: Counter[str] = Counter()
+        keys = []
+        for state in (mask_state_of(slot.wear[0]) for slot in self.slots for _ in range(slot.count)):
+            numbers[state] += 1
+            keys.append(f"{state}{numbers[state]}")
+        return keys
 
     def parameters(self) -> dict[str, Any]:
         """As JSON values, for the recipe."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -108,18 +109,39 @@ def mask_photo(job: Job, task: PhotoTask) -> dict[str, Any]:
     """
     outcome: dict[str, Any] = _outcome(task)
     try:
-        sha256, ready = _open(job, task)
+        _make_variants(job, task, outcome)
     except PhotoRefusedError as refused:
         outcome["refusals"].append(_refusal(task.photo_id, refused))
-        return outcome
-    (job.out / task.stem).parent.mkdir(parents=True, exist_ok=True)
+    # What an earlier run made of a photo that has changed since, and this one refuses, would be in no manifest.
+    made = {variant["path"] for variant in outcome["variants"]}
+    for path in {_variant_path(task, key) for key in job.settings.plan.keys} - made:
+        with suppress(OSError):
+            (job.out / path).unlink()
+    return outcome
+
+
+def _make_variants(job: Job, task: PhotoTask, outcome: dict[str, Any]) -> None:
+    sha256, ready = _open(job, task)
+    _make_folder(job, task)
     order_seed = variant_seed(job.settings.seed, sha256, "orders", job.settings.plan.name)
     for order in job.settings.plan.orders(np.random.default_rng(order_seed)):
         try:
             outcome["variants"].append(_make_variant(job, task, sha256, ready, order))
         except PhotoRefusedError as refused:
             outcome["refusals"].append(_refusal(f"{task.photo_id}#{order.key}", refused))
-    return outcome
+
+
+def _make_folder(job: Job, task: PhotoTask) -> None:
+    folder = (job.out / task.stem).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        told = error.strerror or type(error).__name__
+        raise OutputError(f"cannot make the folder {folder}: {told}; mend that and run again") from error
+
+
+def _variant_path(task: PhotoTask, key: str) -> str:
+    return f"{task.stem}__{key}.jpg"
 
 
 def died(task: PhotoTask) -> dict[str, Any]:
@@ -166,7 +188,7 @@ def _make_variant(job: Job, task: PhotoTask, sha256: str, ready: Prepared, order
     recipe = recipe_id({**settings.parameters(), "wear_style": order.wear_style, "mask_type": order.mask_type})
     seed = variant_seed(settings.seed, sha256, order.key, recipe)
     masked = _engine(settings.faces).mask(ready, wear=order.wear_style, mask=order.mask_type or None, seed=seed)
-    relative = f"{task.stem}__{order.key}.jpg"
+    relative = _variant_path(task, order.key)
     try:
         written = write_jpeg(masked.rgb, job.out / relative, settings.quality)
     except OSError as error:

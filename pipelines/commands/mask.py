@@ -96,13 +96,16 @@ def _size(text: str | None) -> tuple[int, int] | None:
 
 
 def _check_apart(photos: Path, out: Path) -> None:
-    """Variants among the photos would be masked again by the next run."""
+    """Variants among the photos would be masked again by the next run, and a manifest of others' would be lost."""
     from pipelines.errors import SettingsError
+    from pipelines.variant_files import holds_other_manifest
 
     if out.resolve().is_relative_to(photos.resolve()):
         raise SettingsError(f"{out} lies inside {photos}: choose a folder outside the photos for the variants")
     if out.exists() and not out.is_dir():
         raise SettingsError(f"{out} is a file: expected a folder for the variants")
+    if holds_other_manifest(out):
+        raise SettingsError(f"{out} holds a manifest that no run of masking wrote: choose another folder")
 
 
 def _plan_summary(given: MaskInput, options: MaskOptions) -> dict[str, object]:
