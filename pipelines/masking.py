@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,8 +29,8 @@ from datasets.readers.base import Record
 from datasets.readers.folder import INFO as FOLDER_INFO
 from datasets.readers.folder import read as read_folder
 from datasets.refusals import Refusal
-from datasets.workers import stream_files
 from pipelines.errors import SettingsError
+from pipelines.executors import BACKENDS, stream_batches
 from pipelines.types import ProgressCallback
 from pipelines.variant_files import PREVIEW, forget_run, make_tasks
 from synth.errors import PhotoRefusedError
@@ -66,6 +65,7 @@ class MaskOptions:
         quality: Of the JPEGs, 1 to 100.
         resume: Go on where a run with the same options was; otherwise what it left is replaced.
         faces: Which face of several is meant: auto, largest or refuse.
+        backend: Where the workers are: processes, or ray.
     """
 
     plan: str = "competition"
@@ -77,16 +77,19 @@ class MaskOptions:
     quality: int = 92
     resume: bool = True
     faces: str = "auto"
+    backend: str = "processes"
 
     def settings(self) -> Settings:
         """Return what synth needs of them.
 
         Raises:
             SynthUsageError: The plan, a wear style, a mask type or the face policy is unknown.
-            SettingsError: The quality or the number of workers is out of range.
+            SettingsError: The quality or the number of workers is out of range, or the backend is unknown.
         """
         if not 1 <= self.quality <= 100:
             raise SettingsError(f"expected a JPEG quality from 1 to 100, got {self.quality}")
+        if self.backend not in BACKENDS:
+            raise SettingsError(f"unknown backend {self.backend!r}: expected one of {', '.join(BACKENDS)}")
         if self.workers < 0:
             raise SettingsError(f"expected 0 (every core) or more workers, got {self.workers}")
         size = None if self.size is None else Size.parse("{}x{}".format(*self.size))
@@ -216,7 +219,7 @@ def _mask_locked(
     with Journal(out, settings.identity()) as journal:
         remove_parts(out)
         waiting = [task for task in given.tasks if not journal.is_done(task)]
-        _work(waiting, Job(settings, out, read_for_masking), options.workers, journal, len(given.tasks), progress)
+        _work(waiting, Job(settings, out, read_for_masking), options, journal, len(given.tasks), progress)
         outcomes = journal.outcomes(given.tasks)
     return _write(given, outcomes, out, len(given.tasks) - len(waiting))
 
@@ -224,21 +227,23 @@ def _mask_locked(
 def _work(
     tasks: Sequence[PhotoTask],
     job: Job,
-    workers: int,
+    options: MaskOptions,
     journal: Journal,
     total: int,
     progress: ProgressCallback | None,
 ) -> None:
     from pipelines.stages import worker_count
 
-    # Workers are new processes: with one thread each they don't fight for cores, and sums have one order everywhere.
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[variable] = "1"
     done = total - len(tasks)
     if progress is not None:
         progress(done, total)
-    batches = stream_files(
-        partial(mask_photo, job), tasks, workers=worker_count(workers), crashed=died, batch=BATCH, isolated=True
+    batches = stream_batches(
+        partial(mask_photo, job),
+        tasks,
+        workers=worker_count(options.workers),
+        crashed=died,
+        batch=BATCH,
+        backend=options.backend,
     )
     for outcomes in batches:
         for outcome in outcomes:

@@ -37,6 +37,7 @@ def mask(
     ] = "auto",
     seed: Annotated[int, typer.Option("--seed", help="Same seed, photos and options: same bytes.")] = 0,
     workers: WorkersOption = 0,
+    backend: Annotated[str, typer.Option("--backend", help="Where the workers are: processes, or ray.")] = "processes",
     quality: Annotated[int, typer.Option("--quality", help="Of the JPEGs, 1 to 100.")] = 92,
     labels: Annotated[
         Path | None,
@@ -58,7 +59,9 @@ def mask(
     from pipelines.summary import show_summary
 
     frame = _size(size)
-    options = MaskOptions(plan, _split(wear), _split(types), frame, seed, workers, quality, resume=resume, faces=faces)
+    options = MaskOptions(
+        plan, _split(wear), _split(types), frame, seed, workers, quality, resume=resume, faces=faces, backend=backend
+    )
     options.settings()
     _check_apart(photos, out)
     given = photos_of_folder(photos, labels, licence, name)
