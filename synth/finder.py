@@ -30,6 +30,9 @@ the second most others in 21 ms; sizes and times measured on one core."""
 CNN_SIDE = 300
 """Longest side for the network, in pixels: about 0.4 s on one core, so it is the last resort."""
 
+CNN_SMALLEST = 32
+"""Shortest side for the network, in pixels: in less it finds no face, and in much less its filters don't fit."""
+
 LANDMARK_SIDE = 1600
 """Landmarks are placed on a picture of at most this longest side: more pixels cost time and move no point."""
 
@@ -96,7 +99,8 @@ class FaceFinder:
                 yield [(_scaled(box, scale), float(s), "hog") for box, s in zip(boxes, scores, strict=True)]
         if self.use_cnn:
             small, scale = _shrink(rgb, CNN_SIDE)
-            yield [(_scaled(found.rect, scale), float(found.confidence), "cnn") for found in self._cnn(small, 0)]
+            found = self._cnn(small, 0) if min(small.shape[:2]) >= CNN_SMALLEST else []
+            yield [(_scaled(each.rect, scale), float(each.confidence), "cnn") for each in found]
 
     def _with_landmarks(self, rgb: RgbImage, box: Any, score: float, detector: str) -> Face:
         small, scale = _shrink(rgb, LANDMARK_SIDE)
