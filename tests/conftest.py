@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from datasets.portraits import Person, Portrait, draw_portrait
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -17,3 +19,13 @@ def realdata() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real photographs not found at {folder}: set PALETTE_REALDATA to their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def drawn() -> tuple[Portrait, ...]:
+    """Three drawn portraits, 240 wide and 320 high, whose faces the detector finds."""
+    people = (("female", 24.0), ("male", 45.0), ("female", 68.0))
+    return tuple(
+        draw_portrait(Person(f"sitter {number}", gender, age), size=(240, 320), seed=number)
+        for number, (gender, age) in enumerate(people)
+    )

@@ -1,0 +1,90 @@
+"""Finding drawn faces; what is found must be where the drawing put it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from datasets.portraits import Portrait
+from synth import FaceFinder, finder
+from synth.errors import ModelFileError
+
+FINDER = FaceFinder()
+
+
+def miss(found: np.ndarray, portrait: Portrait) -> float:
+    """Mean distance of the landmarks to the drawn ones, as a share of the distance between the outer eye corners."""
+    wide = np.linalg.norm(portrait.landmarks[45] - portrait.landmarks[36])
+    return float(np.linalg.norm(found - portrait.landmarks, axis=1).mean() / wide)
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_landmarks_are_where_the_face_was_drawn(drawn: tuple[Portrait, ...], number: int) -> None:
+    faces = FINDER.find(drawn[number].rgb)
+    assert len(faces) == 1
+    assert faces[0].detector == "hog"
+    assert miss(faces[0].landmarks, drawn[number]) < 0.12
+
+
+def test_a_small_face_in_a_large_photo_is_found_at_full_size(drawn: tuple[Portrait, ...]) -> None:
+    wide = np.full((640, 1200, 3), 128, np.uint8)
+    wide[200:520, 700:940] = drawn[0].rgb
+    face = FINDER.find(wide)[0]
+    shifted = face.landmarks - [700, 200]
+    assert miss(shifted, drawn[0]) < 0.15
+
+
+def test_a_photo_larger_than_the_landmarks_need_gives_its_own_pixels(drawn: tuple[Portrait, ...]) -> None:
+    large = cv2.resize(drawn[0].rgb, None, fx=7, fy=7, interpolation=cv2.INTER_CUBIC)
+    face = FINDER.find(np.asarray(large, np.uint8))[0]
+    assert miss(face.landmarks / 7, drawn[0]) < 0.12
+
+
+def test_the_largest_face_comes_first(drawn: tuple[Portrait, ...]) -> None:
+    small = cv2.resize(drawn[1].rgb, (168, 224), interpolation=cv2.INTER_AREA)
+    both = np.full((400, 1000, 3), 128, np.uint8)
+    both[48:272, 36:204], both[40:360, 600:840] = small, drawn[0].rgb
+    faces = FINDER.find(both)
+    assert len(faces) == 2
+    assert faces[0].box[0] > 500 > faces[1].box[0]
+
+
+def test_views_that_are_not_contiguous_are_taken(drawn: tuple[Portrait, ...]) -> None:
+    mirrored = drawn[0].rgb[:, ::-1]
+    assert not mirrored.flags.c_contiguous
+    assert len(FINDER.find(mirrored)) == 1
+
+
+@pytest.mark.parametrize("shape", [(64, 48), (1, 1), (16, 16), (1, 300), (3000, 16)])
+def test_there_is_no_face_in_a_flat_picture(shape: tuple[int, int]) -> None:
+    assert FINDER.find(np.full((*shape, 3), 90, np.uint8)) == []
+
+
+def test_the_network_is_asked_only_where_the_fast_detector_finds_nothing(
+    drawn: tuple[Portrait, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, ...]] = []
+
+    def network(picture: np.ndarray, doubled: int) -> list[object]:
+        asked.append(picture.shape)
+        return []
+
+    patched = FaceFinder()
+    monkeypatch.setitem(patched.__dict__, "_cnn", network)
+    assert patched.find(drawn[0].rgb)
+    assert asked == []
+    assert patched.find(np.full((500, 700, 3), 90, np.uint8)) == []
+    assert len(asked) == 1
+    assert max(asked[0]) <= finder.CNN_SIDE
+
+
+def test_without_the_network_nothing_is_found_in_a_flat_picture() -> None:
+    fast = FaceFinder(use_cnn=False)
+    assert fast.find(np.full((300, 300, 3), 90, np.uint8)) == []
+    assert "_cnn" not in fast.__dict__
+
+
+def test_a_missing_model_is_named() -> None:
+    with pytest.raises(ModelFileError, match=r"no_such\.dat.*install"):
+        finder.model_file("no_such.dat")
