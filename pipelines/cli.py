@@ -10,10 +10,11 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from importlib.util import find_spec
 from typing import Annotated
 
 import typer
+
+from pipelines.interrupts import EXIT_CODE, MESSAGE
 
 COMMANDS = (
     "mask",
@@ -41,7 +42,6 @@ EXTRAS = {
     "safetensors": "train",
     "ray": "ray",
 }
-INTERRUPTED = 130
 DEBUG_VARIABLE = "PALETTE_DEBUG"
 
 
@@ -75,8 +75,6 @@ def build_app() -> typer.Typer:
     app.callback()(_root)
     for name in COMMANDS:
         module_name = name.replace("-", "_")
-        if find_spec(f"pipelines.commands.{module_name}") is None:
-            continue
         module = importlib.import_module(f"pipelines.commands.{module_name}")
         app.command(name)(getattr(module, module_name))
     return app
@@ -121,8 +119,8 @@ def _fail(error: Exception) -> int:
 
 
 def _interrupted() -> int:
-    print("interrupted: run the same command again to go on where it stopped", file=sys.stderr)
-    return INTERRUPTED
+    print(MESSAGE, file=sys.stderr)
+    return EXIT_CODE
 
 
 def _quiet_broken_pipe() -> int:
@@ -141,7 +139,7 @@ def run(arguments: list[str] | None = None) -> int:
         build_app()(args=arguments, prog_name="palette")
     except SystemExit as leaving:
         code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
-        return _interrupted() if code == INTERRUPTED else code
+        return _interrupted() if code == EXIT_CODE else code
     except KeyboardInterrupt:
         return _interrupted()
     except BrokenPipeError:

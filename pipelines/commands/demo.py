@@ -27,6 +27,9 @@ def demo(
         mask(photos, out / "masked", seed=seed, workers=workers, as_json=as_json)
         return
     from pipelines.demo import run_demo
+    from pipelines.interrupts import leaving_soon
     from pipelines.summary import show_summary
 
-    show_summary("Demo", run_demo(out, seed=seed, workers=workers), as_json=as_json)
+    with leaving_soon():
+        result = run_demo(out, seed=seed, workers=workers)
+    show_summary("Demo", result, as_json=as_json)

@@ -26,8 +26,10 @@ def run(
     With no settings, synth-flow draws sample people and works on them in ./out.
     """
     from pipelines.brief import brief
+    from pipelines.interrupts import leaving_soon
     from pipelines.running import run_flow
     from pipelines.summary import show_summary
 
-    result = run_flow(flow, settings, assign or [])
+    with leaving_soon():
+        result = run_flow(flow, settings, assign or [])
     show_summary(flow, result if as_json else brief(result), as_json=as_json)
