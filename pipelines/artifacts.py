@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
-from prefect.logging import get_logger
+from prefect.exceptions import MissingContextError
+from prefect.logging import get_logger, get_run_logger
 
 from pipelines.summary import plain
 from pipelines.types import ProgressCallback
@@ -22,6 +23,7 @@ REFUSALS_KEY = "palette-refusals"
 MAX_REFUSAL_ROWS = 500
 """Rows of the refusals artifact; the whole table is in refusals.csv, a page of 100,000 rows would help nobody."""
 UPDATE_EVERY_S = 2.0
+LOG_EVERY_S = 15.0
 
 logger = get_logger("palette.artifacts")
 
@@ -63,9 +65,18 @@ def publish_refusals(refusals: Sequence[Mapping[Any, Any]]) -> None:
     _publish(create_table_artifact, key=REFUSALS_KEY, table=shown, description=told)
 
 
+def _run_logger() -> Any:
+    try:
+        return get_run_logger()
+    except MissingContextError:
+        return logger
+
+
 @contextmanager
 def progress_artifact(key: str, description: str) -> Iterator[ProgressCallback]:
-    """Show a bar on Prefect's pages while the block runs; it reaches 100 when the block ends well.
+    """Show a bar on Prefect's pages, and a line in the log now and then, while the block runs.
+
+    The bar reaches 100 when the block ends well.
 
     Args:
         key: Lower case letters, numbers and dashes.
@@ -75,7 +86,7 @@ def progress_artifact(key: str, description: str) -> Iterator[ProgressCallback]:
         A callback taking (done, total).
     """
     artifact = _publish(create_progress_artifact, progress=0.0, key=key, description=description)
-    shown_at = time.monotonic()
+    shown_at = told_at = time.monotonic()
 
     def show(percent: float) -> None:
         nonlocal artifact, shown_at
@@ -84,8 +95,12 @@ def progress_artifact(key: str, description: str) -> Iterator[ProgressCallback]:
         shown_at = time.monotonic()
 
     def report(done: int, total: int) -> None:
+        nonlocal told_at
         if total and time.monotonic() - shown_at >= UPDATE_EVERY_S:
             show(min(100.0 * done / total, 100.0))
+        if time.monotonic() - told_at >= LOG_EVERY_S:
+            told_at = time.monotonic()
+            _run_logger().info("%s: %d of %d", description, done, total)
 
     yield report
     show(100.0)
