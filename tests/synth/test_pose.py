@@ -7,7 +7,7 @@ import pytest
 
 from synth.arrays import FloatArray
 from synth.errors import PhotoRefusedError
-from synth.pose import Pose, fit_pose
+from synth.pose import fit_pose
 from synth.shape import MEAN_FACE
 from tests.synth.builders import head_shape, view
 
@@ -79,14 +79,3 @@ def test_landmarks_of_no_photo_are_refused(value: float) -> None:
 
 def test_landmarks_in_one_place_are_refused() -> None:
     assert refused(np.full((68, 2), 40.0)) == "ambiguous_face"
-
-
-def test_landmarks_on_a_line_are_refused_or_no_face() -> None:
-    line = np.linspace([0, 0], [200, 200], 68)
-    try:
-        pose = fit_pose(line)
-    except PhotoRefusedError as error:
-        assert error.reason == "ambiguous_face"
-    else:
-        assert isinstance(pose, Pose)
-        assert pose.error > 0.115

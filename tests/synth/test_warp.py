@@ -1,0 +1,106 @@
+"""Splines, the way from head to picture, and regions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from synth.pose import fit_pose
+from synth.shape import MEAN_FACE
+from synth.surface import Outline, sheet
+from synth.warp import HeadToPicture, Region, fit_spline, folds, texture_map, visible_cover
+from tests.synth.builders import head_shape, view
+
+MASK = Outline(top=0.12, bottom=1.38, top_side=0.36, bottom_side=0.9, top_half=0.77, bottom_half=0.62)
+
+
+def test_a_spline_goes_through_its_points_and_keeps_what_is_flat_flat() -> None:
+    rng = np.random.default_rng(0)
+    points = rng.uniform(0, 300, (30, 2))
+    values = rng.normal(0, 5, (30, 2))
+    np.testing.assert_allclose(fit_spline(points, values)(points), values, atol=1e-6)
+    flat = points @ np.array([[1.5, -0.2], [0.3, 0.8]]) + [4, -9]
+    elsewhere = rng.uniform(-100, 400, (50, 2))
+    expected = elsewhere @ np.array([[1.5, -0.2], [0.3, 0.8]]) + [4, -9]
+    np.testing.assert_allclose(fit_spline(points, flat)(elsewhere), expected, atol=1e-5)
+
+
+def test_points_all_in_one_place_make_no_crash() -> None:
+    assert np.isfinite(fit_spline(np.zeros((5, 2)), np.ones((5, 1)))(np.ones((3, 2)))).all()
+
+
+@pytest.mark.parametrize("person", range(4))
+@pytest.mark.parametrize("yaw", [-35, 0, 20])
+def test_the_mean_faces_points_come_near_this_faces_landmarks(person: int, yaw: float) -> None:
+    landmarks = view(yaw, 5, 10).project(head_shape(person))
+    pose = fit_pose(landmarks)
+    placed = HeadToPicture(pose, landmarks)(MEAN_FACE)
+    assert np.linalg.norm(placed - landmarks, axis=1).mean() < 0.02 * pose.pixels_per_unit
+    assert np.linalg.norm(placed - landmarks, axis=1).max() < 0.08 * pose.pixels_per_unit
+
+
+def test_one_wild_landmark_moves_its_surroundings_no_further_than_a_quarter_or_so() -> None:
+    landmarks = view().project(MEAN_FACE)
+    landmarks[57] += [0, 80]
+    to_picture = HeadToPicture(fit_pose(landmarks), landmarks)
+    moved = np.linalg.norm(to_picture(MEAN_FACE) - to_picture.pose.project(MEAN_FACE), axis=1)
+    assert moved.max() <= 0.5 * to_picture.pose.pixels_per_unit
+
+
+def test_the_far_side_of_a_turned_head_faces_away() -> None:
+    landmarks = view(yaw=40).project(MEAN_FACE)
+    to_picture = HeadToPicture(fit_pose(landmarks), landmarks)
+    worn = sheet(MASK)
+    facing = to_picture.facing(worn.points, worn.normals)
+    # The nose points to the picture's right, so that the cheek at the picture's right is hidden.
+    assert facing[8, -1] < 0.1 < facing[8, 3]
+
+
+@pytest.mark.parametrize("yaw", [-30, 0, 30])
+def test_pixels_look_up_the_texture_where_the_sheet_was_placed(yaw: float) -> None:
+    landmarks = view(yaw).project(MEAN_FACE)
+    to_picture = HeadToPicture(fit_pose(landmarks), landmarks)
+    worn = sheet(MASK)
+    placed, seen = to_picture(worn.points), to_picture.facing(worn.points, worn.normals)
+    region = Region.around(placed, 3, (340, 300))
+    mapping = texture_map(placed, seen, region)
+    assert mapping.shape == (region.height, region.width, 2)
+    rows, columns = placed.shape[:2]
+    for row, column in ((4, 8), (8, 12), (12, 16)):
+        if seen[row, column] > 0.3:
+            x, y = np.round(placed[row, column]).astype(int) - [region.x0, region.y0]
+            assert mapping[y, x] == pytest.approx([column / (columns - 1), row / (rows - 1)], abs=0.03)
+    assert folds(mapping, visible_cover(placed, seen, region)) == 0
+
+
+def test_cover_is_the_seen_side_of_the_sheet() -> None:
+    square = np.stack(np.meshgrid(np.linspace(10, 30, 5), np.linspace(20, 50, 5)), axis=-1)
+    region = Region(0, 0, 60, 60)
+    cover = visible_cover(square, np.ones((5, 5)), region)
+    assert cover.sum() == pytest.approx(20 * 30, rel=0.12)
+    assert cover[35, 20] == 1
+    assert cover[5, 5] == 0
+    assert visible_cover(square, np.full((5, 5), -1.0), region).max() == 0
+
+
+def test_folds_are_counted_where_the_mask_is() -> None:
+    x, y = np.meshgrid(np.linspace(0, 1, 40), np.linspace(0, 1, 40))
+    straight, mirrored = np.stack([x, y], -1), np.stack([1 - x, y], -1)
+    assert folds(straight, np.ones((40, 40))) == 0
+    assert folds(mirrored, np.ones((40, 40))) == 1
+    assert folds(mirrored, np.zeros((40, 40))) == 0
+
+
+@pytest.mark.parametrize(
+    ("points", "expected"),
+    [
+        ([[10.2, 20.7], [30.0, 40.0]], (8, 18, 33, 43)),
+        ([[-50.0, -50.0], [10.0, 10.0]], (0, 0, 13, 13)),
+        ([[90.0, 70.0], [500.0, 500.0]], (88, 68, 100, 80)),
+        ([[500.0, 500.0]], (100, 80, 100, 80)),
+    ],
+)
+def test_regions_are_cut_at_the_photo(points: list[list[float]], expected: tuple[int, ...]) -> None:
+    region = Region.around(np.array(points), 2, (80, 100, 3))
+    assert (region.x0, region.y0, region.x1, region.y1) == expected
+    assert np.zeros((80, 100))[region.slices].shape == (region.height, region.width)

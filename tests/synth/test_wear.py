@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from synth.errors import SynthUsageError
+from synth.looks import list_mask_types, mask_type
+from synth.shape import CHIN, MEAN_FACE
+from synth.wear import get_wear_style, list_wear_styles, mask_state_of
+
+STATES = {"correct": "wear", "nose_out": "incorrect", "chin": "incorrect", "not_wear": "not_wear"}
+
+
+@pytest.mark.parametrize(("style", "state"), STATES.items())
+def test_each_style_means_one_mask_state(style: str, state: str) -> None:
+    assert mask_state_of(style) == state
+
+
+def test_all_styles_are_listed_and_known() -> None:
+    assert set(STATES) <= set(list_wear_styles())
+    assert list_wear_styles()[-1] == "not_wear"
+    assert all(mask_state_of(style) in ("wear", "incorrect", "not_wear") for style in list_wear_styles())
+
+
+@pytest.mark.parametrize("ask", [get_wear_style, mask_state_of])
+def test_an_unknown_style_lists_the_known(ask) -> None:
+    with pytest.raises(SynthUsageError) as caught:
+        ask("sideways")
+    assert all(style in str(caught.value) for style in list_wear_styles())
+
+
+@pytest.mark.parametrize("kind", list_mask_types())
+def test_edges_sit_where_the_style_puts_them_on_the_mean_face(kind: str) -> None:
+    cut = mask_type(kind).cut
+    eyes, nostrils, lip = MEAN_FACE[36:48, 1].max(), MEAN_FACE[33, 1], MEAN_FACE[57, 1]
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        correct, nose_out, chin = (get_wear_style(name).place(cut, rng) for name in ("correct", "nose_out", "chin"))
+        assert eyes < correct.top < MEAN_FACE[29, 1]
+        assert nostrils < nose_out.top < MEAN_FACE[51, 1]
+        assert lip < chin.top < MEAN_FACE[CHIN, 1]
+        for outline in (correct, nose_out, chin):
+            assert outline.bottom > MEAN_FACE[CHIN, 1]
+            assert outline.top_side < outline.bottom_side
+            assert abs(outline.tilt) <= 10
+
+
+def test_no_two_masks_sit_alike() -> None:
+    rng = np.random.default_rng(0)
+    cut = mask_type("kf94").cut
+    assert len({get_wear_style("correct").place(cut, rng) for _ in range(20)}) == 20
