@@ -20,6 +20,9 @@ TEXELS_PER_PIXEL = 1.25
 LARGEST_TEXTURE = 1400
 MAX_FOLDED = 0.01
 
+LEAST_SEEN = 0.1
+"""Share of a mask's points that must face the camera: too few say nothing of where the others' texture belongs."""
+
 SHADOW_WIDTH = 0.045
 """Reach of the contact shadow, in head units (4 mm)."""
 
@@ -66,6 +69,8 @@ def compose(
     """
     worn = sheet(outline)
     placed, seen = to_picture(worn.points), to_picture.facing(worn.points, worn.normals)
+    if (seen > 0.08).mean() < LEAST_SEEN:
+        raise PhotoRefusedError("folded", f"{(seen > 0.08).mean():.0%} of the mask is turned to the camera")
     region = _region(worn, placed, to_picture, rgb.shape)
     texture = _lit_look(look, worn, placed, crumple, to_picture, light)
     mapping = texture_map(placed, seen, region)
