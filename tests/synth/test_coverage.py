@@ -55,7 +55,7 @@ def test_a_region_counts_the_same_as_the_whole_photo_around_it() -> None:
 
 
 def test_a_part_outside_the_photo_is_uncovered() -> None:
-    away = Face.from_landmarks(FACE.landmarks + [2000, 0])
+    away = Face.from_landmarks(np.add(FACE.landmarks, [2000, 0]))
     assert measure(np.ones(SHAPE[:2]), WHOLE, away, SHAPE) == Coverage(0, 0, 0, 0)
 
 

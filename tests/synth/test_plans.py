@@ -1,0 +1,166 @@
+"""Plans: what each photo gets, by name, by option, by file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from synth import SynthUsageError, list_mask_types, list_wear_styles
+from synth.plans import Plan, Slot, custom_plan, get_plan, list_plans
+from synth.wear import mask_state_of
+
+
+def orders(plan: Plan, seed: int = 0):
+    return plan.orders(np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_competition_is_five_worn_one_incorrect_one_bare(seed: int) -> None:
+    made = orders(get_plan("competition"), seed)
+    assert [order.key for order in made] == [*(f"wear{i}" for i in range(1, 6)), "incorrect1", "not_wear1"]
+    assert Counter(mask_state_of(order.wear_style) for order in made) == {"wear": 5, "incorrect": 1, "not_wear": 1}
+    worn = made[:5]
+    assert {order.wear_style for order in worn} == {"correct"}
+    assert len({order.mask_type for order in worn}) == 5
+    assert made[5].mask_type in list_mask_types()
+    assert made[6].mask_type == ""
+
+
+def test_over_many_photos_every_type_and_every_incorrect_style_comes_up_about_as_often() -> None:
+    made = [order for seed in range(600) for order in orders(get_plan("competition"), seed)]
+    types = Counter(order.mask_type for order in made if order.mask_type)
+    assert set(types) == set(list_mask_types())
+    assert max(types.values()) < 1.25 * min(types.values())
+    incorrect = Counter(order.wear_style for order in made if mask_state_of(order.wear_style) == "incorrect")
+    assert set(incorrect) == {style for style in list_wear_styles() if mask_state_of(style) == "incorrect"}
+    assert max(incorrect.values()) < 1.4 * min(incorrect.values())
+
+
+@pytest.mark.parametrize("name", list_plans())
+def test_a_plan_makes_as_many_as_it_says_with_its_keys(name: str) -> None:
+    plan = get_plan(name)
+    made = orders(plan)
+    assert len(made) == plan.per_photo == len({order.key for order in made})
+    assert [order.key for order in made] == plan.keys
+    assert orders(plan) == made
+
+
+def test_all_styles_has_every_style_once() -> None:
+    assert sorted(order.wear_style for order in orders(get_plan("all-styles"))) == sorted(list_wear_styles())
+
+
+def test_an_unknown_plan_lists_the_known() -> None:
+    with pytest.raises(SynthUsageError) as caught:
+        get_plan("everything")
+    assert all(name in str(caught.value) for name in list_plans())
+
+
+def save(folder: Path, text: str | bytes) -> str:
+    path = folder / "mine.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return str(path)
+
+
+def test_a_plan_from_a_file(tmp_path: Path) -> None:
+    text = """
+        [[variants]]
+        wear = ["nose_out", "chin"]
+        count = 3
+        types = ["kf94"]
+        [[variants]]
+        wear = "correct"
+    """
+    plan = get_plan(save(tmp_path, text))
+    assert plan == Plan("mine", (Slot(("nose_out", "chin"), 3, ("kf94",)), Slot(("correct",), 1, ())))
+    made = orders(plan)
+    assert [order.key for order in made] == ["incorrect1", "incorrect2", "incorrect3", "wear1"]
+    assert {order.mask_type for order in made[:3]} == {"kf94"}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("wear = [", "no TOML"),
+        (b"\xff\xfe\x00", "no TOML"),
+        ("", r"\[\[variants\]\]"),
+        ("variants = 3", r"\[\[variants\]\]"),
+        ("variants = [1, 2]", r"\[\[variants\]\]"),
+        ("variants = []", "at least one"),
+        ("[[variants]]\nwear = 'correct'\ncolour = 'red'", "unknown keys colour"),
+        ("[[variants]]\ncount = 2", "wear style"),
+        ("[[variants]]\nwear = []", "wear style"),
+        ("[[variants]]\nwear = 7", "names"),
+        ("[[variants]]\nwear = 'correct'\ncount = '2'", "whole number"),
+        ("[[variants]]\nwear = 'correct'\ncount = true", "whole number"),
+        ("[[variants]]\nwear = 'correct'\ncount = 0", "from 1 to"),
+        ("[[variants]]\nwear = 'correct'\ncount = 100000", "from 1 to"),
+        ("[[variants]]\nwear = 'correct'\ntypes = 'kf94x'", "names"),
+        ("[[variants]]\nwear = 'correct'\ntypes = ['kf94x']", "unknown mask type 'kf94x': expected one of.*kf94"),
+        ("[[variants]]\nwear = 'wrong'", "unknown wear style 'wrong': expected one of.*nose_out"),
+        ("[[variants]]\nwear = ['correct', 'chin']", "one mask state"),
+    ],
+)
+def test_a_file_of_another_form_is_explained(tmp_path: Path, text: str | bytes, told: str) -> None:
+    with pytest.raises(SynthUsageError, match=f"(?s){told}"):
+        get_plan(save(tmp_path, text))
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(SynthUsageError, match="can't be read"):
+        get_plan(str(tmp_path / "none.toml"))
+    with pytest.raises(SynthUsageError, match="can't be read"):
+        (tmp_path / "folder.toml").mkdir()
+        get_plan(str(tmp_path / "folder.toml"))
+
+
+def test_wear_options_replace_the_slots() -> None:
+    plan = custom_plan(get_plan("competition"), ["nose_out:2", "not_wear"], [])
+    assert plan.slots == (Slot(("nose_out",), 2), Slot(("not_wear",), 1))
+
+
+def test_types_narrow_the_slots_that_are_there() -> None:
+    plan = custom_plan(get_plan("competition"), [], ["kf94", "black"])
+    assert plan.per_photo == 7
+    assert {order.mask_type for seed in range(5) for order in orders(plan, seed)} == {"kf94", "black", ""}
+
+
+def test_without_options_the_plan_stays_itself() -> None:
+    assert custom_plan(get_plan("wear"), [], []) is get_plan("wear")
+
+
+@pytest.mark.parametrize(
+    ("wear", "types", "told"),
+    [
+        (["nose"], [], "nose_out"),
+        (["correct:"], [], "style:count"),
+        (["correct:x"], [], "style:count"),
+        (["correct:-1"], [], "style:count"),
+        (["correct:0"], [], "from 1 to"),
+        (["correct:101"], [], "from 1 to"),
+        ([], ["veil"], "surgical"),
+        (["correct"], ["kf94", ""], "surgical"),
+    ],
+)
+def test_options_that_mean_nothing_are_explained(wear: list[str], types: list[str], told: str) -> None:
+    with pytest.raises(SynthUsageError, match=told):
+        custom_plan(get_plan("competition"), wear, types)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(count=st.integers(1, 20), types=st.lists(st.sampled_from(list_mask_types()), unique=True), seed=st.integers(0))
+def test_no_type_repeats_before_all_were_used(count: int, types: list[str], seed: int) -> None:
+    made = orders(Plan("x", (Slot(("correct",), count, tuple(types)),)), seed)
+    allowed = types or list_mask_types()
+    used = Counter(order.mask_type for order in made)
+    assert set(used) <= set(allowed)
+    assert max(used.values()) - min(used[kind] for kind in allowed) <= 1
+
+
+def test_parameters_tell_plans_apart() -> None:
+    plans = [get_plan(name) for name in list_plans()] + [custom_plan(get_plan("wear"), [], ["kf94"])]
+    assert len({str(plan.parameters()) for plan in plans}) == len(plans)
