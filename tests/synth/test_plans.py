@@ -113,8 +113,8 @@ def test_a_file_of_another_form_is_explained(tmp_path: Path, text: str | bytes, 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(SynthUsageError, match="can't be read"):
         get_plan(str(tmp_path / "none.toml"))
+    (tmp_path / "folder.toml").mkdir()
     with pytest.raises(SynthUsageError, match="can't be read"):
-        (tmp_path / "folder.toml").mkdir()
         get_plan(str(tmp_path / "folder.toml"))
 
 
