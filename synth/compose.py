@@ -74,11 +74,11 @@ def compose(
     region = _region(worn, placed, to_picture, rgb.shape)
     texture = _lit_look(look, worn, placed, crumple, to_picture, light)
     mapping = texture_map(placed, seen, region)
-    colour, opacity = _look_up(texture, mapping)
-    alpha = opacity * visible_cover(placed, seen, region)
+    layer = _look_up(texture, mapping) * visible_cover(placed, seen, region)[..., None]
+    alpha = layer[..., 3]
     if folds(mapping, alpha) > MAX_FOLDED:
         raise PhotoRefusedError("folded", f"{folds(mapping, alpha):.1%} of the mask's pixels run backwards")
-    return _blend(rgb, region, colour, alpha, _Hanging(worn, to_picture, light, look), rng)
+    return _blend(rgb, region, layer, _Hanging(worn, to_picture, light, look), rng)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,32 +118,28 @@ def _lit_look(
     return np.dstack([lit * canvas.alpha[..., None], canvas.alpha]).astype(np.float32)
 
 
-def _look_up(texture: FloatArray, mapping: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Colour (h, w, 3), linear and not premultiplied, and opacity (h, w) of a region's pixels."""
+def _look_up(texture: FloatArray, mapping: FloatArray) -> FloatArray:
+    """(h, w, 4) float32 of a region's pixels: linear RGB times opacity, and opacity."""
     height, width = texture.shape[:2]
     # One ring of the border's colour without opacity, so that the edge fades instead of ending.
     framed = cv2.copyMakeBorder(texture, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
     at = mapping * np.array([width, height], dtype=np.float32) + np.float32(0.5)
-    sampled = cv2.remap(
-        framed, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(0, 0, 0, 0)
-    )
-    opacity = sampled[..., 3]
-    return sampled[..., :3] / np.maximum(opacity, 1e-3)[..., None], opacity
+    sampled = cv2.remap(framed, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(0, 0, 0, 0))
+    return np.asarray(sampled)
 
 
-def _blend(
-    rgb: RgbImage, region: Region, colour: FloatArray, alpha: FloatArray, hung: _Hanging, rng: np.random.Generator
-) -> Composition:
-    light, unit = hung.light, hung.unit
+def _blend(rgb: RgbImage, region: Region, layer: FloatArray, hung: _Hanging, rng: np.random.Generator) -> Composition:
+    light, unit, alpha = hung.light, hung.unit, layer[..., 3]
     width = max(mask_type(hung.look.mask_type).loop_width * unit, 0.6)
     loops = draw_loops(hung.worn, hung.to_picture, region, width)
-    strap = lit_colour(np.broadcast_to(strap_colour(hung.look), (*alpha.shape, 3)), loops.brightness * 0.9, light)
+    strap = lit_colour(strap_colour(hung.look), np.asarray(0.9, dtype=np.float32), light)
     loop_alpha = loops.alpha * (1 - alpha)
+    cord = np.dstack([strap * (loops.brightness * loop_alpha)[..., None], loop_alpha])
     both = np.maximum(alpha, 0.6 * loops.alpha)
     shadow = _contact_shadow(both, light, unit)
     # Premultiplied colours are blurred by the photo's own blur, so that the mask is as soft as the face beside it.
-    soft_colour, soft_alpha = _soften(colour, alpha, light.blur)
-    soft_strap, soft_loop = _soften(strap, loop_alpha, light.blur)
+    soft_colour, soft_alpha = _soften(layer, light.blur)
+    soft_strap, soft_loop = _soften(cord, light.blur)
     photo = to_linear(rgb[region.slices])
     under = photo * (1 - shadow * (1 - soft_alpha))[..., None]
     under = under * (1 - soft_loop)[..., None] + soft_strap
@@ -156,9 +152,9 @@ def _blend(
     return Composition(result, soft_alpha, region, touched)
 
 
-def _soften(colour: FloatArray, alpha: FloatArray, sigma: float) -> tuple[FloatArray, FloatArray]:
-    layered = np.dstack([colour * alpha[..., None], alpha]).astype(np.float32)
-    blurred = cv2.GaussianBlur(layered, (0, 0), sigma)
+def _soften(layer: FloatArray, sigma: float) -> tuple[FloatArray, FloatArray]:
+    """Premultiplied colour (h, w, 3) and opacity (h, w) of a blurred (h, w, 4) layer."""
+    blurred = cv2.GaussianBlur(layer.astype(np.float32, copy=False), (0, 0), sigma)
     return blurred[..., :3], blurred[..., 3]
 
 

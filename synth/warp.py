@@ -34,7 +34,7 @@ class Spline:
     def __call__(self, points: FloatArray) -> FloatArray:
         """(M, 2) points to (M, D) values."""
         local = (points - self.origin) / self.scale
-        squared = ((local[:, None, :] - self.centres[None, :, :]) ** 2).sum(-1)
+        squared = (local[:, :1] - self.centres[None, :, 0]) ** 2 + (local[:, 1:] - self.centres[None, :, 1]) ** 2
         return np.asarray(_kernel(squared) @ self.weights + local @ self.affine[1:] + self.affine[0])
 
 
