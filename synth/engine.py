@@ -14,7 +14,7 @@ from synth.errors import PhotoRefusedError, SynthUsageError
 from synth.face import Face
 from synth.finder import FaceFinder
 from synth.framing import Size, reframe
-from synth.gate import Gate, check_face, choose_face
+from synth.gate import Gate, check_face, check_policy, choose_face
 from synth.light import Light, read_light
 from synth.looks import Look, list_mask_types, mask_type, sample_look
 from synth.pose import Pose, fit_pose
@@ -23,8 +23,6 @@ from synth.wear import NOT_WEAR, get_wear_style
 
 TRIES = 3
 """How often a style is drawn anew where the measured coverage contradicts it, before the variant is refused."""
-
-FACE_POLICIES = ("auto", "largest", "refuse")
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +82,7 @@ class MaskEngine:
 
     def __post_init__(self) -> None:
         cv2.setNumThreads(1)
-        if self.faces not in FACE_POLICIES:
-            raise SynthUsageError(f"unknown face policy {self.faces!r}: expected one of {', '.join(FACE_POLICIES)}")
+        check_policy(self.faces)
 
     def prepare(self, rgb: RgbImage, *, landmarks: FloatArray | None = None, size: Size | None = None) -> Prepared:
         """Finds and checks the face of a photo, once for all its variants.

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from synth.arrays import FloatArray, RgbImage
-from synth.errors import PhotoRefusedError
+from synth.errors import PhotoRefusedError, SynthUsageError
 from synth.face import Face
 from synth.pose import Pose
 from synth.shape import MEAN_FACE
@@ -55,8 +55,20 @@ class Gate:
     min_skin: float = 0.22
 
 
+FACE_POLICIES = ("auto", "largest", "refuse")
+
 MIDDLE = 0.45
 """Distance from the photo's middle, as a share of half its sides, at which a face weighs 1/e of one in the middle."""
+
+
+def check_policy(policy: str) -> None:
+    """Makes sure that `choose_face` knows this policy.
+
+    Raises:
+        SynthUsageError: it doesn't.
+    """
+    if policy not in FACE_POLICIES:
+        raise SynthUsageError(f"unknown face policy {policy!r}: expected one of {', '.join(FACE_POLICIES)}")
 
 
 def choose_face(faces: list[Face], shape: tuple[int, ...], policy: str, gate: Gate) -> Face:

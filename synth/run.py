@@ -15,7 +15,7 @@ from synth.arrays import RgbImage
 from synth.engine import MaskedFace, MaskEngine, Prepared
 from synth.errors import OutputError, PhotoRefusedError
 from synth.framing import Size
-from synth.gate import Gate
+from synth.gate import Gate, check_policy
 from synth.output import write_jpeg
 from synth.plans import Order, Plan
 from synth.recipe import recipe_id, variant_seed
@@ -64,6 +64,9 @@ class Settings:
     seed: int = 0
     quality: int = 92
     faces: str = "auto"
+
+    def __post_init__(self) -> None:
+        check_policy(self.faces)
 
     def parameters(self) -> dict[str, Any]:
         """As JSON values."""
