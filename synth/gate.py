@@ -63,8 +63,8 @@ MIDDLE = 0.45
 
 PALER, REDDER = np.array([8.0, 9.0]), 30.0
 """How much less red and yellow, and how much more, skin below may be than skin between the eyes, in 8-bit Lab a, b.
-Set on 300 bare web faces and 100 really masked ones that the finder finds. Of 360 and 105 others `Gate.min_skin` refuses
-2 % (half of them covered by a hand, a jacket, a full beard) and 95 %."""
+Set on 300 bare web faces and 100 really masked ones that the finder finds. Of 360 and 105 others `Gate.min_skin`
+refuses 2 % (most of them covered, by a jacket, a microphone, a full beard) and 95 %."""
 
 
 def check_policy(policy: str) -> None:

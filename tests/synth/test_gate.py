@@ -164,7 +164,9 @@ def test_no_photo_of_a_wearer_gets_a_second_mask() -> None:
         portrait = draw_portrait(
             Person(f"w{seed}", "male", 30), size=(240, 320), mask=WornMask(kind, "correct"), seed=seed
         )
-        for face in finder.find(portrait.rgb):
+        faces = finder.find(portrait.rgb)
+        assert faces
+        for face in faces:
             assert refusal(portrait.rgb, face.landmarks).reason in ("already_covered", "ambiguous_face")
 
 

@@ -169,7 +169,7 @@ def without_writing(folder: Path) -> Iterator[None]:
 
 
 def test_an_output_that_cannot_be_written_ends_the_run_with_one_clear_error(tmp_path: Path, photo: PhotoTask) -> None:
-    with without_writing(tmp_path / "out" / "deep"), pytest.raises(OutputError, match="deep.*run"):
+    with without_writing(tmp_path / "out" / "deep"), pytest.raises(OutputError, match=r"deep.*run"):
         mask_photo(job(tmp_path), photo)
 
 
@@ -177,7 +177,7 @@ def test_a_variant_that_cannot_be_written_ends_it_too(tmp_path: Path, photo: Pho
     (tmp_path / "out" / "deep" / "a__wear1.jpg" / "full").mkdir(parents=True)
     with pytest.raises(OutputError, match="a__wear1"):
         mask_photo(job(tmp_path), photo)
-    assert not [path for path in (tmp_path / "out").rglob(".*")]
+    assert not list((tmp_path / "out").rglob(".*"))
 
 
 def test_a_photo_whose_worker_died_is_a_refusal(photo: PhotoTask) -> None:
