@@ -218,6 +218,7 @@ def _mask_locked(
 ) -> MaskSummary:
     with Journal(out, settings.identity()) as journal:
         remove_parts(out)
+        journal.drop_absent(given.tasks)
         waiting = [task for task in given.tasks if not journal.is_done(task)]
         _work(waiting, Job(settings, out, read_for_masking), options, journal, len(given.tasks), progress)
         outcomes = journal.outcomes(given.tasks)

@@ -89,6 +89,22 @@ class Journal:
         wanted = [(self.out / variant["path"], variant["bytes"]) for variant in outcome["variants"]]
         return all(path.is_file() and path.stat().st_size == size for path, size in wanted)
 
+    def drop_absent(self, tasks: Iterable[PhotoTask]) -> None:
+        """Removes the variants of photos that were there in an earlier run and are not among these.
+
+        Raises:
+            SynthUsageError: not one of the photos noted so far is among them: these are other photos.
+        """
+        present = {task.photo_id for task in tasks}
+        absent = [outcome for photo_id, outcome in self._outcomes.items() if photo_id not in present]
+        if absent and len(absent) == len(self._outcomes):
+            raise SynthUsageError(
+                f"{self.out} holds variants of other photos: use --overwrite to replace them, or another folder"
+            )
+        for outcome in absent:
+            for variant in outcome["variants"]:
+                (self.out / variant["path"]).unlink(missing_ok=True)
+
     def outcomes(self, tasks: Iterable[PhotoTask]) -> list[dict[str, Any]]:
         """The outcomes of these photos, in this order."""
         return [self._outcomes[task.photo_id] for task in tasks if task.photo_id in self._outcomes]

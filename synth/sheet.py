@@ -65,6 +65,7 @@ def _fit(text: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont) -> str:
     """The text, or its beginning and an ellipsis where it is wider than a tile."""
     if font.getlength(text) <= TILE[0] - 2:
         return text
+    text = text[: TILE[0] // 2]  # no glyph is narrower than two pixels
     while text and font.getlength(text + "…") > TILE[0] - 2:
         text = text[:-1]
     return text + "…"

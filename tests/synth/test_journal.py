@@ -173,3 +173,25 @@ def test_names_in_any_script_come_back(tmp_path: Path) -> None:
         journal.record(outcome_of(task, out, "wear1"))
     with Journal(out, "same") as journal:
         assert journal.is_done(task)
+
+
+def _noted(out: Path, names: list[str]) -> None:
+    with Journal(out, "same") as journal:
+        for name in names:
+            (out / f"{name}__wear1.jpg").write_bytes(b"x")
+            variants = [{"path": f"{name}__wear1.jpg", "bytes": 1}]
+            journal.record({"photo_id": name, "stamp": [], "variants": variants, "refusals": []})
+
+
+def test_variants_of_photos_that_are_gone_are_removed(tmp_path: Path) -> None:
+    _noted(tmp_path, ["a", "b"])
+    with Journal(tmp_path, "same") as journal:
+        journal.drop_absent([PhotoTask("b", tmp_path / "b.jpg", "b")])
+    assert sorted(path.name for path in tmp_path.glob("*.jpg")) == ["b__wear1.jpg"]
+
+
+def test_other_photos_do_not_take_over_a_folder(tmp_path: Path) -> None:
+    _noted(tmp_path, ["a", "b"])
+    with Journal(tmp_path, "same") as journal, pytest.raises(SynthUsageError, match="holds variants of other photos"):
+        journal.drop_absent([PhotoTask("c", tmp_path / "c.jpg", "c")])
+    assert len(list(tmp_path.glob("*.jpg"))) == 2
