@@ -25,6 +25,7 @@ REASONS: dict[str, str] = {
     "coverage_mismatch": "the drawn mask covers other parts than the wear style asked for",
     "folded": "the mask would fold over itself",
     "off_photo": "the mask would lie outside the photo",
+    "engine_failed": "a fault in palette met this photo: worth a report, with what the detail says",
     "worker_died": "the process that worked on this photo was ended, perhaps for want of memory",
 }
 """Every reason code of this room, and what it tells the user."""

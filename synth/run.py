@@ -13,7 +13,7 @@ import numpy as np
 
 from synth.arrays import RgbImage
 from synth.engine import MaskedFace, MaskEngine, Prepared
-from synth.errors import OutputError, PhotoRefusedError
+from synth.errors import OutputError, PhotoRefusedError, SynthError
 from synth.framing import Size
 from synth.gate import Gate, check_policy
 from synth.output import write_jpeg
@@ -115,6 +115,14 @@ def mask_photo(job: Job, task: PhotoTask) -> dict[str, Any]:
         _make_variants(job, task, outcome)
     except PhotoRefusedError as refused:
         outcome["refusals"].append(_refusal(task.photo_id, refused))
+    except (SynthError, ImportError):
+        raise
+    except (
+        Exception
+    ) as error:  # a fault of ours: one strange photo mustn't end a night's run, and isn't lost in silence
+        told = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        outcome["variants"].clear()
+        outcome["refusals"].append(_refusal(task.photo_id, PhotoRefusedError("engine_failed", told)))
     # What an earlier run made of a photo that has changed since, and this one refuses, would be in no manifest.
     made = {variant["path"] for variant in outcome["variants"]}
     for path in {_variant_path(task, key) for key in job.settings.plan.keys} - made:

@@ -180,6 +180,20 @@ def test_a_variant_that_cannot_be_written_ends_it_too(tmp_path: Path, photo: Pho
     assert not list((tmp_path / "out").rglob(".*"))
 
 
+def test_a_fault_of_ours_is_a_refusal_of_that_photo(
+    tmp_path: Path, photo: PhotoTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr("synth.run.write_jpeg", broken)
+    outcome = mask_photo(job(tmp_path), photo)
+    assert not outcome["variants"]
+    assert [refusal["reason"] for refusal in outcome["refusals"]] == ["engine_failed"]
+    assert outcome["refusals"][0]["detail"] == "ZeroDivisionError: division by zero"
+    assert outcome["refusals"][0]["photo_id"] == photo.photo_id
+
+
 def test_a_photo_whose_worker_died_is_a_refusal(photo: PhotoTask) -> None:
     outcome = died(photo)
     assert (outcome["photo_id"], outcome["variants"]) == (photo.photo_id, [])
