@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -39,14 +40,23 @@ def read_table(path: Path, required: tuple[str, ...] = ()) -> pd.DataFrame:
         LabelsError: If there is no such file, it can't be read as a table, or a column is missing.
     """
     try:
-        frame = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8-sig", index_col=False)
+        # pandas only warns of rows with more cells than the header, and drops what they hold too much.
+        with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
+            frame = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8-sig", index_col=False)
     except UnicodeDecodeError as error:
         raise LabelsError(f"{path} isn't UTF-8 text; save it as UTF-8 CSV") from error
     except OSError as error:
         raise LabelsError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, pd.errors.ParserWarning) as error:
+    except pd.errors.ParserWarning as error:
+        raise LabelsError(
+            f"{path} has rows with more cells than its header: quote the cells that hold commas"
+        ) from error
+    except ValueError as error:
         raise LabelsError(f"{path} isn't a comma-separated table with a header: {str(error).strip()}") from error
     frame.columns = pd.Index([str(name).strip().lower() for name in frame.columns])
+    if frame.columns.has_duplicates:
+        twice = ", ".join(dict.fromkeys(frame.columns[frame.columns.duplicated()]))
+        raise LabelsError(f"{path} has more than one column {twice}; keep one of them")
     missing = [column for column in required if column not in frame.columns]
     if missing:
         raise LabelsError(f"{path} has no column {', '.join(missing)}; its columns are {', '.join(frame.columns)}")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import warnings
+
 import pandas as pd
 import pytest
 
@@ -69,11 +71,18 @@ def test_ages_and_ranges(tmp_path, age, years, group):
         ("name,gender\na.jpg,male\n", "no column file_name or path or file; it has name, gender"),
         ("", "isn't a comma-separated table"),
         ('file,gender\n"a.jpg,male\n', "isn't a comma-separated table"),
+        ("file,gender\na.jpg,male,60\n", "more cells than its header"),
+        ("file,gender,Gender\na.jpg,male,female\n", "more than one column gender"),
     ],
 )
 def test_what_has_no_meaning_is_named_by_its_line(tmp_path, text, message):
     with pytest.raises(LabelsError, match=message):
         labels(tmp_path, text)
+
+
+def test_cells_too_many_are_an_error_where_warnings_are_none(tmp_path):
+    with warnings.catch_warnings(action="ignore"), pytest.raises(LabelsError, match="more cells than its header"):
+        labels(tmp_path, "file,gender\na.jpg,male,60\n")
 
 
 def test_same_row_twice_is_one(tmp_path):
