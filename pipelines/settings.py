@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +24,17 @@ NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 SETTINGS_TYPES = (".toml", ".json")
 
 SettingsModel = TypeVar("SettingsModel", bound=BaseModel)
+
+
+def _as_setting(check: Callable[[str], object], value: str) -> None:
+    """Lets a room judge a setting before anything has run: a wrong one would be found hours later."""
+    from datasets.errors import UsageError
+    from synth.errors import SynthUsageError
+
+    try:
+        check(value)
+    except (UsageError, SynthUsageError) as error:
+        raise ValueError(str(error)) from error
 
 
 class _Settings(BaseModel):
@@ -94,9 +105,27 @@ class SynthFlowSettings(_Settings):
     @field_validator("size")
     @classmethod
     def _size_is_sensible(cls, size: tuple[int, int] | None) -> tuple[int, int] | None:
-        if size is not None and not all(16 <= side <= 8192 for side in size):
-            raise ValueError(f"expected width and height from 16 to 8192 pixels, got {size[0]}x{size[1]}")
+        from synth.framing import Size
+
+        if size is not None:
+            _as_setting(Size.parse, f"{size[0]}x{size[1]}")
         return size
+
+    @field_validator("rules")
+    @classmethod
+    def _rules_are_known(cls, rules: str) -> str:
+        from datasets.rules import get_rule
+
+        _as_setting(get_rule, rules)
+        return rules
+
+    @field_validator("plan")
+    @classmethod
+    def _plan_is_known(cls, plan: str) -> str:
+        from synth.plans import get_plan
+
+        _as_setting(get_plan, plan)
+        return plan
 
     @model_validator(mode="after")
     def _sources_fit_together(self) -> SynthFlowSettings:

@@ -76,6 +76,9 @@ def test_nothing_given_means_sample_people_and_quick_training() -> None:
     [
         (["precision=2"], "precision"),
         (["size=[0,512]"], "0x512"),
+        (["size=[16,16]"], "32x32"),
+        (["plan=nope"], "unknown plan 'nope'"),
+        (["rules=nope"], "unknown rules 'nope'"),
         (["sizes=[1,2]"], "sizes"),
         (["training.epoch=3"], "training.epoch"),
         (["workers=-1"], "workers"),
