@@ -35,7 +35,8 @@ def folder_digest(root: Path) -> str:
     for path in sorted(_files(root)):
         digest.update(os.fsencode(path.relative_to(root)) + b"\0")
         try:
-            digest.update(file_digest(path).encode())
+            # A link may lead to a pipe, which would block for ever, or to a device, which never ends.
+            digest.update(file_digest(path).encode() if path.is_file() else b"no file")
         except OSError:
             digest.update(b"unreadable")
     return digest.hexdigest()
@@ -90,8 +91,19 @@ def is_finished(folder: Path, key: str) -> bool:
 
 
 def forget(folder: Path) -> None:
-    """Take the mark off before work starts, so that a run killed half-way is never taken for a finished one."""
-    (folder / DONE).unlink(missing_ok=True)
+    """Take the mark off before work starts, so that a run killed half-way is never taken for a finished one.
+
+    Raises:
+        OutputError: The folder is a file, or may not be written to.
+    """
+    from datasets.errors import OutputError
+
+    try:
+        (folder / DONE).unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to {folder}: {error.strerror}; name a folder that can be written to"
+        ) from error
 
 
 def mark_finished(folder: Path, key: str, outputs: Iterable[Path]) -> None:

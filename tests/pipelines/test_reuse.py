@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from datasets.errors import OutputError
 from pipelines.reuse import DONE, code_digest, folder_digest, forget, is_finished, key_of, mark_finished
 
 
@@ -43,6 +44,23 @@ def test_links_that_lead_nowhere_do_not_stop_it(tmp_path: Path) -> None:
     (root / "dangling.jpg").symlink_to("nowhere")
     (root / "cycle").symlink_to(root)
     assert folder_digest(root) != before
+
+
+@pytest.mark.timeout(20)
+def test_links_to_devices_and_pipes_are_not_read(tmp_path: Path) -> None:
+    root = make_folder(tmp_path / "root")
+    (root / "endless.jpg").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "pipe")
+    (root / "pipe.jpg").symlink_to(tmp_path / "pipe")
+    known = folder_digest(root)
+    (root / "endless.jpg").unlink()
+    assert folder_digest(root) != known
+
+
+def test_an_output_folder_that_is_a_file_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"cannot write to .*file: Not a directory"):
+        forget(tmp_path / "file")
 
 
 def test_finished_work_is_known_by_its_key_and_its_bytes(tmp_path: Path) -> None:
