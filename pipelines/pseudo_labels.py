@@ -99,7 +99,7 @@ def pseudo_label_stage(
         progress: Called with (photos embedded, photos to embed).
 
     Raises:
-        SettingsError: Two inputs hold photos of the same id.
+        SettingsError: Two inputs hold photos of the same id, or an input lies where its new manifest would go.
         ModelsError: The embedding model is not installed.
     """
     import pandas as pd
@@ -107,6 +107,7 @@ def pseudo_label_stage(
     from datasets.manifest import read_manifest
     from models.gender import pseudo_label
 
+    _check_apart(inputs, out)
     frames = {name: read_manifest(path) for name, path in inputs.items()}
     whole = pd.concat(list(frames.values()), ignore_index=True)
     _check_ids(whole)
@@ -119,6 +120,16 @@ def pseudo_label_stage(
         for name, frame in frames.items()
     }
     return PseudoLabelResult(manifests, report)
+
+
+def _check_apart(inputs: Mapping[str, Path], out: Path) -> None:
+    from datasets.manifest import manifest_file
+
+    for name, path in inputs.items():
+        if manifest_file(path).resolve().parent == (out / name).resolve():
+            raise SettingsError(
+                f"{out / name} is the input itself, which would be replaced: name another output folder"
+            )
 
 
 def _check_ids(frame: pd.DataFrame) -> None:

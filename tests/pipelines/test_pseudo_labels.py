@@ -80,6 +80,12 @@ def test_the_same_ids_in_two_manifests_are_refused(manifests: dict[str, Path], t
         pseudo_label_stage(twice, tmp_path / "out", PseudoLabelOptions(), embedder=GreyEmbedder())
 
 
+def test_an_input_is_not_replaced(manifests: dict[str, Path], tmp_path: Path) -> None:
+    folder = manifests["unlabelled"].parent if manifests["unlabelled"].is_file() else manifests["unlabelled"]
+    with pytest.raises(SettingsError, match="is the input itself"):
+        pseudo_label_stage({folder.name: folder}, folder.parent, PseudoLabelOptions(), embedder=GreyEmbedder())
+
+
 def test_manifests_get_names_of_their_own(tmp_path: Path) -> None:
     first, second = tmp_path / "a" / "faces", tmp_path / "b" / "faces"
     for folder in (first, second):
