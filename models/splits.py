@@ -132,7 +132,9 @@ def _examples(
 def _check_enough(splits: Splits, settings: TrainSettings) -> None:
     folds = f"fold {settings.fold} is held out"
     if len(splits.real) == len(splits.synthetic) == 0:
-        raise SettingsError(f"no labelled row lies in fold {settings.fold}: choose a fold that the manifest has")
+        raise SettingsError(
+            f"no labelled row lies in fold {settings.fold}: hold out a fold that has some, or merge with fewer folds"
+        )
     if len(splits.train) < 2:
         raise TrainingDataError(f"{len(splits.train)} rows are left to train on ({folds}): at least 2 are needed")
     if (splits.real.labels == MISSING).all() and (splits.synthetic.labels == MISSING).all():

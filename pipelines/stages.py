@@ -267,12 +267,13 @@ def train_stage(settings: TrainFlowSettings, *, progress: ProgressCallback | Non
     read_manifest(settings.manifest)
     from models.train import train  # after the check: torch takes seconds
 
+    weights = settings.training.weights  # one that isn't there is for train to complain of
     key = key_of(
         stage="train",
         code=code_digest("models", "datasets"),
         manifest=file_digest(manifest_file(settings.manifest)),
         settings=asdict(settings.training),
-        weights=file_digest(settings.training.weights) if settings.training.weights else None,
+        weights=file_digest(weights) if weights is not None and weights.is_file() else None,
     )
     stored = settings.out / TRAIN_SUMMARY
     if is_finished(settings.out, key):

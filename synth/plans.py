@@ -34,7 +34,8 @@ class Slot:
 
     def __post_init__(self) -> None:
         if not self.wear or not 1 <= self.count <= LARGEST_COUNT:
-            raise SynthUsageError(f"expected a wear style and a count from 1 to {LARGEST_COUNT}, got {self}")
+            told = f"{' or '.join(self.wear) or 'none'} {self.count} times"
+            raise SynthUsageError(f"expected a wear style and a count from 1 to {LARGEST_COUNT}, got {told}")
         states = {mask_state_of(style) for style in self.wear}
         if len(states) > 1:
             raise SynthUsageError(f"a plan's slot means one mask state, got {', '.join(sorted(states))}")

@@ -23,8 +23,13 @@ def merge(
 ) -> None:
     """Merge manifests into one, with person-wise folds; what the rules exclude is listed."""
     from pipelines.commands.ingest import out_folder
+    from pipelines.errors import PipelinesError
     from pipelines.stages import merge_stage
     from pipelines.summary import show_summary
 
     result = merge_stage(manifests, out_folder(out), rules=rules, folds=folds, seed=seed, photos=photos)
     show_summary("Merged", {"manifest": result.manifest, "rules": rules, **result.summary}, as_json=as_json)
+    if not result.summary["photos"] and not result.summary["variants"]:
+        raise PipelinesError(
+            f"nothing is left after merging; {result.manifest.parent / 'refusals.csv'} says why of each"
+        )
