@@ -154,13 +154,25 @@ def mask_manifest(
         SynthUsageError: An option is unknown, or `out` holds a run with other options.
         SynthError: The output can't be written.
     """
+    return mask_photos(photos_of_manifest(manifest), out, options, progress)
+
+
+def photos_of_manifest(manifest: Path) -> MaskInput:
+    """Take the real photos of a manifest, with their labels and what was refused of them.
+
+    Args:
+        manifest: The file, or the folder it is in.
+
+    Raises:
+        DatasetsError: There is no valid manifest.
+    """
     frame, folder = read_manifest(manifest), manifest_file(manifest).parent
     photos = frame[frame["parent_id"].isna()].set_index("photo_id")
     refusals = folder / REFUSALS
     before = read_refusals(refusals) if refusals.is_file() else make_refusals([])
     rows: dict[Any, dict[Any, Any]] = photos.to_dict("index")
     paths = {str(photo_id): folder / str(path) for photo_id, path in photos["path"].items()}
-    return mask_photos(_bare_faces(paths, rows, before), out, options, progress)
+    return _bare_faces(paths, rows, before)
 
 
 def photos_of_folder(

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def mask(
-    photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="Folder of photos, nested as you like.")],
+    photos: Annotated[
+        Path, typer.Argument(metavar="PHOTOS", help="Folder of photos, nested as you like, or a manifest.")
+    ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the variants and their manifest.")],
     plan: Annotated[
         str, typer.Option("--plan", "-p", help="Which variants a photo gets: competition, wear, all-styles or a TOML.")
@@ -54,7 +56,7 @@ def mask(
     as_json: JsonOption = False,
 ) -> None:
     """Put masks on the faces of a folder of photos, in every way people wear them."""
-    from pipelines.masking import MaskOptions, mask_photos, photos_of_folder
+    from pipelines.masking import MaskOptions, mask_photos
     from pipelines.progress import progress_bar
     from pipelines.summary import show_summary
 
@@ -64,7 +66,7 @@ def mask(
     )
     options.settings()
     _check_apart(photos, out)
-    given = photos_of_folder(photos, labels, licence, name)
+    given = _photos(photos, labels, licence, name)
     if dry_run:
         show_summary("Would mask", _plan_summary(given, options), as_json=as_json)
         return
@@ -96,6 +98,19 @@ def _size(text: str | None) -> tuple[int, int] | None:
         return None
     size = Size.parse(text)
     return size.width, size.height
+
+
+def _photos(photos: Path, labels: Path | None, licence: str | None, name: str | None) -> MaskInput:
+    """Of a folder; or of a manifest, whose labels would be lost if its folder were taken for one of photos alone."""
+    from datasets.manifest import MANIFEST, manifest_file
+    from pipelines.errors import SettingsError
+    from pipelines.masking import photos_of_folder, photos_of_manifest
+
+    if manifest_file(photos).name != MANIFEST or not manifest_file(photos).is_file():
+        return photos_of_folder(photos, labels, licence, name)
+    if labels or licence or name:
+        raise SettingsError(f"{photos} is a manifest, with labels of its own: leave out --labels, --licence and --name")
+    return photos_of_manifest(photos)
 
 
 def _check_apart(photos: Path, out: Path) -> None:

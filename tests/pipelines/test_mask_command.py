@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 
 from datasets.licences import UNSTATED
-from datasets.manifest import read_manifest, read_refusals
+from datasets.manifest import make_manifest, read_manifest, read_refusals, write_manifest
 from datasets.portraits import Portrait
 from tests.datasets.builders import row, save_manifest, save_photo
 from tests.pipelines.mask_builders import COMMAND, Done, palette, quick, results, save, save_people
@@ -233,3 +234,17 @@ def test_the_real_command_keeps_stdout_for_json_and_ends_with_its_code(photos: P
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["variants"] == 4
     assert done.stderr == ""
+
+
+def test_a_manifest_is_masked_with_its_labels(tmp_path: Path, drawn: tuple[Portrait, ...]) -> None:
+    folder = tmp_path / "ingested"
+    picture = save(drawn[0].rgb, folder / "a.png")
+    labelled = row("a.png", sha256=hashlib.sha256(picture.read_bytes()).hexdigest(), gender="female", age=65.0)
+    write_manifest(make_manifest([labelled]), folder)
+    for number, given in enumerate((folder, folder / "manifest.parquet")):
+        assert palette("mask", given, tmp_path / f"out{number}", *WEAR).code == 0
+        made = read_manifest(tmp_path / f"out{number}")
+        assert set(made["parent_id"]) == {"folder:a.png"}
+        assert (set(made["gender"]), set(made["age"])) == ({"female"}, {65.0})
+    refused = palette("mask", folder, tmp_path / "out2", "--licence", "CC0-1.0")
+    assert "labels of its own" in assert_one_line(refused, 2)
