@@ -229,7 +229,8 @@ def summarise(frame: pd.DataFrame) -> dict[str, Any]:
 
     Returns:
         `photos`, `variants`, `persons`, and for each of source, licence, label (by name), mask, gender, age_group and
-        wear_style a dict of counts; what is missing is counted as `unknown`.
+        wear_style (of variants, those without a mask as `not_wear`) a dict of counts; what is missing is counted as
+        `unknown`.
     """
     variants = frame["parent_id"].notna()
     summary: dict[str, Any] = {
@@ -239,7 +240,8 @@ def summarise(frame: pd.DataFrame) -> dict[str, Any]:
     }
     for column in ("source", "licence", "mask", "gender", "age_group"):
         summary[column] = _counts(frame[column])
-    summary["wear_style"] = _counts(frame.loc[variants, "wear_style"])
+    bare = frame["mask"].where(frame["mask"].eq("not_wear"))
+    summary["wear_style"] = _counts(frame["wear_style"].fillna(bare)[variants])
     counts = frame["label"].value_counts().sort_index()
     summary["label"] = {label_name(int(str(label))): int(count) for label, count in counts.items()}
     summary["unlabelled"] = int(frame["label"].isna().sum())

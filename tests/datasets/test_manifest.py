@@ -217,3 +217,8 @@ def test_summary_counts():
     assert summary["label"] == {"incorrect/female/60_plus": 2}
     assert summary["unlabelled"] == 1
     assert summary["wear_style"] == {"nose_out": 1}
+
+
+def test_a_variant_without_a_mask_is_counted_as_one():
+    bare = row(**{**VARIANT, **KNOWN, "mask": "not_wear"})
+    assert summarise(make_manifest([bare]))["wear_style"] == {"not_wear": 1}
