@@ -24,11 +24,5 @@ class MissingInputError(PipelinesError):
     exit_code = 2
 
 
-class MissingExtraError(PipelinesError):
-    """A library that only an optional extra installs is not there."""
-
-    exit_code = 2
-
-
 class FlowFailedError(PipelinesError):
     """A flow run ended in a state other than completed."""

@@ -21,6 +21,14 @@ AHEAD = 2
 """Batches handed to Ray for each worker before the first is waited for."""
 
 
+def worker_count(workers: int) -> int:
+    """Return how many processes to use: as many as asked for, or one a core (that this process may use) for 0."""
+    if workers:
+        return workers
+    # A container or a batch system may give a process fewer cores than the machine has.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def stream_batches(
     function: Callable[[Item], Result],
     items: Sequence[Item],

@@ -30,7 +30,7 @@ from datasets.readers.folder import INFO as FOLDER_INFO
 from datasets.readers.folder import read as read_folder
 from datasets.refusals import Refusal
 from pipelines.errors import SettingsError
-from pipelines.executors import BACKENDS, stream_batches
+from pipelines.executors import BACKENDS, stream_batches, worker_count
 from pipelines.types import ProgressCallback
 from pipelines.variant_files import PREVIEW, forget_run, make_tasks
 from synth.errors import PhotoRefusedError
@@ -245,8 +245,6 @@ def _work(
     total: int,
     progress: ProgressCallback | None,
 ) -> None:
-    from pipelines.stages import worker_count
-
     done = total - len(tasks)
     if progress is not None:
         progress(done, total)

@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.executors import worker_count
 from pipelines.reuse import code_digest, forget, is_finished, key_of, mark_finished
 from pipelines.settings import SAMPLE_LICENCE, SAMPLE_TRAINING, SampleSettings, SourceSettings, SynthFlowSettings
-from pipelines.stages import worker_count
 from pipelines.types import ProgressCallback
 
 if TYPE_CHECKING:

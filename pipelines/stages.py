@@ -6,7 +6,6 @@ Each stage writes to a folder of its own and returns what it did; none of them k
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -37,14 +36,6 @@ class StageResult:
     manifest: Path
     summary: dict[str, Any]
     reused: bool = False
-
-
-def worker_count(workers: int) -> int:
-    """Return how many processes to use: as many as asked for, or one a core (that this process may use) for 0."""
-    if workers:
-        return workers
-    # A container or a batch system may give a process fewer cores than the machine has.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def ingest_stage(
@@ -139,15 +130,9 @@ def mask_stage(
 
 
 def _can_resume(out: Path, options: MaskOptions) -> bool:
-    from synth.journal import FOLDER, NAME
+    from synth.journal import has_journal, recorded_identity
 
-    try:
-        with (out / FOLDER / NAME).open(encoding="utf-8") as journal:
-            return bool(json.loads(journal.readline())["identity"] == options.settings().identity())
-    except FileNotFoundError:
-        return True
-    except (ValueError, KeyError, TypeError):
-        return False
+    return not has_journal(out) or recorded_identity(out) == options.settings().identity()
 
 
 def mask_options(settings: SynthFlowSettings) -> MaskOptions:

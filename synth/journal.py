@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -110,12 +111,17 @@ class Journal:
         return [self._outcomes[task.photo_id] for task in tasks if task.photo_id in self._outcomes]
 
 
-def _whole_lines(path: Path) -> tuple[list[dict[str, Any]], int]:
-    """The records of a journal up to the first that a kill cut short or a disk garbled, and their length in bytes."""
+def _whole_lines(path: Path, most: int | None = None) -> tuple[list[dict[str, Any]], int]:
+    """The records of a journal up to the first that a kill cut short or a disk garbled, and their length in bytes.
+
+    Args:
+        path: of the journal.
+        most: records to read; all when None.
+    """
     whole: list[dict[str, Any]] = []
     length = 0
     with path.open("rb") as file:
-        for line in file:
+        for line in islice(file, most):
             try:
                 record = json.loads(line)
             except ValueError:
@@ -126,6 +132,17 @@ def _whole_lines(path: Path) -> tuple[list[dict[str, Any]], int]:
             whole.append(record)
             length += len(line)
     return whole, length
+
+
+def has_journal(out: Path) -> bool:
+    """Whether a run, whole or not, has left its journal in the folder."""
+    return (out / FOLDER / NAME).is_file()
+
+
+def recorded_identity(out: Path) -> str | None:
+    """Of the settings of the run whose journal the folder holds; None where there is none, or it is garbled."""
+    whole = _whole_lines(out / FOLDER / NAME, 1)[0] if has_journal(out) else []
+    return str(whole[0]["identity"]) if whole else None
 
 
 def recorded_variants(out: Path) -> list[str]:

@@ -24,9 +24,10 @@ def ingest(
     as_json: JsonOption = False,
 ) -> None:
     """Read a dataset into a manifest; what can't be read is listed in refusals.csv."""
+    from pipelines.executors import worker_count
     from pipelines.progress import progress_bar
     from pipelines.settings import SourceSettings
-    from pipelines.stages import ingest_stage, worker_count
+    from pipelines.stages import ingest_stage
     from pipelines.summary import show_summary
 
     settings = SourceSettings(source=source, root=root, licence=licence, options=_options(option or []))

@@ -26,9 +26,9 @@ def pseudo_label(
 
     Where the model isn't sure enough the gender stays missing.
     """
+    from pipelines.executors import worker_count
     from pipelines.progress import progress_bar
     from pipelines.pseudo_labels import PseudoLabelOptions, name_manifests, pseudo_label_stage
-    from pipelines.stages import worker_count
     from pipelines.summary import show_summary
 
     options = PseudoLabelOptions(precision, learn_from, seed, worker_count(workers), photos)

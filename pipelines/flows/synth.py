@@ -12,12 +12,13 @@ from prefect.cache_policies import NO_CACHE
 import pipelines.flows  # noqa: F401 - before Prefect: sets it up
 from pipelines import artifacts, stages
 from pipelines.brief import brief_synthesis
+from pipelines.executors import worker_count
 from pipelines.flows import logs
 from pipelines.flows.trigger import trigger_training
 from pipelines.pseudo_labels import PseudoLabelOptions, PseudoLabelResult, pseudo_label_stage
 from pipelines.sample import with_sample_people
 from pipelines.settings import SourceSettings, SynthFlowSettings, TrainFlowSettings
-from pipelines.stages import StageResult, worker_count
+from pipelines.stages import StageResult
 
 DEFAULTS = SynthFlowSettings()
 

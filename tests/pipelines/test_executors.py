@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import SettingsError
-from pipelines.executors import stream_batches
+from pipelines.executors import stream_batches, worker_count
 
 
 def doubled(number: int) -> int:
@@ -36,3 +36,8 @@ def test_results_keep_their_order_and_a_crash_loses_one_item(
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     batches = list(stream_batches(doubled, range(9), workers=2, crashed=lost, batch=3, backend=backend))
     assert batches == [[0, 2, 4], [6, 8, -5], [12, 14, 16]]
+
+
+def test_workers_are_as_asked_or_one_a_core() -> None:
+    assert worker_count(3) == 3
+    assert worker_count(0) >= 1

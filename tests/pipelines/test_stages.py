@@ -19,7 +19,6 @@ from pipelines.stages import (
     predict_stage,
     report_stage,
     train_stage,
-    worker_count,
 )
 from tests.pipelines.builders import QUICK_TRAINING
 
@@ -117,8 +116,3 @@ def test_training_is_reused_only_for_the_same_manifest_and_settings(sample_root:
     assert answered["photos"] == 3
     assert sum(answered["answers"].values()) == 3
     assert read_refusals(tmp_path / "submission.refusals.csv").empty
-
-
-def test_workers_are_as_asked_or_one_a_core() -> None:
-    assert worker_count(3) == 3
-    assert worker_count(0) >= 1

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from synth.errors import OutputError, SynthUsageError
-from synth.journal import FOLDER, NAME, Journal, recorded_variants, run_lock
+from synth.journal import FOLDER, NAME, Journal, has_journal, recorded_identity, recorded_variants, run_lock
 from synth.run import PhotoTask, file_stamp
 
 
@@ -195,3 +195,14 @@ def test_other_photos_do_not_take_over_a_folder(tmp_path: Path) -> None:
     with Journal(tmp_path, "same") as journal, pytest.raises(SynthUsageError, match="holds variants of other photos"):
         journal.drop_absent([PhotoTask("c", tmp_path / "c.jpg", "c")])
     assert len(list(tmp_path.glob("*.jpg"))) == 2
+
+
+def test_a_journal_tells_whose_settings_it_is_of(tmp_path: Path) -> None:
+    assert not has_journal(tmp_path)
+    assert recorded_identity(tmp_path) is None
+    with Journal(tmp_path, "same") as journal:
+        journal.record(outcome_of(task_of(tmp_path, "a"), tmp_path))
+    assert has_journal(tmp_path)
+    assert recorded_identity(tmp_path) == "same"
+    journal_of(tmp_path).write_bytes(b"\xff garbled\n")
+    assert recorded_identity(tmp_path) is None
