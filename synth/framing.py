@@ -22,7 +22,7 @@ EYES_AT = 0.43
 EYES_TO_CHIN = 0.25
 """From the eyes' midpoint to the chin, as a share of the frame's height."""
 
-EXTRA_ZOOM = 1.2
+EXTRA_ZOOM = 1.35
 """A photo cut close around the face is enlarged at most this much more, so that less has to be filled in."""
 
 LARGEST_SIDE = 4096
@@ -53,7 +53,7 @@ class Size:
 def reframe(rgb: RgbImage, face: Face, size: Size) -> tuple[RgbImage, Face, float]:
     """The photo moved and scaled, not turned, so that the face sits as in the competition's photos.
 
-    Pixels beyond the photo are its own mirrored edge, ever more blurred.
+    Pixels beyond the photo are its edge carried on, ever more blurred, like a background out of focus.
 
     Args:
         rgb: (H, W, 3) uint8, RGB.
@@ -67,7 +67,7 @@ def reframe(rgb: RgbImage, face: Face, size: Size) -> tuple[RgbImage, Face, floa
     shrinking = matrix[0, 0] < 0.7
     source, inner = (rgb, matrix) if not shrinking else _prefiltered(rgb, matrix)
     framed = cv2.warpAffine(
-        source, inner, (size.width, size.height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
+        source, inner, (size.width, size.height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
     )
     inside = cv2.warpAffine(
         np.full(source.shape[:2], 255, np.uint8), inner, (size.width, size.height), flags=cv2.INTER_NEAREST

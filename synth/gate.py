@@ -58,6 +58,10 @@ class Gate:
 
 FACE_POLICIES = ("auto", "largest", "refuse")
 
+MARGIN = 0.08
+"""How far outside the photo a landmark may lie, in head units (7 mm): a face cropped close at the chin still shows
+where a mask ends, and landmarks err by as much."""
+
 MIDDLE = 0.45
 """Distance from the photo's middle, as a share of half its sides, at which a face weighs 1/e of one in the middle."""
 
@@ -125,7 +129,7 @@ def check_face(rgb: RgbImage, face: Face, pose: Pose, gate: Gate) -> None:
     for name, angle, limit in limits:
         if abs(angle) > limit:
             raise PhotoRefusedError("extreme_pose", f"{name} {angle:.0f} degrees, at most {limit:.0f} look right")
-    _check_inside(face.landmarks, rgb.shape)
+    _check_inside(face.landmarks, rgb.shape, MARGIN * pose.pixels_per_unit)
     if pose.error > gate.max_error:
         raise PhotoRefusedError("ambiguous_face", f"landmarks miss a face by {pose.error:.3f}, limit {gate.max_error}")
     skin = skin_below(rgb, face)
@@ -133,9 +137,9 @@ def check_face(rgb: RgbImage, face: Face, pose: Pose, gate: Gate) -> None:
         raise PhotoRefusedError("already_covered", f"{skin:.0%} of the lower face looks like the skin above it")
 
 
-def _check_inside(landmarks: FloatArray, shape: tuple[int, ...]) -> None:
+def _check_inside(landmarks: FloatArray, shape: tuple[int, ...], margin: float) -> None:
     needed = landmarks[[*range(3, 14), *range(27, 36), *range(48, 60)]]
-    outside = np.asarray(((needed < -0.5) | (needed > [shape[1] - 0.5, shape[0] - 0.5])).any(-1))
+    outside = np.asarray(((needed < -margin) | (needed > [shape[1] + margin, shape[0] + margin])).any(-1))
     if outside.mean() > 0.1 or outside[5]:
         raise PhotoRefusedError("cut_off", f"{int(outside.sum())} of {len(needed)} landmarks lie outside the photo")
 

@@ -23,11 +23,15 @@ def merge(
 ) -> None:
     """Merge manifests into one, with person-wise folds; what the rules exclude is listed."""
     from pipelines.commands.ingest import out_folder
-    from pipelines.errors import PipelinesError
+    from datasets.manifest import manifest_file
+    from pipelines.errors import PipelinesError, SettingsError
     from pipelines.stages import merge_stage
     from pipelines.summary import show_summary
 
-    result = merge_stage(manifests, out_folder(out), rules=rules, folds=folds, seed=seed, photos=photos)
+    folder = out_folder(out)
+    if folder.resolve() in {manifest_file(given).resolve().parent for given in manifests}:
+        raise SettingsError(f"{out} is one of the manifests to merge: it would be replaced; choose another folder")
+    result = merge_stage(manifests, folder, rules=rules, folds=folds, seed=seed, photos=photos)
     show_summary("Merged", {"manifest": result.manifest, "rules": rules, **result.summary}, as_json=as_json)
     if not result.summary["photos"] and not result.summary["variants"]:
         raise PipelinesError(

@@ -90,6 +90,10 @@ def test_rows_without_a_fold_are_no_leak():
     manifest = dealt(make_manifest(people(3)))
     manifest.loc[0, "fold"] = pd.NA
     check_folds(manifest)
+    others = manifest.index[manifest["person_id"] != manifest.loc[0, "person_id"]]
+    manifest.loc[others[0], "fold"] = (manifest.loc[others[0], "fold"] + 1) % 5
+    with pytest.raises(FoldLeakError):
+        check_folds(manifest)
 
 
 def test_at_least_two_folds():

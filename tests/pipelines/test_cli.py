@@ -173,3 +173,13 @@ def test_a_closed_pipe_is_no_fault() -> None:
     command = f"{sys.executable} -c 'from pipelines.cli import main; main()' --help | true"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=60)
     assert done.stderr == ""
+
+
+def test_a_merge_never_replaces_what_it_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "work").mkdir()
+    manifest = tmp_path / "work" / "manifest.parquet"
+    manifest.write_bytes(b"precious")
+    for given in (manifest, manifest.parent):
+        assert cli.run(["merge", str(given), "--out", str(tmp_path / "work")]) == 2
+    assert "one of the manifests to merge" in capsys.readouterr().err
+    assert manifest.read_bytes() == b"precious"

@@ -111,7 +111,7 @@ def test_heads_turned_too_far_are_refused_by_name(yaw: float, pitch: float, roll
 @pytest.mark.parametrize(("yaw", "pitch", "roll"), [(40, 0, 0), (-40, 0, 0), (0, 20, 0), (0, -20, 0), (0, 0, -45)])
 def test_heads_turned_as_people_do_pass(yaw: float, pitch: float, roll: float) -> None:
     face = paint(yaw, pitch, roll)
-    ENGINE.prepare(face.rgb, landmarks=face.landmarks)
+    assert ENGINE.prepare(face.rgb, landmarks=face.landmarks).pose.angles == pytest.approx((yaw, pitch, roll), abs=3)
 
 
 @pytest.mark.parametrize("rows", [185, 200])
@@ -124,7 +124,8 @@ def test_a_chin_outside_the_photo_is_cut_off(rows: int) -> None:
 def test_a_forehead_outside_the_photo_is_no_matter() -> None:
     face = paint()
     top = int(face.landmarks[17:27, 1].min()) + 4
-    ENGINE.prepare(face.rgb[top:], landmarks=face.landmarks - [0, top])
+    ready = ENGINE.prepare(face.rgb[top:], landmarks=face.landmarks - [0, top])
+    assert ready.face.landmarks[17:27, 1].min() < 0
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -136,8 +137,9 @@ def test_landmarks_that_miss_a_face_are_ambiguous(seed: int) -> None:
 
 def test_landmarks_that_are_no_face_at_all_are_refused() -> None:
     face = paint()
-    refusal(face.rgb, face.landmarks[np.random.default_rng(0).permutation(68)])
-    refusal(face.rgb, np.linspace([40, 40], [240, 250], 68))
+    mixed = refusal(face.rgb, face.landmarks[np.random.default_rng(0).permutation(68)])
+    line = refusal(face.rgb, np.linspace([40, 40], [240, 250], 68))
+    assert {mixed.reason, line.reason} <= {"ambiguous_face", "extreme_pose", "face_too_small", "cut_off"}
 
 
 @pytest.mark.parametrize("colour", [(120, 160, 200), (235, 235, 235), (25, 25, 28), (40, 110, 60)])
