@@ -22,8 +22,8 @@ def merge(
     as_json: JsonOption = False,
 ) -> None:
     """Merge manifests into one, with person-wise folds; what the rules exclude is listed."""
-    from pipelines.commands.ingest import out_folder
     from datasets.manifest import manifest_file
+    from pipelines.commands.ingest import out_folder
     from pipelines.errors import PipelinesError, SettingsError
     from pipelines.stages import merge_stage
     from pipelines.summary import show_summary
