@@ -74,7 +74,10 @@ class FaceFinder:
         return dlib.shape_predictor(str(model_file(LANDMARK_FILE)))
 
     def find(self, rgb: RgbImage) -> list[Face]:
-        """All faces of a photo, the largest first; empty where there are none.
+        """The faces of a photo, the largest first; empty where there are none.
+
+        The sizes are tried in turn and the first that shows a face ends the search, so that much smaller faces beside
+        a large one are not looked for.
 
         Args:
             rgb: (H, W, 3) uint8, RGB.

@@ -89,15 +89,9 @@ def register(
     return add
 
 
-def _load() -> dict[str, MaskType]:
-    from synth.looks import fabric, folded, surgical  # noqa: F401  (they register themselves)
-
-    return _TYPES
-
-
 def list_mask_types() -> list[str]:
     """The names of all mask types, in alphabetical order."""
-    return sorted(_load())
+    return sorted(_TYPES)
 
 
 def mask_type(name: str) -> MaskType:
@@ -106,10 +100,9 @@ def mask_type(name: str) -> MaskType:
     Raises:
         SynthUsageError: there is none.
     """
-    types = _load()
-    if name not in types:
-        raise SynthUsageError(f"unknown mask type {name!r}: expected one of {', '.join(sorted(types))}")
-    return types[name]
+    if name not in _TYPES:
+        raise SynthUsageError(f"unknown mask type {name!r}: expected one of {', '.join(list_mask_types())}")
+    return _TYPES[name]
 
 
 def sample_look(name: str, rng: np.random.Generator) -> Look:
