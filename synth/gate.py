@@ -69,7 +69,7 @@ MIDDLE = 0.45
 PALER, REDDER = np.array([8.0, 9.0]), 30.0
 """How much less red and yellow, and how much more, skin below may be than skin between the eyes, in 8-bit Lab a, b.
 Set on 300 bare web faces and 100 really masked ones that the finder finds. `Gate.min_skin` then refuses 0.7 % of 539
-bare web faces and 83 % of 77 masked ones. At 0.2 it would be 2 % and 91 %, but what it refuses more of the bare ones are
+bare web faces and 83 % of 77 masked ones. At 0.2 it would be 2 % and 91 %, but the bare ones that it refuses more are
 full beards, that is, the older men that data is short of."""
 
 
