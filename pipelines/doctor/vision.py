@@ -48,6 +48,7 @@ answer = {
 MODEL_PACKAGE = "face_recognition_models"
 MODEL_FILES = {
     "shape_predictor_68_face_landmarks.dat": "68 landmarks",
+    "mmod_human_face_detector.dat": "face detector",
     "dlib_face_recognition_resnet_model_v1.dat": "face embedding",
 }
 

@@ -230,11 +230,11 @@ def test_models_are_found_without_importing_their_package(model_site: Path) -> N
 
 
 def test_a_missing_and_a_damaged_model_file_fail(model_site: Path) -> None:
-    missing, damaged = (model_site / name for name in vision.MODEL_FILES)
+    missing, damaged, *_ = (model_site / name for name in vision.MODEL_FILES)
     missing.unlink()
     damaged.write_bytes(b"half a download")
     told = [(check.status, check.found) for check in vision.check_models()]
-    assert [status for status, _ in told] == ["fail", "fail"]
+    assert [status for status, _ in told] == ["fail", "fail", "ok"]
     assert "is missing from" in told[0][1]
     assert "damaged" in told[1][1]
 
