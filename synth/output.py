@@ -47,7 +47,10 @@ def write_jpeg(rgb: RgbImage, path: Path, quality: int) -> Written:
     finally:
         part.unlink(missing_ok=True)
     digest = hashlib.sha256(encoded).hexdigest()
-    return Written(digest, str(imagehash.phash(image)), image.width, image.height, len(encoded))
+    # Of the file's picture, not of the pixels before encoding: they differ by a few bits now and then.
+    with Image.open(io.BytesIO(encoded)) as seen:
+        phash = str(imagehash.phash(seen.convert("RGB")))
+    return Written(digest, phash, image.width, image.height, len(encoded))
 
 
 def remove_parts(folder: Path) -> int:

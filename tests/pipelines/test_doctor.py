@@ -202,7 +202,9 @@ def test_a_dlib_without_vector_instructions_warns(monkeypatch: pytest.MonkeyPatc
     assert "compiled here" in check.found
 
 
-def test_model_files_that_are_installed_here_are_whole() -> None:
+def test_model_files_that_are_installed_here_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Another test may have imported it, to compare with.
+    monkeypatch.delitem(sys.modules, "face_recognition_models", raising=False)
     checks = vision.check_models()
     assert len(checks) == len(vision.MODEL_FILES)
     assert {check.status for check in checks} == {"ok"}
@@ -222,6 +224,7 @@ def model_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         record.append(f"face_recognition_models/models/{name},sha256={digest},{len(name)}")
     install(tmp_path, "face-recognition-models", "0.3.0", record="\n".join(record))
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "face_recognition_models", raising=False)
     return folder
 
 
