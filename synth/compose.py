@@ -76,8 +76,9 @@ def compose(
     mapping = texture_map(placed, seen, region)
     layer = _look_up(texture, mapping) * visible_cover(placed, seen, region)[..., None]
     alpha = layer[..., 3]
-    if folds(mapping, alpha) > MAX_FOLDED:
-        raise PhotoRefusedError("folded", f"{folds(mapping, alpha):.1%} of the mask's pixels run backwards")
+    folded = folds(mapping, alpha)
+    if folded > MAX_FOLDED:
+        raise PhotoRefusedError("folded", f"{folded:.1%} of the mask's pixels run backwards")
     return _blend(rgb, region, layer, _Hanging(worn, to_picture, light, look), rng)
 
 

@@ -21,7 +21,7 @@ REASONS: dict[str, str] = {
     "extreme_pose": "the head is turned, tilted or bent too far",
     "cut_off": "nose, mouth or chin lie outside the photo",
     "ambiguous_face": "the landmarks don't fit a face, so nobody can say where the mask belongs",
-    "already_covered": "mouth and chin are covered already, by a mask, a hand, a full beard or another thing",
+    "already_covered": "mouth and chin are covered already, by a mask, a hand or another thing",
     "coverage_mismatch": "the drawn mask covers other parts than the wear style asked for",
     "folded": "the mask would fold over itself",
     "off_photo": "the mask would lie outside the photo",
