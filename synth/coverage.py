@@ -14,6 +14,10 @@ from synth.warp import Region
 from synth.wear import NOT_WEAR
 
 
+HANGING_AREA = 0.08
+"""Least share of a face's area that a mask hanging from one ear shows."""
+
+
 @dataclass(frozen=True)
 class Coverage:
     """Shares in 0..1 of each part that the mask hides.
@@ -22,13 +26,15 @@ class Coverage:
         nose: its tip and nostrils (landmarks 30 to 35).
         mouth: the lips' outline (48 to 59).
         chin: from midway between lip and chin down to the jaw (6 to 10).
-        eyes: both eyes' openings; any share above zero is a fault of every style so far.
+        eyes: the eyes' openings, of the eye that is hidden more; any share above zero is a fault of every style but one.
+        area: of the whole sheet, as a share of the face from brows to chin.
     """
 
     nose: float
     mouth: float
     chin: float
     eyes: float
+    area: float = 0.0
 
 
 def _parts(points: FloatArray) -> dict[str, FloatArray]:
@@ -59,7 +65,9 @@ def measure(alpha: FloatArray, region: Region, face: Face, shape: tuple[int, ...
     Parts that lie outside the photo count by what is inside; a part wholly outside counts as uncovered.
     """
     shares = {name: _share(alpha, region, outline, shape) for name, outline in _parts(face.landmarks).items()}
-    return Coverage(shares["nose"], shares["mouth"], shares["chin"], max(shares["left"], shares["right"]))
+    face_area = float(cv2.contourArea(cv2.convexHull(face.landmarks.astype(np.float32))))
+    area = round(float(alpha.sum()) / max(face_area, 1.0), 4)
+    return Coverage(shares["nose"], shares["mouth"], shares["chin"], max(shares["left"], shares["right"]), area)
 
 
 def _share(alpha: FloatArray, region: Region, outline: FloatArray, shape: tuple[int, ...]) -> float:
@@ -83,13 +91,24 @@ def _share(alpha: FloatArray, region: Region, outline: FloatArray, shape: tuple[
 def worn_style(covered: Coverage) -> str | None:
     """The wear style that a measured coverage shows, or None where it is none of the known ones."""
     if covered.eyes > 0.02:
-        return None
-    if max(covered.nose, covered.mouth, covered.chin) <= 0.02:
+        blindfolded = covered.eyes >= 0.9 and covered.mouth <= 0.02 and covered.chin <= 0.02
+        return "over_eyes" if blindfolded else None
+    if max(covered.nose, covered.mouth, covered.chin, covered.area) <= 0.02:
         return NOT_WEAR
+    if covered.mouth >= 0.95:
+        return _over_mouth(covered)
+    if covered.nose > 0.02 or covered.mouth > 0.12:
+        return None
+    if covered.chin >= 0.40:
+        return "chin"
+    return "hanging" if covered.chin <= 0.25 and covered.area >= HANGING_AREA else None
+
+
+def _over_mouth(covered: Coverage) -> str | None:
     if covered.nose >= 0.95 and covered.mouth >= 0.98 and covered.chin >= 0.75:
         return "correct"
-    if covered.nose <= 0.35 and covered.mouth >= 0.95 and covered.chin >= 0.75:
+    if covered.nose >= 0.95 and covered.mouth >= 0.98 and covered.chin <= 0.30:
+        return "chin_out"
+    if covered.nose <= 0.35 and covered.chin >= 0.75:
         return "nose_out"
-    if covered.nose <= 0.02 and covered.mouth <= 0.12 and covered.chin >= 0.40:
-        return "chin"
     return None

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from synth.arrays import BoolArray, FloatArray, RgbImage
-from synth.compose import compose
+from synth.compose import Composition, compose
 from synth.coverage import Coverage, measure, worn_style
 from synth.errors import PhotoRefusedError, SynthUsageError
 from synth.face import Face
@@ -18,6 +18,7 @@ from synth.gate import Gate, check_face, check_policy, choose_face
 from synth.light import Light, read_light
 from synth.looks import Look, list_mask_types, mask_type, sample_look
 from synth.pose import Pose, fit_pose
+from synth.surface import Outline
 from synth.warp import HeadToPicture
 from synth.wear import NOT_WEAR, get_wear_style
 
@@ -56,6 +57,7 @@ class MaskedFace:
         look: what was drawn; None without a mask.
         coverage: measured.
         touched: (H, W) bool: outside of it every pixel is the photo's own.
+        alpha: (H, W) float32 in 0..1: opacity of the mask's sheet, its loops and shadow left out.
     """
 
     rgb: RgbImage
@@ -64,6 +66,7 @@ class MaskedFace:
     look: Look | None
     coverage: Coverage
     touched: BoolArray
+    alpha: FloatArray
 
 
 @dataclass
@@ -118,18 +121,21 @@ class MaskEngine:
         photo: RgbImage | Prepared,
         *,
         wear: str = "correct",
-        mask: str | None = None,
+        mask: str | Look | None = None,
         seed: int = 0,
         landmarks: FloatArray | None = None,
+        outline: Outline | None = None,
     ) -> MaskedFace:
         """Draws one variant.
 
         Args:
             photo: (H, W, 3) uint8, RGB, or what `prepare` made of it (cheaper for several variants).
             wear: a wear style, or `not_wear`.
-            mask: a mask type; one is drawn by chance where it is missing.
+            mask: a mask type, whose colours and details are drawn by chance, or a whole look; any type where it is
+                missing.
             seed: same photo and arguments and seed, same pixels.
             landmarks: (68, 2), x, y in pixels, where they are known.
+            outline: where the mask's edges sit, in place of what the wear style draws by chance.
 
         Raises:
             PhotoRefusedError: the photo fails the gate, or what was drawn covers other parts than the style asks.
@@ -139,24 +145,29 @@ class MaskEngine:
         if wear == NOT_WEAR:
             return _bare(ready)
         style, rng = get_wear_style(wear), np.random.default_rng(seed)
-        look = sample_look(mask or str(rng.choice(list_mask_types())), rng)
+        look = mask if isinstance(mask, Look) else sample_look(mask or str(rng.choice(list_mask_types())), rng)
         cut = mask_type(look.mask_type).cut
         seen: Coverage | None = None
         for _ in range(TRIES):
-            outline = style.place(cut, rng)
-            drawn = compose(ready.rgb, ready.to_picture, ready.light, look, outline, style.crumple, rng)
+            placed = outline or style.place(cut, rng)
+            drawn = compose(ready.rgb, ready.to_picture, ready.light, look, placed, style.crumple, rng)
             seen = measure(drawn.alpha, drawn.region, ready.face, ready.rgb.shape)
             if worn_style(seen) == wear:
-                touched = np.zeros(ready.rgb.shape[:2], dtype=bool)
-                touched[drawn.region.slices] = drawn.touched
-                return MaskedFace(drawn.rgb, wear, look.mask_type, look, seen, touched)
+                return _masked(ready, wear, look, seen, drawn)
         raise PhotoRefusedError("coverage_mismatch", f"{wear} was asked for, measured was {_told(seen)}")
+
+
+def _masked(ready: Prepared, wear: str, look: Look, seen: Coverage, drawn: Composition) -> MaskedFace:
+    touched, alpha = np.zeros(ready.rgb.shape[:2], dtype=bool), np.zeros(ready.rgb.shape[:2], dtype=np.float32)
+    touched[drawn.region.slices], alpha[drawn.region.slices] = drawn.touched, drawn.alpha
+    return MaskedFace(drawn.rgb, wear, look.mask_type, look, seen, touched, alpha)
 
 
 def _bare(ready: Prepared) -> MaskedFace:
     """The photo through the same path, without a mask."""
-    untouched = np.zeros(ready.rgb.shape[:2], dtype=bool)
-    return MaskedFace(ready.rgb.copy(), NOT_WEAR, "", None, Coverage(0.0, 0.0, 0.0, 0.0), untouched)
+    shape = ready.rgb.shape[:2]
+    untouched, clear = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=np.float32)
+    return MaskedFace(ready.rgb.copy(), NOT_WEAR, "", None, Coverage(0.0, 0.0, 0.0, 0.0), untouched, clear)
 
 
 def _told(seen: Coverage | None) -> str:

@@ -23,21 +23,35 @@ CHEEKBONES = np.array([[0.48, 0.33, 0.10], [-0.48, 0.33, 0.10]])
 """Not among the landmarks: the foremost points of the cheeks, read off portraits in profile."""
 
 
-@lru_cache(maxsize=1)
-def _planes() -> FloatArray:
+FOREHEAD = np.array(
+    [[0.0, -0.75, 0.10], [0.42, -0.68, 0.0], [-0.42, -0.68, 0.0], [0.78, -0.35, -0.42], [-0.78, -0.35, -0.42]]
+)
+"""Likewise: above the brows, to the hairline and the temples."""
+
+
+@lru_cache(maxsize=2)
+def _planes(brow: bool) -> FloatArray:
     """(K, 3): the facets z = a x + b y + c of the envelope's upper side."""
     jaw = MEAN_FACE[2:15]
     beneath = jaw * [1.05, 1.0, 1.0] + [0.0, 0.10, -0.28]
     points = np.concatenate([MEAN_FACE[:17], beneath, MEAN_FACE[27:36], MEAN_FACE[48:60], CHEEKBONES])
+    if brow:
+        points = np.concatenate([points, MEAN_FACE[17:27], FOREHEAD])
     normals = ConvexHull(points).equations
     upper = normals[normals[:, 2] > 0.05]
     planes = np.stack([-upper[:, 0], -upper[:, 1], -upper[:, 3]], axis=1) / upper[:, 2:3]
     return np.asarray(np.unique(planes.round(9), axis=0))
 
 
-def envelope_depth(x: FloatArray, y: FloatArray) -> FloatArray:
-    """Depth z of the envelope at head coordinates x, y (same shapes): the soft minimum of its facets' planes."""
-    planes = _planes()
+def envelope_depth(x: FloatArray, y: FloatArray, *, brow: bool = False) -> FloatArray:
+    """Depth z of the envelope at head coordinates x, y (same shapes): the soft minimum of its facets' planes.
+
+    Args:
+        x: to the picture's right.
+        y: down.
+        brow: the whole face with brows and forehead, for a mask that sits higher than the nose's bridge.
+    """
+    planes = _planes(brow)
     heights = planes[:, 0] * x[..., None] + planes[:, 1] * y[..., None] + planes[:, 2]
     lowest = heights.min(-1, keepdims=True)
     soft = np.exp(-(heights - lowest) / ROUNDING).sum(-1)
@@ -56,7 +70,9 @@ class Outline:
         belly: likewise of the lower edge around the chin.
         standoff: how far the sheet floats before the envelope at its middle.
         tilt: turn in the plane of the face, degrees clockwise.
-        shift: x of the mask's midline.
+        shift: x of the mask's midline, or of its middle where it hangs.
+        floor: depth z that cloth below the jaw or beside it doesn't fall behind: it hangs there, free of the head.
+        brow: it lies on brows or forehead.
     """
 
     top: float
@@ -70,6 +86,14 @@ class Outline:
     standoff: float = 0.03
     tilt: float = 0.0
     shift: float = 0.0
+    floor: float = -2.0
+    brow: bool = False
+
+    def depth(self, x: FloatArray, y: FloatArray) -> FloatArray:
+        """Depth z at x, y of what this mask lies on: the head's envelope, or the floor where that is nearer."""
+        head = envelope_depth(x, y, brow=self.brow)
+        soft = 0.5 * np.sqrt((head - self.floor) ** 2 + 0.01)
+        return np.asarray(0.5 * (head + self.floor) + soft) if self.floor > -1.9 else head
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +137,7 @@ def _rows_across(outline: Outline, rows: int, columns: int) -> FloatArray:
     rounded = np.sqrt(s**2 + 0.02) - np.sqrt(0.02)
     curve = (rounded / rounded[:, -1:]) ** bend
     x, y = s * half, middle + (side - middle) * curve
-    length = np.hypot(np.hypot(np.diff(x, axis=1), np.diff(y, axis=1)), np.diff(envelope_depth(x, y), axis=1))
+    length = np.hypot(np.hypot(np.diff(x, axis=1), np.diff(y, axis=1)), np.diff(outline.depth(x, y), axis=1))
     travelled = np.concatenate([np.zeros((rows, 1)), np.cumsum(length, axis=1)], axis=1)
     travelled /= travelled[:, -1:]
     wanted = np.linspace(0, 1, columns // 2 + 1)
@@ -130,7 +154,7 @@ def _on_envelope(across: FloatArray, outline: Outline) -> FloatArray:
     pivot = np.array([0.0, (outline.top + outline.bottom) / 2])
     spin = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     placed = (across - pivot) @ spin + pivot + [outline.shift, 0.0]
-    return np.concatenate([placed, envelope_depth(placed[..., 0], placed[..., 1])[..., None]], axis=-1)
+    return np.concatenate([placed, outline.depth(placed[..., 0], placed[..., 1])[..., None]], axis=-1)
 
 
 def surface_normals(points: FloatArray) -> FloatArray:

@@ -99,33 +99,88 @@ def _worn(cut: Cut, rng: np.random.Generator, top: float, bottom: float) -> Outl
 @_wear_style("correct", "wear", crumple=0.15)
 def _correct(cut: Cut, rng: np.random.Generator) -> Outline:
     # From between the eyes to the middle of the nose's ridge (landmarks 27 to 29), down to under the chin.
-    return _worn(cut, rng, rng.uniform(0.06, 0.20), rng.uniform(1.35, 1.42))
+    return _worn(cut, rng, rng.uniform(0.06, 0.24), rng.uniform(1.35, 1.44))
 
 
 @_wear_style("nose_out", "incorrect", crumple=0.3)
 def _nose_out(cut: Cut, rng: np.random.Generator) -> Outline:
     # The nostrils' underside is at 0.53, the upper lip's edge at 0.67; the loops hold the sides up.
-    worn = _worn(cut, rng, rng.uniform(0.555, 0.63), rng.uniform(1.36, 1.44))
+    worn = _worn(cut, rng, rng.uniform(0.535, 0.65), rng.uniform(1.36, 1.52))
     return replace(
         worn,
-        top_side=worn.top_side + rng.uniform(0.10, 0.2),
-        bottom_side=worn.bottom_side + rng.uniform(0.02, 0.1),
-        peak=rng.uniform(1.6, 2.4),
+        top_side=worn.top_side + rng.uniform(0.06, 0.26),
+        bottom_side=worn.bottom_side + rng.uniform(0.0, 0.16),
+        peak=rng.uniform(1.4, 2.6),
         standoff=0.6 * worn.standoff,
+        floor=-0.3,
     )
 
 
 @_wear_style("chin", "incorrect", crumple=0.9)
 def _chin(cut: Cut, rng: np.random.Generator) -> Outline:
-    # Pulled under the lower lip (its edge is at 0.91) and gathered there; the sides follow the jaw up to the ears.
-    worn = _worn(cut, rng, rng.uniform(0.99, 1.09), rng.uniform(1.42, 1.50))
-    top_side = rng.uniform(0.66, 0.80)
+    # Anywhere between the lower lip's edge (0.91) and the chin's point (1.28), gathered there and hanging before the
+    # neck; the sides follow the jaw up to the ears.
+    top = rng.uniform(0.95, 1.13)
+    worn = _worn(cut, rng, top, top + rng.uniform(0.36, 0.62))
+    top_side = rng.uniform(0.58, 0.84)
     return replace(
         worn,
         top_side=top_side,
-        bottom_side=top_side + rng.uniform(0.20, 0.30),
-        top_half=0.76,
-        bottom_half=0.66,
-        peak=rng.uniform(1.3, 1.9),
-        standoff=0.8 * worn.standoff,
+        bottom_side=top_side + rng.uniform(0.22, 0.42),
+        top_half=rng.uniform(0.74, 0.82),
+        bottom_half=rng.uniform(0.62, 0.72),
+        peak=rng.uniform(1.3, 2.2),
+        standoff=0.8 * worn.standoff + rng.uniform(0.0, 0.04),
+        floor=-0.3,
+    )
+
+
+@_wear_style("chin_out", "incorrect", crumple=0.3)
+def _chin_out(cut: Cut, rng: np.random.Generator) -> Outline:
+    # Pushed up, or too small: from the nose's bridge to between the lower lip's edge (0.91) and the chin's middle (1.1).
+    worn = _worn(cut, rng, rng.uniform(0.0, 0.18), rng.uniform(0.98, 1.09))
+    return replace(
+        worn,
+        top_side=worn.top_side - rng.uniform(0.02, 0.12),
+        bottom_side=worn.bottom_side - rng.uniform(0.12, 0.25),
+        standoff=0.9 * worn.standoff,
+    )
+
+
+@_wear_style("hanging", "incorrect", crumple=0.7)
+def _hanging(cut: Cut, rng: np.random.Generator) -> Outline:
+    # By one loop from one ear, down beside cheek and jaw; half folded, so that less than its height is seen.
+    side = 1.0 if rng.uniform(0.0, 1.0) < 0.5 else -1.0
+    height, length = rng.uniform(0.46, 0.72), rng.uniform(0.5, 0.66)
+    middle = rng.uniform(0.92, 1.12)
+    return Outline(
+        top=middle - height / 2,
+        bottom=middle + height / 2,
+        top_side=middle - height / 2 * rng.uniform(0.75, 0.95),
+        bottom_side=middle + height / 2 * rng.uniform(0.75, 0.95),
+        top_half=length,
+        bottom_half=length * rng.uniform(0.9, 1.0),
+        peak=2.0,
+        belly=2.0,
+        standoff=0.04,
+        tilt=side * rng.uniform(74.0, 98.0),
+        shift=side * (0.42 + height / 2 + rng.uniform(0.0, 0.12)),
+        floor=-0.42,
+    )
+
+
+@_wear_style("over_eyes", "incorrect", crumple=0.3)
+def _over_eyes(cut: Cut, rng: np.random.Generator) -> Outline:
+    # Slipped or pushed up: from brows or forehead to between the nose's ridge and its tip (0.38).
+    worn = _worn(cut, rng, rng.uniform(-0.55, -0.28), rng.uniform(0.2, 0.46))
+    return replace(
+        worn,
+        top_side=rng.uniform(-0.34, -0.2),
+        bottom_side=rng.uniform(0.14, 0.3),
+        top_half=rng.uniform(0.7, 0.8),
+        bottom_half=rng.uniform(0.7, 0.8),
+        peak=2.0,
+        belly=rng.uniform(1.4, 2.2),
+        standoff=0.5 * worn.standoff,
+        brow=True,
     )

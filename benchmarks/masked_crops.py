@@ -1,0 +1,158 @@
+"""Crops of faces with masks, the training sets of `benchmarks.real_masks`: our variants, whole or with a part of the
+engine taken away."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.photos import read_photo
+from datasets.workers import map_files
+from synth import Face, MaskEngine, PhotoRefusedError
+from synth.engine import Prepared
+from synth.light import Light
+from synth.looks import Look, mask_type
+from synth.pose import CAMERA_DISTANCE, Pose
+from synth.shape import MEAN_FACE
+from synth.surface import Outline
+from synth.warp import HeadToPicture
+from synth.wear import get_wear_style, mask_state_of
+
+STATES = ("wear", "incorrect", "not_wear")
+SIDE = 96
+"""Of a stored crop, in pixels."""
+
+PARTS = ("light", "geometry", "looks", "spread")
+"""What can be taken away from the engine."""
+
+ORDERS = ("correct", "correct", "incorrect", "incorrect", "incorrect", "not_wear", "not_wear")
+INCORRECT = {"nose_out": 0.46, "chin": 0.36, "chin_out": 0.03, "hanging": 0.07, "over_eyes": 0.08}
+"""How often each wrong wear style is drawn."""
+
+
+@dataclass(frozen=True)
+class CropTask:
+    """One photo: its landmarks, and which part of the engine is left out (empty: none)."""
+
+    path: Path
+    landmarks: NDArray[np.float64]
+    without: str
+    seed: int
+
+
+class Middle:
+    """Stands in for a random generator and always draws the middle: a wear style without spread."""
+
+    def uniform(self, low: float = 0.0, high: float = 1.0) -> float:
+        """The middle of the range."""
+        return (low + high) / 2
+
+    def normal(self, mean: float = 0.0, spread: float = 1.0) -> float:
+        """The mean."""
+        return mean
+
+    def random(self) -> float:
+        """One half."""
+        return 0.5
+
+
+class Sticker(HeadToPicture):
+    """A flat picture of the mask on the face: shifted, scaled and turned with it, but seen from the front always."""
+
+    def __init__(self, landmarks: NDArray[np.float64]) -> None:
+        flat = MEAN_FACE[17:, :2]
+        matrix, _ = cv2.estimateAffinePartial2D(flat.astype(np.float32), landmarks[17:].astype(np.float32))
+        size = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+        turn = np.eye(3)
+        turn[:2, :2] = matrix[:, :2] / size
+        self.pose = Pose(turn, np.array([0.0, 0.0, -CAMERA_DISTANCE]), size * CAMERA_DISTANCE, matrix[:, 2], 0.0)
+
+    def __call__(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(..., 3) head coordinates to (..., 2) pixels, without depth."""
+        return np.asarray(self.pose.project(points * [1.0, 1.0, 0.0]))
+
+
+@lru_cache(maxsize=1)
+def _engine() -> MaskEngine:
+    return MaskEngine()
+
+
+def _plain_look() -> Look:
+    return Look("surgical", (80.0, -9.0, -16.0), (50.0, 0.0, 0.0), (92.0, 0.0, 2.0), 1.0, "", 0)
+
+
+def _reduced(ready: Prepared, without: str) -> Prepared:
+    if without == "light":
+        return replace(ready, light=Light.flat())
+    if without == "geometry":
+        return replace(ready, to_picture=Sticker(ready.face.landmarks))
+    return ready
+
+
+def _outline(style: str, look: Look | None) -> Outline | None:
+    if look is None:
+        return None
+    return get_wear_style(style).place(mask_type(look.mask_type).cut, Middle())  # type: ignore[arg-type]
+
+
+def crop_of(rgb: NDArray[np.uint8], face: Face, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """The head, as a detector of heads would box it now wider and now tighter: (SIDE, SIDE, 3) uint8."""
+    low, high = face.landmarks.min(0), face.landmarks.max(0)
+    wide, tall = high - low
+    x0, x1 = low[0] - wide * rng.uniform(0.02, 0.35), high[0] + wide * rng.uniform(0.02, 0.35)
+    y0, y1 = low[1] - tall * rng.uniform(0.25, 0.7), high[1] + tall * rng.uniform(0.0, 0.3)
+    x0, y0 = max(round(x0), 0), max(round(y0), 0)
+    part = rgb[y0 : max(round(y1), y0 + 8), x0 : max(round(x1), x0 + 8)]
+    return np.asarray(cv2.resize(part, (SIDE, SIDE), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def find_face(path: Path) -> NDArray[np.float64] | None:
+    """Landmarks of the photo's face, (68, 2), or None."""
+    try:
+        return np.asarray(_engine().prepare(read_photo(path).rgb).face.landmarks)
+    except PhotoRefusedError:
+        return None
+
+
+def make_crops(task: CropTask) -> list[tuple[NDArray[np.uint8], int, str]]:
+    """One photo's variants as (crop, mask state, wear style)."""
+    rng = np.random.default_rng([task.seed, int(hashlib.sha256(task.path.name.encode()).hexdigest()[:8], 16)])
+    try:
+        whole = _engine().prepare(read_photo(task.path).rgb, landmarks=task.landmarks)
+    except PhotoRefusedError:
+        return []
+    ready, made = _reduced(whole, task.without), []
+    for order in ORDERS:
+        style = str(rng.choice(list(INCORRECT), p=list(INCORRECT.values()))) if order == "incorrect" else order
+        fixed: dict[str, Any] = {}
+        if task.without == "looks":
+            fixed["mask"] = _plain_look()
+        try:
+            if task.without == "spread" and style != "not_wear":
+                fixed = _without_spread(style, rng)
+            masked = _engine().mask(ready, wear=style, seed=int(rng.integers(2**31)), **fixed)
+        except PhotoRefusedError:
+            continue
+        made.append((crop_of(masked.rgb, whole.face, rng), STATES.index(mask_state_of(style)), style))
+    return made
+
+
+def _without_spread(style: str, rng: np.random.Generator) -> dict[str, Any]:
+    from synth.looks import list_mask_types, sample_look
+
+    look = sample_look(str(rng.choice(list_mask_types())), rng)
+    return {"mask": look, "outline": _outline(style, look)}
+
+
+def landmarks_of(paths: Sequence[Path], workers: int) -> dict[Path, NDArray[np.float64]]:
+    """The landmarks of every photo that passes the gate."""
+    found = map_files(find_face, list(paths), workers=workers, crashed=lambda _: None)
+    return {path: points for path, points in zip(paths, found, strict=True) if points is not None}
