@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.photos import read_photo
-from datasets.workers import map_files
+from datasets.workers import Progress, map_files
 from synth import Face, MaskEngine, PhotoRefusedError
 from synth.engine import Prepared
 from synth.light import Light
@@ -152,7 +152,9 @@ def _without_spread(style: str, rng: np.random.Generator) -> dict[str, Any]:
     return {"mask": look, "outline": _outline(style, look)}
 
 
-def landmarks_of(paths: Sequence[Path], workers: int) -> dict[Path, NDArray[np.float64]]:
+def landmarks_of(
+    paths: Sequence[Path], workers: int, progress: Progress | None = None
+) -> dict[Path, NDArray[np.float64]]:
     """The landmarks of every photo that passes the gate."""
-    found = map_files(find_face, list(paths), workers=workers, crashed=lambda _: None)
+    found = map_files(find_face, list(paths), workers=workers, crashed=lambda _: None, progress=progress)
     return {path: points for path, points in zip(paths, found, strict=True) if points is not None}

@@ -1,0 +1,155 @@
+"""How well a small network, trained on our variants alone, knows masks that people really wear.
+
+    .venv/bin/python -m benchmarks.real_masks [--seeds 2] [--photos 2580] [--ablation]
+
+It learns from scratch on variants of the FairFace and All-Age-Faces samples and is tested on `mask_states_dev`: crops of
+real masks, from which nothing is learned and by which no epoch is chosen. One fixed recipe (`benchmarks.small_cnn`), so
+that what differs between two rows is the engine. With --ablation also without its light, its geometry, its looks and
+its spread of wear. The photographs lie below PALETTE_REALDATA (default ../shared/realdata).
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+from sklearn.metrics import confusion_matrix, f1_score, recall_score
+
+from benchmarks.masked_crops import PARTS, SIDE, STATES, CropTask, landmarks_of, make_crops
+from benchmarks.small_cnn import Recipe, network, probabilities, train
+from datasets.photos import read_photo
+from datasets.workers import map_files
+from pipelines.progress import progress_bar
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Crops:
+    """(N, SIDE, SIDE, 3) uint8 crops, and their mask states as (N,) indices of STATES."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A row of the table: what the training set was without, its size, and the predicted states by seed."""
+
+    name: str
+    crops: int
+    predicted: list[NDArray[np.int64]]
+
+
+def real_masks(realdata: Path) -> Crops:
+    """The crops of really worn masks, squeezed to squares as the training crops are."""
+    with (realdata / "mask_states_dev.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    images = [
+        cv2.resize(read_photo(realdata / row["file"]).rgb, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for row in rows
+    ]
+    return Crops(np.stack(images), np.array([STATES.index(row["mask"]) for row in rows]))
+
+
+def photos(realdata: Path, most: int) -> list[Path]:
+    """The photos that variants are made of, evenly from both samples."""
+    folders = ("fairface_train_ccby4", "All-Age-Faces Dataset/original images")
+    found = [path for folder in folders for path in sorted((realdata / folder).glob("*.jpg"))]
+    order = np.random.default_rng(0).permutation(len(found))[:most]
+    return [found[int(index)] for index in sorted(order)]
+
+
+def training_crops(landmarks: dict[Path, NDArray[np.float64]], without: str, workers: int) -> Crops:
+    """Variants of these photos by the engine without one of its parts."""
+    tasks = [CropTask(path, points, without, 0) for path, points in landmarks.items()]
+    with progress_bar(f"variants without {without}" if without else "variants") as progress:
+        made = map_files(make_crops, tasks, workers=workers, crashed=lambda _: [], progress=progress)
+    crops = [crop for each in made for crop in each]
+    return Crops(np.stack([crop[0] for crop in crops]), np.array([crop[1] for crop in crops]))
+
+
+def measure(name: str, training: Crops, test: Crops, seeds: int, keep: Path) -> Result:
+    """Trains once a seed and predicts the real masks; the predictions stay in `keep`."""
+    recipe, predicted = Recipe(), []
+    for seed in range(seeds):
+        with progress_bar(f"{name}, seed {seed}", "batches") as progress:
+            net = train(training.images, training.labels, recipe, seed, progress)
+        chances = probabilities(net, test.images, recipe)
+        np.savez(keep / f"{name.replace(' ', '-')}-{seed}.npz", probabilities=chances, labels=test.labels)
+        predicted.append(chances.argmax(1))
+    return Result(name, len(training.labels), predicted)
+
+
+def results_table(results: Sequence[Result], labels: NDArray[np.int64]) -> Table:
+    """Macro F1 and recalls, the mean over the seeds and each seed's own."""
+    table = Table(title=f"tested on {len(labels)} real masks", title_justify="left")
+    for column in ("trained on", "crops", "macro F1", "by seed", *(f"recall {state}" for state in STATES)):
+        table.add_column(column, justify="left" if column == "trained on" else "right")
+    for result in results:
+        scores = [f1_score(labels, predicted, average="macro") for predicted in result.predicted]
+        recalls = np.mean([recall_score(labels, predicted, average=None) for predicted in result.predicted], axis=0)
+        table.add_row(
+            result.name,
+            str(result.crops),
+            f"{np.mean(scores):.3f}",
+            " ".join(f"{score:.3f}" for score in scores),
+            *(f"{recall:.2f}" for recall in recalls),
+        )
+    return table
+
+
+def confusion_table(result: Result, labels: NDArray[np.int64]) -> Table:
+    """Real states down, predicted ones across, summed over the seeds."""
+    counts = sum(confusion_matrix(labels, predicted) for predicted in result.predicted)
+    table = Table(title=f"{result.name}: all seeds together", title_justify="left")
+    for column in ("is / said to be", *STATES):
+        table.add_column(column, justify="right")
+    for state, row in zip(STATES, np.asarray(counts), strict=True):
+        table.add_row(state, *(str(count) for count in row))
+    return table
+
+
+def main() -> int:
+    """Runs the benchmark; 2 where there are no photos to run it on."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=int, default=2580, help="to make variants of")
+    parser.add_argument("--seeds", type=int, default=2, help="trainings of each row")
+    parser.add_argument("--ablation", action="store_true", help="also with each part of the engine left out")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--keep", type=Path, help="folder for the predictions [default: a temporary one]")
+    given = parser.parse_args()
+    realdata = Path(os.environ.get("PALETTE_REALDATA", REPOSITORY.parent / "shared" / "realdata"))
+    if not (realdata / "mask_states_dev.csv").is_file():
+        print(f"no real masks at {realdata}: set PALETTE_REALDATA to the folder of real photographs", file=sys.stderr)
+        return 2
+    keep = given.keep or Path(tempfile.mkdtemp(prefix="real-masks-"))
+    keep.mkdir(parents=True, exist_ok=True)
+    test, console = real_masks(realdata), Console()
+    weights = sum(weight.numel() for weight in network(Recipe(), len(STATES)).parameters())
+    console.print(f"{weights:,} weights, {Recipe().side} pixels, {Recipe().epochs} epochs, {torch.get_num_threads()} threads")
+    with progress_bar("finding faces") as progress:
+        landmarks = landmarks_of(photos(realdata, given.photos), given.workers, progress)
+    results = []
+    for without in ("", *(PARTS if given.ablation else ())):
+        training = training_crops(landmarks, without, given.workers)
+        name = f"without {without}" if without else "our variants"
+        results.append(measure(name, training, test, given.seeds, keep))
+        console.print(results_table(results[-1:], test.labels))
+    console.print(results_table(results, test.labels), confusion_table(results[0], test.labels), f"predictions in {keep}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
