@@ -14,6 +14,7 @@ import numpy as np
 from scipy.spatial import ConvexHull
 
 from synth.arrays import FloatArray
+from synth.forms import hang, lift
 from synth.shape import MEAN_FACE
 
 ROUNDING = 0.025
@@ -57,6 +58,7 @@ class Outline:
         standoff: how far the sheet floats before the envelope at its middle.
         tilt: turn in the plane of the face, degrees clockwise.
         shift: x of the mask's midline.
+        form: how it stands off the face, see `synth.forms`.
     """
 
     top: float
@@ -70,6 +72,7 @@ class Outline:
     standoff: float = 0.03
     tilt: float = 0.0
     shift: float = 0.0
+    form: str = "sheet"
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,9 +95,7 @@ def sheet(outline: Outline, rows: int = 17, columns: int = 25) -> Sheet:
     across = _rows_across(outline, rows, columns)
     points = _on_envelope(across, outline)
     normals = surface_normals(points)
-    v, u = np.linspace(-1, 1, rows)[:, None], np.linspace(-1, 1, columns)[None, :]
-    lift = outline.standoff * (1 - 0.75 * u**4) * (1 - 0.6 * v**4)
-    points = points + normals * lift[..., None]
+    points = points + normals * (outline.standoff * lift(outline.form, rows, columns))[..., None]
     width = np.linalg.norm(np.diff(points[rows // 2], axis=0), axis=1).sum()
     height = np.linalg.norm(np.diff(points[:, columns // 2], axis=0), axis=1).sum()
     return Sheet(points, surface_normals(points), float(width / max(height, 1e-6)))
@@ -130,7 +131,10 @@ def _on_envelope(across: FloatArray, outline: Outline) -> FloatArray:
     pivot = np.array([0.0, (outline.top + outline.bottom) / 2])
     spin = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     placed = (across - pivot) @ spin + pivot + [outline.shift, 0.0]
-    return np.concatenate([placed, envelope_depth(placed[..., 0], placed[..., 1])[..., None]], axis=-1)
+    depth = envelope_depth(placed[..., 0], placed[..., 1])
+    if outline.form == "drape":
+        depth = hang(placed[..., 0], placed[..., 1], depth)
+    return np.concatenate([placed, depth[..., None]], axis=-1)
 
 
 def surface_normals(points: FloatArray) -> FloatArray:
