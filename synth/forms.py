@@ -28,8 +28,8 @@ def _sheet(u: FloatArray, v: FloatArray) -> FloatArray:
 
 
 def _cup(u: FloatArray, v: FloatArray) -> FloatArray:
-    # A moulded dome: round over the mouth, with a rim that lies flat on the skin.
-    return np.asarray((1 - np.minimum(u**2 + 0.9 * v**2, 1.0)) ** 0.75)
+    # A moulded dome down to its rim. Its corners, cut away by the look, go on falling: a kink there would fold.
+    return np.asarray(1 - np.minimum(0.95 * u**2 + 0.8 * v**2, 1.25))
 
 
 def _ridge(u: FloatArray, v: FloatArray) -> FloatArray:
@@ -54,7 +54,7 @@ def list_forms() -> list[str]:
 
 
 def lift(form: str, rows: int, columns: int) -> FloatArray:
-    """How far each point of a sheet stands off the face, as a share of the standoff: (rows, columns) in 0..1.
+    """How far each point of a sheet stands off the face, as a share of the standoff: (rows, columns), 1 at most.
 
     Raises:
         SynthUsageError: there is no such form.

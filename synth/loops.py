@@ -12,12 +12,12 @@ from synth.errors import SynthUsageError
 from synth.surface import Sheet
 from synth.warp import HeadToPicture, Region
 
-EAR = np.array([0.85, 0.05, -0.72])
+EAR = np.array([0.85, 0.10, -0.70])
 """Where a loop goes behind the root of an ear, head units; the right ear of the picture. Just behind landmark 16."""
 
 EAR_LOBE = np.array([0.835, 0.40, -0.68])
 
-ABOVE_EAR = np.array([0.83, -0.22, -0.82])
+ABOVE_EAR = np.array([0.84, -0.12, -0.84])
 """Where the upper strap of a mask without ear loops goes into the hair."""
 
 NAPE = np.array([0.80, 0.62, -0.80])
@@ -122,14 +122,14 @@ def draw_loops(worn: Sheet, to_picture: HeadToPicture, region: Region, strap: St
     brightness = np.full_like(alpha, 0.92)
     unit = to_picture.pose.pixels_per_unit
     for _, line in cords(worn, strap.attach):
-        hidden = np.clip(to_picture.facing(line, _side_normals(line)) / BEHIND, 0, 1)
+        shown = np.clip(to_picture.facing(line, _side_normals(line)) / BEHIND, 0, 1)
         along = np.linspace(0, 1, STEPS)
-        if strap.seen < 1:
-            hidden = hidden * np.clip((strap.seen - along) / 0.12, 0, 1)
+        # Hair or the ear itself lies over the end, so that no cord stops short in the open.
+        shown = shown * np.clip((strap.seen - along) / 0.18 + 0.15, 0, 1)
         widths = strap.width * unit * np.ones(STEPS)
         if strap.width > 0.06:
             widths *= np.interp(along, [0, 0.5, 1], [1.5, 0.8, 0.6])
-        _lay(alpha, brightness, to_picture(line) - [region.x0, region.y0], widths, hidden)
+        _lay(alpha, brightness, to_picture(line) - [region.x0, region.y0], widths, shown)
     return Loops(alpha, brightness)
 
 

@@ -20,6 +20,9 @@ from synth.shape import MEAN_FACE
 ROUNDING = 0.025
 """How softly the envelope's facets meet, in head units (2 mm): cloth has no sharp folds over flesh."""
 
+OPEN = 1.0
+"""Height on the midline, head units, from which a mask takes its whole form."""
+
 CHEEKBONES = np.array([[0.48, 0.33, 0.10], [-0.48, 0.33, 0.10]])
 """Not among the landmarks: the foremost points of the cheeks, read off portraits in profile."""
 
@@ -95,7 +98,9 @@ def sheet(outline: Outline, rows: int = 17, columns: int = 25) -> Sheet:
     across = _rows_across(outline, rows, columns)
     points = _on_envelope(across, outline)
     normals = surface_normals(points)
-    points = points + normals * (outline.standoff * lift(outline.form, rows, columns))[..., None]
+    # What is pushed together to a strip has no room for the whole form.
+    standoff = outline.standoff * float(np.clip((outline.bottom - outline.top) / OPEN, 0, 1)) ** 1.5
+    points = points + normals * (standoff * lift(outline.form, rows, columns))[..., None]
     width = np.linalg.norm(np.diff(points[rows // 2], axis=0), axis=1).sum()
     height = np.linalg.norm(np.diff(points[:, columns // 2], axis=0), axis=1).sum()
     return Sheet(points, surface_normals(points), float(width / max(height, 1e-6)))

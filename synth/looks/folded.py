@@ -41,11 +41,11 @@ def draw_kf94(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     """An upper panel over the nose, a broad middle panel, a lower panel under the chin."""
     aside = (2 * canvas.column - 1) ** 2
     upper, lower = (fold + rng.normal(0, 0.008) for fold in BOAT_FOLDS)
-    crease(canvas, (upper + 0.06 * aside).astype(np.float32), -0.006 * look.relief, dark=0.84)
-    crease(canvas, (lower - 0.08 * aside).astype(np.float32), -0.006 * look.relief, dark=0.80)
+    crease(canvas, (upper + 0.06 * aside).astype(np.float32), -0.010 * look.relief, dark=0.74)
+    crease(canvas, (lower - 0.08 * aside).astype(np.float32), -0.010 * look.relief, dark=0.66)
     # The lower panel turns from the light, and hollows where it meets the sides.
     under = np.clip((canvas.row - (lower - 0.08 * aside)) / 0.12, 0, 1)
-    canvas.shade *= 1 - np.float32(0.10 * look.relief) * under.astype(np.float32)
+    canvas.shade *= 1 - np.float32(0.16 * look.relief) * under.astype(np.float32)
     canvas.tint(np.clip((aside - 0.72) / 0.28, 0, 1).astype(np.float32), 0.90)
     nose_wire(canvas, look.relief, at=0.075, half_width=rng.uniform(0.2, 0.27))
     weld(canvas, 0.022)

@@ -173,10 +173,10 @@ def small_print(canvas: Canvas, at: tuple[float, float], rng: np.random.Generato
 
     def draw(plate: FloatArray, size: float) -> None:
         for line, count in enumerate(counts):
-            height = size * (0.045 if line == 0 else 0.032)
+            height = size * (0.036 if line == 0 else 0.026)
             left = plate.shape[1] * at[0] - 0.42 * count * height
             for glyph in range(count):
-                _glyph(plate, left + 0.84 * glyph * height, size * (at[1] + 0.065 * line), height, rng)
+                _glyph(plate, left + 0.84 * glyph * height, size * (at[1] + 0.055 * line), height, rng)
 
     return canvas.stencil(draw)
 

@@ -20,7 +20,7 @@ Draw = Callable[["Canvas", "Look", np.random.Generator], None]
 WHITE_CORD: Lab = (91, 0, 2)
 BLACK_CORD: Lab = (14, 0, 0)
 
-HAIR_OVER_EARS = 0.35
+HAIR_OVER_EARS = 0.3
 """Share of looks whose loops are seen on the cheek alone: judged by eye on web photographs of worn masks."""
 
 
@@ -165,7 +165,7 @@ def sample_look(name: str, rng: np.random.Generator) -> Look:
         mark=bool(rng.random() < kind.marked),
         valve=bool(rng.random() < kind.valved),
         strap_width=kind.loop_width * float(rng.choice([0.6, 1.0, 1.5], p=[0.3, 0.5, 0.2]) * rng.uniform(0.85, 1.15)),
-        strap_seen=float(rng.uniform(0.3, 0.7)) if rng.random() < HAIR_OVER_EARS else 1.0,
+        strap_seen=float(rng.uniform(0.5, 0.85)) if rng.random() < HAIR_OVER_EARS else 1.0,
     )
 
 
@@ -203,7 +203,7 @@ def draw_look(look: Look, width: int, aspect: float, crumple: float) -> Canvas:
     rng = np.random.default_rng(look.seed)
     canvas = Canvas.blank(width, aspect, lab_to_linear(look.colour))
     mask_type(look.mask_type).draw(canvas, look, rng)
-    tension(canvas, (0.25 + 0.5 * crumple) * look.wrinkle, rng)
+    tension(canvas, (0.45 + 0.6 * crumple) * look.wrinkle, rng)
     if crumple > 0.5:
         slack(canvas, crumple * float(rng.uniform(0.6, 1.1)), rng)
     canvas.stain(look.dirt, rng)

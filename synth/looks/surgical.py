@@ -13,7 +13,7 @@ from synth.wear import Cut
 
 @register(
     "surgical",
-    cut=Cut(top_half=0.75, bottom_half=0.64, top_side=0.40, bottom_side=0.88, standoff=0.05, peak=1.35, belly=2.7),
+    cut=Cut(top_half=0.75, bottom_half=0.64, top_side=0.40, bottom_side=0.88, standoff=0.05, peak=1.35, belly=2.35),
     # How common each is was counted on web photographs of worn masks: of light ones half are blue, few green or pink.
     shades=(
         Shade((76, -13, -22), 4),
@@ -51,6 +51,6 @@ def draw_surgical(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
         canvas.tint(canvas.line(edge, 0.005) * spots, 0.84)
     for side in (0.03, 0.97):
         canvas.tint(canvas.line(side, 0.010, canvas.column) * dashes(canvas, canvas.row, 22), 0.85)
-    gather(canvas, rng.uniform(0.2, 0.9), rng)
+    gather(canvas, rng.uniform(0.35, 1.2), rng)
     canvas.weave(0.018, rng)
     canvas.round_corners(rng.uniform(0.03, 0.08))
