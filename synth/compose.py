@@ -96,9 +96,7 @@ class _Hanging:
         return self.to_picture.pose.pixels_per_unit
 
 
-def _region(
-    worn: Sheet, placed: FloatArray, to_picture: HeadToPicture, shape: tuple[int, ...], attach: str
-) -> Region:
+def _region(worn: Sheet, placed: FloatArray, to_picture: HeadToPicture, shape: tuple[int, ...], attach: str) -> Region:
     lines = [to_picture(line) for _, line in cords(worn, attach)]
     points = np.concatenate([placed.reshape(-1, 2), *lines])
     if not np.isfinite(points).all():

@@ -2,7 +2,7 @@
 
 from synth.looks import fabric, folded, moulded, scarf, surgical  # they register their mask types
 from synth.looks.registry import Look, draw_look, list_mask_types, mask_type, sample_look
-#from synth.looks.templates import load_templates
+from synth.looks.templates import load_templates
 
 __all__ = [
     "Look",
@@ -10,7 +10,7 @@ __all__ = [
     "fabric",
     "folded",
     "list_mask_types",
-    #"load_templates",
+    "load_templates",
     "mask_type",
     "moulded",
     "sample_look",

@@ -32,9 +32,9 @@ def _sewn(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
         aside = (2 * canvas.column - 1) ** 2
         first, step = rng.uniform(0.24, 0.32), rng.uniform(0.15, 0.2)
         for count in range(look.pleats):
-            line = (first + step * count + 0.03 * count * (1 - aside)).astype(np.float32)
-            strength = np.full_like(line, 0.8 * look.relief)
-            pleat(canvas, line, 0.02 * look.relief, strength, reach=0.12)
+            lip = (first + step * count + 0.03 * count * (1 - aside)).astype(np.float32)
+            strength = np.full_like(lip, 0.8 * look.relief)
+            pleat(canvas, lip, 0.02 * look.relief, strength, reach=0.12)
     else:
         aside = (2 * canvas.column - 1) ** 2
         for line in (rng.uniform(0.28, 0.36), rng.uniform(0.66, 0.74)):

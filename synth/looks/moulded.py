@@ -28,12 +28,12 @@ def _cup(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     level = canvas.oval(rng.uniform(2.3, 2.8))
     rim = np.clip((level - np.float32(0.93)) / np.float32(0.03), 0, 1)
     canvas.tint(rim, 0.90)
-    canvas.tint(canvas.line(np.float32(0.93), 0.010, level), 0.72)
+    canvas.tint(canvas.line(0.93, 0.010, level), 0.72)
     if rng.random() < 0.5:
-        at = np.float32(rng.uniform(0.62, 0.8))
+        at = rng.uniform(0.62, 0.8)
         ring = np.clip(1 - np.abs(level - at) / np.float32(0.05), 0, 1)
         canvas.height += np.float32(0.014 * look.relief) * ring
-        canvas.tint(canvas.line(at + np.float32(0.05), 0.012, level), 0.86)
+        canvas.tint(canvas.line(at + 0.05, 0.012, level), 0.86)
     else:
         ribs, inside = dashes(canvas, canvas.row, rng.uniform(6, 10)), np.clip((0.8 - level) / 0.08, 0, 1)
         relief = (ribs * inside).astype(np.float32)
@@ -49,9 +49,7 @@ def _cup(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     canvas.weave(0.025, rng)
 
 
-@register(
-    "n95_cup", cut=CUP, shades=SHADES, loop_width=0.036, attach="head", own_strap=0.15, marked=0.6
-)
+@register("n95_cup", cut=CUP, shades=SHADES, loop_width=0.036, attach="head", own_strap=0.15, marked=0.6)
 def draw_n95_cup(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     """A dome without a valve."""
     _cup(canvas, look, rng)
@@ -60,9 +58,7 @@ def draw_n95_cup(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
         canvas.paint(0.6 * small_print(canvas, (0.5, rng.uniform(0.5, 0.7)), rng), ink)
 
 
-@register(
-    "n95_valve", cut=CUP, shades=SHADES, loop_width=0.036, attach="head", own_strap=0.15, marked=0.5, valved=1.0
-)
+@register("n95_valve", cut=CUP, shades=SHADES, loop_width=0.036, attach="head", own_strap=0.15, marked=0.5, valved=1.0)
 def draw_n95_valve(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     """A dome with a valve before the mouth, or beside it."""
     _cup(canvas, look, rng)

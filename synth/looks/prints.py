@@ -187,8 +187,8 @@ def bandana(canvas: Canvas, rng: np.random.Generator) -> FloatArray:
 
     def draw(plate: FloatArray, size: float) -> None:
         for inset in (0.05, 0.09):
-            y = round(size * (1 - inset))
-            cv2.line(plate, (0, y), (plate.shape[1], y), 255, max(round(0.01 * size), 1), cv2.LINE_AA)
+            low = round(size * (1 - inset))
+            cv2.line(plate, (0, low), (plate.shape[1], low), 255, max(round(0.01 * size), 1), cv2.LINE_AA)
         for _ in range(count):
             x, y, turn = rng.uniform(0, plate.shape[1]), rng.uniform(0, 0.88 * size), rng.uniform(0, 360)
             axes = (round(0.05 * size), round(0.025 * size))

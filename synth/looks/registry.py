@@ -83,6 +83,7 @@ class MaskType:
         own_strap: share of masks whose straps are of the mask's own colour.
         marked, valved: share of masks with a mark, with a valve.
         built_in: whether it comes with this package.
+        strap: CIE Lab of its straps, where they are always the same.
     """
 
     name: str
@@ -97,6 +98,7 @@ class MaskType:
     marked: float = 0.0
     valved: float = 0.0
     built_in: bool = True
+    strap: Lab | None = None
 
 
 _TYPES: dict[str, MaskType] = {}
@@ -127,6 +129,14 @@ def register(
 def add_type(kind: MaskType) -> None:
     """Puts a mask type into the registry, in place of one of the same name."""
     _TYPES[kind.name] = kind
+
+
+def set_own_types(kinds: tuple[MaskType, ...]) -> None:
+    """Makes these the only mask types beside the built-in ones."""
+    for name in [name for name, kind in _TYPES.items() if not kind.built_in]:
+        del _TYPES[name]
+    for kind in kinds:
+        add_type(kind)
 
 
 def list_mask_types() -> list[str]:
@@ -185,6 +195,8 @@ def _accent(colour: Lab, rng: np.random.Generator) -> Lab:
 
 
 def _strap(kind: MaskType, colour: Lab, rng: np.random.Generator) -> Lab:
+    if kind.strap is not None:
+        return _vary(kind.strap, (1.0, 0.5, 0.5), rng)
     if rng.random() < kind.own_strap:
         return _vary(colour, (1.0, 0.5, 0.5), rng)
     usual, other = (WHITE_CORD, BLACK_CORD) if colour[0] > 45 else (BLACK_CORD, WHITE_CORD)

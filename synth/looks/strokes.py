@@ -1,4 +1,4 @@
-"""What masks are made of beside their cloth: pleats, creases, wires, welds, hems, seams, valves, and the folds of wear."""
+"""What masks are made of beside their cloth: pleats, creases, wires, welds, hems, seams, valves; and folds of wear."""
 
 from __future__ import annotations
 
@@ -82,10 +82,10 @@ def hem(canvas: Canvas, width: float = 0.055) -> None:
     inset = canvas.inset
     fold = np.clip((np.float32(width) - inset) / np.float32(0.02), 0, 1)
     canvas.height += np.float32(0.009) * fold
-    stitches = canvas.line(np.float32(0.82 * width), 0.007, inset)
+    stitches = canvas.line(0.82 * width, 0.007, inset)
     stitches *= dashes(canvas, canvas.column * canvas.aspect, 24) * dashes(canvas, canvas.row, 24)
     canvas.tint(stitches, 0.66)
-    canvas.tint(canvas.line(np.float32(width), 0.008, inset), 0.88)
+    canvas.tint(canvas.line(width, 0.008, inset), 0.88)
 
 
 def middle_seam(canvas: Canvas, relief: float) -> None:

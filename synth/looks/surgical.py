@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from synth.looks.canvas import Canvas
+from synth.looks.canvas import Canvas, lab_to_linear
 from synth.looks.prints import printed
-from synth.looks.registry import Look, Shade, lab_to_linear, register
+from synth.looks.registry import Look, Shade, register
 from synth.looks.strokes import binding, dashes, gather, nose_wire, pleat
 from synth.wear import Cut
 
