@@ -36,6 +36,7 @@ from pipelines.variant_files import PREVIEW, forget_run, make_tasks
 from synth.errors import PhotoRefusedError
 from synth.framing import Size
 from synth.journal import Journal, run_lock
+from synth.looks import load_templates
 from synth.output import remove_parts
 from synth.plans import Plan, custom_plan, get_plan
 from synth.run import STAGE, Job, PhotoTask, Settings, died, mask_photo
@@ -66,6 +67,7 @@ class MaskOptions:
         resume: Go on where a run with the same options was; otherwise what it left is replaced.
         faces: Which face of several is meant: auto, largest or refuse.
         backend: Where the workers are: processes, or ray.
+        templates: Folder of the user's own mask types (PNG and TOML), drawn beside the built-in ones.
     """
 
     plan: str = "competition"
@@ -78,12 +80,13 @@ class MaskOptions:
     resume: bool = True
     faces: str = "auto"
     backend: str = "processes"
+    templates: Path | None = None
 
     def settings(self) -> Settings:
         """Return what synth needs of them.
 
         Raises:
-            SynthUsageError: The plan, a wear style, a mask type or the face policy is unknown.
+            SynthUsageError: The plan, a wear style, a mask type or the face policy is unknown, or a template is faulty.
             SettingsError: The quality or the number of workers is out of range, or the backend is unknown.
         """
         if not 1 <= self.quality <= 100:
@@ -93,10 +96,12 @@ class MaskOptions:
         if self.workers < 0:
             raise SettingsError(f"expected 0 (every core) or more workers, got {self.workers}")
         size = None if self.size is None else Size.parse("{}x{}".format(*self.size))
-        return Settings(self.chosen_plan(), size, self.seed, self.quality, self.faces)
+        return Settings(self.chosen_plan(), size, self.seed, self.quality, self.faces, self.templates)
 
     def chosen_plan(self) -> Plan:
-        """Return the plan, narrowed by wear styles and mask types."""
+        """Return the plan, narrowed by wear styles and mask types; templates are known from here on."""
+        if self.templates is not None:
+            load_templates(self.templates)
         return custom_plan(get_plan(self.plan), self.wear, self.types)
 
 

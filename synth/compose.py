@@ -10,8 +10,8 @@ import numpy as np
 from synth.arrays import BoolArray, FloatArray, RgbImage
 from synth.errors import PhotoRefusedError
 from synth.light import Light, lit_colour, lit_texture, to_linear, to_srgb
-from synth.looks import Look, draw_look, mask_type
-from synth.looks.registry import strap_colour
+from synth.looks import Look, draw_look
+from synth.looks.registry import strap_colour, strap_of
 from synth.loops import cords, draw_loops
 from synth.surface import Outline, Sheet, sheet
 from synth.warp import HeadToPicture, Region, folds, texture_map, visible_cover
@@ -71,7 +71,7 @@ def compose(
     placed, seen = to_picture(worn.points), to_picture.facing(worn.points, worn.normals)
     if (seen > 0.08).mean() < LEAST_SEEN:
         raise PhotoRefusedError("folded", f"{(seen > 0.08).mean():.0%} of the mask is turned to the camera")
-    region = _region(worn, placed, to_picture, rgb.shape)
+    region = _region(worn, placed, to_picture, rgb.shape, strap_of(look).attach)
     texture = _lit_look(look, worn, placed, crumple, to_picture, light)
     mapping = texture_map(placed, seen, region)
     layer = _look_up(texture, mapping) * visible_cover(placed, seen, region)[..., None]
@@ -96,8 +96,8 @@ class _Hanging:
         return self.to_picture.pose.pixels_per_unit
 
 
-def _region(worn: Sheet, placed: FloatArray, to_picture: HeadToPicture, shape: tuple[int, ...]) -> Region:
-    lines = [to_picture(line) for _, line in cords(worn)]
+def _region(worn: Sheet, placed: FloatArray, to_picture: HeadToPicture, shape: tuple[int, ...], attach: str) -> Region:
+    lines = [to_picture(line) for _, line in cords(worn, attach)]
     points = np.concatenate([placed.reshape(-1, 2), *lines])
     if not np.isfinite(points).all():
         raise PhotoRefusedError("folded", "the mask's place can't be computed")
@@ -131,8 +131,7 @@ def _look_up(texture: FloatArray, mapping: FloatArray) -> FloatArray:
 
 def _blend(rgb: RgbImage, region: Region, layer: FloatArray, hung: _Hanging, rng: np.random.Generator) -> Composition:
     light, unit, alpha = hung.light, hung.unit, layer[..., 3]
-    width = max(mask_type(hung.look.mask_type).loop_width * unit, 0.6)
-    loops = draw_loops(hung.worn, hung.to_picture, region, width)
+    loops = draw_loops(hung.worn, hung.to_picture, region, strap_of(hung.look))
     strap = lit_colour(strap_colour(hung.look), np.asarray(0.9, dtype=np.float32), light)
     loop_alpha = loops.alpha * (1 - alpha)
     cord = np.dstack([strap * (loops.brightness * loop_alpha)[..., None], loop_alpha])

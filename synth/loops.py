@@ -1,4 +1,4 @@
-"""Ear loops: two cords from a mask's corners to behind each ear; the far ear's are hidden with the turn of the head."""
+"""What holds a mask: loops to the ears or straps behind the head, hidden by the head's own side as it turns away."""
 
 from __future__ import annotations
 
@@ -8,16 +8,59 @@ import cv2
 import numpy as np
 
 from synth.arrays import FloatArray
+from synth.errors import SynthUsageError
 from synth.surface import Sheet
 from synth.warp import HeadToPicture, Region
 
-EAR = np.array([0.86, -0.02, -0.80])
-"""Where the loop goes over the root of an ear, head units; the right ear of the picture. Just behind landmark 16."""
+EAR = np.array([0.85, 0.10, -0.70])
+"""Where a loop goes behind the root of an ear, head units; the right ear of the picture. Just behind landmark 16."""
 
-EAR_LOBE = np.array([0.84, 0.34, -0.78])
+EAR_LOBE = np.array([0.835, 0.40, -0.68])
 
-SAG = 0.035
-"""How far a loop hangs below the straight line between its ends, head units."""
+ABOVE_EAR = np.array([0.84, -0.12, -0.84])
+"""Where the upper strap of a mask without ear loops goes into the hair."""
+
+NAPE = np.array([0.80, 0.62, -0.80])
+"""Where the lower one goes round to the nape."""
+
+ENDS: dict[str, tuple[FloatArray, FloatArray] | None] = {
+    "ears": (EAR, EAR_LOBE),
+    "head": (ABOVE_EAR, NAPE),
+    "none": None,
+}
+"""What a mask can be attached to, and where its upper and its lower cords end."""
+
+STARTS = {"ears": (0.07, 0.93), "head": (0.36, 0.66), "none": (0.0, 1.0)}
+"""v on the mask's side edge where they start: at the corners, or on the shoulders of a cup."""
+
+SAG = 0.02
+"""How far a cord hangs below the straight line between its ends, head units."""
+
+BEHIND = 0.35
+"""Cosine to the camera under which the side of the head begins to hide a cord; at 0 it is hidden. The cheek before an
+ear is rounded, so that a cord goes out of sight little by little."""
+
+SUPERSAMPLED = 4
+STEPS = 13
+
+
+@dataclass(frozen=True)
+class Strap:
+    """What holds a mask.
+
+    Attributes:
+        attach: `ears`, `head` (two straps behind the head) or `none`.
+        width: of a cord, head units; a cord wider than 0.06 is cut from the mask's own sheet and narrows to the ear.
+        seen: share of each cord's length that no hair hides.
+    """
+
+    attach: str = "ears"
+    width: float = 0.03
+    seen: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.attach not in ENDS:
+            raise SynthUsageError(f"unknown way to attach a mask {self.attach!r}: expected one of {', '.join(ENDS)}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,53 +76,92 @@ class Loops:
     brightness: FloatArray
 
 
-def _cord(start: FloatArray, end: FloatArray) -> FloatArray:
-    """(N, 3) head coordinates of a cord that lies on the cheek between two points."""
-    t = np.linspace(0, 1, 13)[:, None]
-    line = start + (end - start) * t
-    bow = np.sin(np.pi * t[:, 0])
-    side = np.sign(end[0])
-    return np.asarray(line + bow[:, None] * np.array([side * 0.05, SAG, 0.03]))
+def cords(worn: Sheet, attach: str = "ears") -> list[tuple[float, FloatArray]]:
+    """The cords as (side, (N, 3) head coordinates); side is -1 at the picture's left, 1 at its right.
 
-
-def cords(worn: Sheet) -> list[tuple[float, FloatArray]]:
-    """The four cords as (side, (N, 3) head coordinates); side is -1 at the picture's left, 1 at its right."""
+    Four of them, from the mask's edge to where they go out of sight; none where nothing holds the mask.
+    """
+    ends, rows = ENDS[attach], len(worn.points)
+    if ends is None:
+        return []
+    starts = [round(v * (rows - 1)) for v in STARTS[attach]]
     found = []
     for side, column, inner in ((-1.0, 0, 1), (1.0, -1, -2)):
-        corners = worn.points[:, column] + 0.5 * (worn.points[:, inner] - worn.points[:, column])
-        mirror = np.array([side, 1.0, 1.0])
-        found.append((side, _cord(corners[1], EAR * mirror)))
-        found.append((side, _cord(corners[-2], EAR_LOBE * mirror)))
+        # From half a column inside the edge, so that no gap opens between a cord and the mask's rounded corner.
+        edge = worn.points[:, column] + 0.5 * (worn.points[:, inner] - worn.points[:, column])
+        for start, end in zip(starts, ends, strict=True):
+            found.append((side, _cord(edge[start], end * [side, 1.0, 1.0])))
     return found
 
 
-def draw_loops(worn: Sheet, to_picture: HeadToPicture, region: Region, width: float) -> Loops:
+def _cord(start: FloatArray, end: FloatArray) -> FloatArray:
+    """(N, 3) head coordinates of a cord that lies on the cheek between two points."""
+    t = np.linspace(0, 1, STEPS)[:, None]
+    bow = np.sin(np.pi * t)
+    return np.asarray(start + (end - start) * t + bow * np.array([np.sign(end[0]) * 0.015, SAG, 0.02]))
+
+
+def _side_normals(line: FloatArray) -> FloatArray:
+    """(N, 3) normals of the cheek under a cord: the rounder towards the front the further it is from the ear."""
+    forward = np.clip((line[:, 2] - EAR[2]) / 0.6, 0, 1)
+    turn = np.radians(24 + 40 * forward)
+    normals = np.stack([np.sign(line[:, 0]) * np.cos(turn), np.zeros_like(turn), np.sin(turn)], axis=1)
+    return np.asarray(normals)
+
+
+def draw_loops(worn: Sheet, to_picture: HeadToPicture, region: Region, strap: Strap) -> Loops:
     """Draws the cords a photo shows.
 
     Args:
         worn: the mask's sheet.
         to_picture: head coordinates to pixels.
         region: to draw in.
-        width: of a cord, in pixels.
+        strap: what holds the mask.
     """
-    scale = 4
-    yaw = to_picture.pose.angles[0]
-    canvas = np.zeros((region.height * scale, region.width * scale), dtype=np.uint8)
-    for side, line in cords(worn):
-        # A face turned to the picture's right (yaw > 0) hides its right ear behind the cheek, and the other way round.
-        if side * yaw > 16.0:
-            continue
-        pixels = (to_picture(line) - [region.x0, region.y0] + 0.5) * scale - 0.5
-        cv2.polylines(
-            canvas,
-            [np.round(pixels * 16).astype(np.int32)],
-            False,
-            255,
-            max(round(width * scale), 1),
-            cv2.LINE_AA,
-            shift=4,
-        )
-    alpha = cv2.resize(canvas, (region.width, region.height), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    thin = min(width, 1.0)
-    brightness = 0.92 + 0.25 * np.clip(cv2.Sobel(alpha, cv2.CV_32F, 0, 1) / 4, -1, 1)
-    return Loops(alpha * np.float32(thin), np.asarray(brightness, dtype=np.float32))
+    alpha = np.zeros((region.height, region.width), dtype=np.float32)
+    brightness = np.full_like(alpha, 0.92)
+    unit = to_picture.pose.pixels_per_unit
+    for _, line in cords(worn, strap.attach):
+        shown = np.clip(to_picture.facing(line, _side_normals(line)) / BEHIND, 0, 1)
+        along = np.linspace(0, 1, STEPS)
+        # Hair or the ear itself lies over the end, so that no cord stops short in the open.
+        shown = shown * np.clip((strap.seen - along) / 0.18 + 0.15, 0, 1)
+        widths = strap.width * unit * np.ones(STEPS)
+        if strap.width > 0.06:
+            widths *= np.interp(along, [0, 0.5, 1], [1.5, 0.8, 0.6])
+        _lay(alpha, brightness, to_picture(line) - [region.x0, region.y0], widths, shown)
+    return Loops(alpha, brightness)
+
+
+def _lay(alpha: FloatArray, brightness: FloatArray, line: FloatArray, widths: FloatArray, shown: FloatArray) -> None:
+    """Lays one cord into the region, working only in the rectangle around it.
+
+    Args:
+        alpha, brightness: (height, width), changed in place.
+        line: (N, 2) pixels of the region.
+        widths: (N,) pixels.
+        shown: (N,) in 0..1.
+    """
+    seen = np.flatnonzero(shown > 0.02)
+    if not len(seen) or not np.isfinite(line).all():
+        return
+    limit = np.array([alpha.shape[1], alpha.shape[0]])
+    margin = 0.5 * float(widths.max()) + 2
+    x0, y0 = np.clip(np.floor(line[seen].min(0) - margin), 0, limit).astype(int)
+    x1, y1 = np.clip(np.ceil(line[seen].max(0) + margin), 0, limit).astype(int)
+    if x0 >= x1 or y0 >= y1:
+        return
+    plate = np.zeros(((y1 - y0) * SUPERSAMPLED, (x1 - x0) * SUPERSAMPLED), dtype=np.uint8)
+    points = np.round(((line - [x0, y0] + 0.5) * SUPERSAMPLED - 0.5) * 16).astype(np.int32)
+    for first in range(len(line) - 1):
+        # A cord thinner than a pixel is fainter, not wider.
+        strength = 255 * float(0.5 * (shown[first] + shown[first + 1])) * min(float(widths[first]) / 0.7, 1.0)
+        thick = max(round(max(float(widths[first]), 0.7) * SUPERSAMPLED), 1)
+        if strength >= 4:
+            ends = points[first : first + 2].tolist()
+            cv2.line(plate, ends[0], ends[1], round(strength), thick, cv2.LINE_AA, shift=4)
+    drawn = cv2.resize(plate, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    within = np.s_[y0:y1, x0:x1]
+    lit = 0.92 + 0.25 * np.clip(cv2.Sobel(drawn, cv2.CV_32F, 0, 1) / 4, -1, 1)
+    brightness[within] = np.where(drawn > alpha[within], lit, brightness[within])
+    np.maximum(alpha[within], drawn, out=alpha[within])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from synth.engine import MaskedFace, MaskEngine, Prepared
 from synth.errors import OutputError, PhotoRefusedError, SynthError
 from synth.framing import Size
 from synth.gate import Gate, check_policy
+from synth.looks.templates import templates_digest, use_templates
 from synth.output import write_jpeg
 from synth.plans import Order, Plan
 from synth.recipe import recipe_id, variant_seed
@@ -57,6 +58,7 @@ class Settings:
         seed: of the run.
         quality: of the JPEGs, 1 to 100.
         faces: which face of several is meant: auto, largest or refuse.
+        templates: folder of the user's own mask types, see `synth.looks.templates`.
     """
 
     plan: Plan
@@ -64,14 +66,20 @@ class Settings:
     seed: int = 0
     quality: int = 92
     faces: str = "auto"
+    templates: Path | None = None
+    templates_digest: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
         check_policy(self.faces)
+        if self.templates is not None:
+            # Read once, where the run is set up: workers take the digest along and check nothing again.
+            object.__setattr__(self, "templates_digest", templates_digest(self.templates))
 
     def parameters(self) -> dict[str, Any]:
         """As JSON values."""
         frame = [self.size.width, self.size.height] if self.size else None
-        return {"size": frame, "quality": self.quality, "faces": self.faces, "gate": asdict(Gate())}
+        own = {"templates": self.templates_digest} if self.templates is not None else {}
+        return {"size": frame, "quality": self.quality, "faces": self.faces, "gate": asdict(Gate()), **own}
 
     def identity(self) -> str:
         """Sixteen hex digits; two runs with the same make the same bytes of the same photos."""
@@ -132,6 +140,7 @@ def mask_photo(job: Job, task: PhotoTask) -> dict[str, Any]:
 
 
 def _make_variants(job: Job, task: PhotoTask, outcome: dict[str, Any]) -> None:
+    use_templates(job.settings.templates, job.settings.templates_digest)
     sha256, ready = _open(job, task)
     _make_folder(job, task)
     order_seed = variant_seed(job.settings.seed, sha256, "orders", job.settings.plan.name)

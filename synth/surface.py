@@ -14,10 +14,14 @@ import numpy as np
 from scipy.spatial import ConvexHull
 
 from synth.arrays import FloatArray
+from synth.forms import hang, lift, soft_maximum
 from synth.shape import MEAN_FACE
 
 ROUNDING = 0.025
 """How softly the envelope's facets meet, in head units (2 mm): cloth has no sharp folds over flesh."""
+
+OPEN = 1.0
+"""Height on the midline, head units, from which a mask takes its whole form."""
 
 CHEEKBONES = np.array([[0.48, 0.33, 0.10], [-0.48, 0.33, 0.10]])
 """Not among the landmarks: the foremost points of the cheeks, read off portraits in profile."""
@@ -71,7 +75,9 @@ class Outline:
         standoff: how far the sheet floats before the envelope at its middle.
         tilt: turn in the plane of the face, degrees clockwise.
         shift: x of the mask's midline, or of its middle where it hangs.
-        floor: depth z that cloth below the jaw or beside it doesn't fall behind: it hangs there, free of the head.
+        form: how it stands off the face, see `synth.forms`.
+        drapes: below the chin it hangs before the throat, as a form that drapes always does.
+        floor: depth z that cloth beside the head doesn't fall behind: it hangs there, free of the head.
         brow: it lies on brows or forehead.
     """
 
@@ -86,14 +92,17 @@ class Outline:
     standoff: float = 0.03
     tilt: float = 0.0
     shift: float = 0.0
+    form: str = "sheet"
+    drapes: bool = False
     floor: float = -2.0
     brow: bool = False
 
     def depth(self, x: FloatArray, y: FloatArray) -> FloatArray:
-        """Depth z at x, y of what this mask lies on: the head's envelope, or the floor where that is nearer."""
-        head = envelope_depth(x, y, brow=self.brow)
-        soft = 0.5 * np.sqrt((head - self.floor) ** 2 + 0.01)
-        return np.asarray(0.5 * (head + self.floor) + soft) if self.floor > -1.9 else head
+        """Depth z at x, y of what this mask lies on: the head's envelope, or where cloth hangs free that is nearer."""
+        depth = envelope_depth(x, y, brow=self.brow)
+        if self.drapes or self.form == "drape":
+            depth = hang(x, y, depth)
+        return soft_maximum(depth, self.floor) if self.floor > -2.0 else depth
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,9 +125,9 @@ def sheet(outline: Outline, rows: int = 17, columns: int = 25) -> Sheet:
     across = _rows_across(outline, rows, columns)
     points = _on_envelope(across, outline)
     normals = surface_normals(points)
-    v, u = np.linspace(-1, 1, rows)[:, None], np.linspace(-1, 1, columns)[None, :]
-    lift = outline.standoff * (1 - 0.75 * u**4) * (1 - 0.6 * v**4)
-    points = points + normals * lift[..., None]
+    # What is pushed together to a strip has no room for the whole form.
+    standoff = outline.standoff * float(np.clip((outline.bottom - outline.top) / OPEN, 0, 1)) ** 1.5
+    points = points + normals * (standoff * lift(outline.form, rows, columns))[..., None]
     width = np.linalg.norm(np.diff(points[rows // 2], axis=0), axis=1).sum()
     height = np.linalg.norm(np.diff(points[:, columns // 2], axis=0), axis=1).sum()
     return Sheet(points, surface_normals(points), float(width / max(height, 1e-6)))

@@ -16,7 +16,13 @@ NOT_WEAR = "not_wear"
 
 @dataclass(frozen=True)
 class Cut:
-    """How a mask type is cut, whatever its style: a part of `synth.surface.Outline` in head units."""
+    """How a mask type is cut, whatever its style: a part of `synth.surface.Outline` in head units.
+
+    Attributes:
+        top_half, bottom_half, top_side, bottom_side, standoff, peak, belly: as of the outline.
+        form: how it stands off the face, see `synth.forms`.
+        drop: how much further down than other masks it reaches, as a scarf does.
+    """
 
     top_half: float
     bottom_half: float
@@ -25,6 +31,8 @@ class Cut:
     standoff: float
     peak: float = 1.3
     belly: float = 2.0
+    form: str = "sheet"
+    drop: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,7 @@ def _worn(cut: Cut, rng: np.random.Generator, top: float, bottom: float) -> Outl
     """An outline of this cut between two heights on the midline, with the small crookedness of every worn mask."""
     return Outline(
         top=top,
-        bottom=bottom,
+        bottom=bottom + cut.drop,
         top_side=cut.top_side + rng.normal(0, 0.02),
         bottom_side=cut.bottom_side + rng.normal(0, 0.02),
         top_half=cut.top_half * rng.uniform(0.96, 1.02),
@@ -93,6 +101,7 @@ def _worn(cut: Cut, rng: np.random.Generator, top: float, bottom: float) -> Outl
         standoff=cut.standoff * rng.uniform(0.8, 1.3),
         tilt=float(np.clip(rng.normal(0, 1.2), -3, 3)),
         shift=float(np.clip(rng.normal(0, 0.012), -0.03, 0.03)),
+        form=cut.form,
     )
 
 
@@ -112,7 +121,7 @@ def _nose_out(cut: Cut, rng: np.random.Generator) -> Outline:
         bottom_side=worn.bottom_side + rng.uniform(0.0, 0.16),
         peak=rng.uniform(1.4, 2.6),
         standoff=0.6 * worn.standoff,
-        floor=-0.3,
+        drapes=True,
     )
 
 
@@ -131,7 +140,7 @@ def _chin(cut: Cut, rng: np.random.Generator) -> Outline:
         bottom_half=rng.uniform(0.62, 0.72),
         peak=rng.uniform(1.3, 2.2),
         standoff=0.8 * worn.standoff + rng.uniform(0.0, 0.04),
-        floor=-0.3,
+        drapes=True,
     )
 
 

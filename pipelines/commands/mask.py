@@ -31,6 +31,9 @@ def mask(
         list[str] | None,
         typer.Option("--types", "-t", help="Mask types to draw from: kf94,surgical; repeatable. All when not given."),
     ] = None,
+    templates: Annotated[
+        Path | None, typer.Option("--templates", help="Folder of your own masks: name.png with name.toml beside it.")
+    ] = None,
     size: Annotated[
         str | None, typer.Option("--size", metavar="WxH", help="Reframe to the competition's framing, e.g. 384x512.")
     ] = None,
@@ -62,7 +65,17 @@ def mask(
 
     frame = _size(size)
     options = MaskOptions(
-        plan, _split(wear), _split(types), frame, seed, workers, quality, resume=resume, faces=faces, backend=backend
+        plan,
+        _split(wear),
+        _split(types),
+        frame,
+        seed,
+        workers,
+        quality,
+        resume=resume,
+        faces=faces,
+        backend=backend,
+        templates=templates,
     )
     options.settings()
     _check_apart(photos, out)

@@ -1,6 +1,19 @@
-"""Looks: masks drawn by code, each a mask type with sampled parameters."""
+"""Looks: masks drawn by code, each a mask type with sampled parameters; and the user's own templates."""
 
-from synth.looks import fabric, folded, surgical  # they register their mask types
+from synth.looks import fabric, folded, moulded, scarf, surgical  # they register their mask types
 from synth.looks.registry import Look, draw_look, list_mask_types, mask_type, sample_look
+from synth.looks.templates import load_templates
 
-__all__ = ["Look", "draw_look", "fabric", "folded", "list_mask_types", "mask_type", "sample_look", "surgical"]
+__all__ = [
+    "Look",
+    "draw_look",
+    "fabric",
+    "folded",
+    "list_mask_types",
+    "load_templates",
+    "mask_type",
+    "moulded",
+    "sample_look",
+    "scarf",
+    "surgical",
+]

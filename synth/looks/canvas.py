@@ -1,13 +1,27 @@
-"""What a look is drawn on: colour, opacity and height over the sheet, and the strokes all looks share."""
+"""What a look is drawn on: colour, opacity and height over the sheet, and the strokes all looks share.
+
+Speed comes from three habits: what depends on u or on v alone is reckoned on one row or column and broadcast; what is
+smooth is drawn on a coarse grid and enlarged; shades of one colour are kept apart from colours until the end.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 
 from synth.arrays import FloatArray
+
+COARSE = (48, 64)
+"""Rows and columns of the grid on which smooth things are drawn."""
+
+_COARSE_V, _COARSE_U = ((np.arange(n, dtype=np.float32) + 0.5) / n for n in COARSE)
+
+STENCIL_WIDTH = 440
+"""Least width in texels at which prints are drawn before they are brought to the canvas's size."""
 
 
 @dataclass(eq=False)
@@ -15,11 +29,12 @@ class Canvas:
     """A texture of (h, w) texels; u runs from the picture's left edge of the mask to its right, v from top to bottom.
 
     Attributes:
-        u, v: (h, w) float32 in 0..1.
+        u, v: (h, w) float32 in 0..1, read-only views of `column` and `row`.
         albedo: (h, w, 3) float32, linear RGB reflectance in 0..1.
         alpha: (h, w) float32, opacity in 0..1.
         height: (h, w) float32, relief in head units, positive away from the face.
         aspect: width over height of the sheet.
+        shade: (h, w) float32, what the colours are multiplied by in the end: hollows, stitches, weave.
     """
 
     u: FloatArray
@@ -28,58 +43,144 @@ class Canvas:
     alpha: FloatArray
     height: FloatArray
     aspect: float
+    shade: FloatArray
 
     @classmethod
     def blank(cls, width: int, aspect: float, colour: FloatArray) -> Canvas:
         """An opaque sheet of one colour, `width` texels wide."""
-        height = max(round(width / aspect), 8)
-        u, v = np.meshgrid(
-            (np.arange(width, dtype=np.float32) + 0.5) / width, (np.arange(height, dtype=np.float32) + 0.5) / height
+        shape = (max(round(width / aspect), 8), width)
+        row = (np.arange(shape[0], dtype=np.float32)[:, None] + np.float32(0.5)) / np.float32(shape[0])
+        column = (np.arange(width, dtype=np.float32)[None, :] + np.float32(0.5)) / np.float32(width)
+        flat = np.empty((*shape, 3), dtype=np.float32)
+        flat[...] = np.asarray(colour, dtype=np.float32)
+        one = np.ones(shape, dtype=np.float32)
+        return cls(
+            np.broadcast_to(column, shape),
+            np.broadcast_to(row, shape),
+            flat,
+            one,
+            np.zeros_like(one),
+            aspect,
+            np.ones_like(one),
         )
-        flat = np.broadcast_to(np.asarray(colour, dtype=np.float32), (height, width, 3)).copy()
-        return cls(u, v, flat, np.ones_like(u), np.zeros_like(u), aspect)
+
+    @property
+    def row(self) -> FloatArray:
+        """(h, 1) v of each row."""
+        return self.v[:, :1]
+
+    @property
+    def column(self) -> FloatArray:
+        """(1, w) u of each column."""
+        return self.u[:1]
 
     @property
     def texel(self) -> float:
         """Size of a texel as a share of the sheet's height."""
         return 1.0 / len(self.u)
 
+    @cached_property
+    def inset(self) -> FloatArray:
+        """(h, w) distance from the nearest edge as a share of the sheet's height."""
+        across = np.minimum(self.column, 1 - self.column) * np.float32(self.aspect)
+        return np.minimum(across, np.minimum(self.row, 1 - self.row))
+
     def band(self, centre: FloatArray | float, half: float, along: FloatArray | None = None) -> FloatArray:
-        """Soft stripe around v (or `along`) = centre: 1 inside, falling to 0 over about a texel."""
-        distance = np.abs((self.v if along is None else along) - centre)
+        """Soft stripe around v (or `along`) = centre: 1 inside, falling to 0 over about a texel.
+
+        With plain numbers and v it is (h, 1), to be broadcast; with (1, w) or (h, w) arrays (h, w).
+        """
+        distance = np.abs((self.row if along is None else along) - centre)
         return np.asarray(np.clip((half - distance) / max(self.texel, 1e-6) + 0.5, 0, 1), dtype=np.float32)
 
+    def line(self, centre: FloatArray | float, half: float, along: FloatArray | None = None) -> FloatArray:
+        """A band that keeps its strength where it is thinner than a texel: wider, and fainter in proportion."""
+        least = 0.75 * self.texel
+        return np.asarray(self.band(centre, max(half, least), along) * np.float32(min(half / least, 1.0)))
+
     def tint(self, mask: FloatArray, factor: float) -> None:
-        """Multiplies the colour by `factor` where mask is 1."""
-        self.albedo *= (1 + (factor - 1) * mask)[..., None]
+        """Multiplies the colour by `factor` where mask (broadcast to (h, w)) is 1."""
+        self.shade *= np.float32(1) + np.float32(factor - 1) * mask
 
     def paint(self, mask: FloatArray, colour: FloatArray) -> None:
-        """Lays `colour` (3,) over the sheet where mask is 1."""
-        self.albedo += (np.asarray(colour, dtype=np.float32) - self.albedo) * mask[..., None]
+        """Lays `colour` (3,) over the sheet where mask (broadcast to (h, w)) is 1."""
+        full = np.ascontiguousarray(np.broadcast_to(mask, self.shade.shape), dtype=np.float32)
+        over = np.asarray(colour, dtype=np.float32)
+        self.albedo += cv2.merge([full] * 3) * (over - self.albedo)
+
+    def finish(self) -> None:
+        """Brings the shades into the colours."""
+        cv2.multiply(self.albedo, cv2.merge([self.shade] * 3), self.albedo)
+        np.clip(self.albedo, 0.005, 0.98, out=self.albedo)
+        self.shade = np.ones_like(self.alpha)
 
     def round_corners(self, radius: float) -> None:
         """Cuts the four corners off by a circle; radius as a share of the sheet's height."""
-        x = np.minimum(self.u, 1 - self.u) * self.aspect
-        y = np.minimum(self.v, 1 - self.v)
-        beyond = np.hypot(np.maximum(radius - x, 0), np.maximum(radius - y, 0)) - radius
-        near = np.minimum(np.minimum(x, y), -beyond)
-        self.alpha *= np.clip(near / self.texel + 0.5, 0, 1).astype(np.float32)
+        rows, columns = self.alpha.shape
+        down, across = min(round(radius * rows) + 1, rows), min(round(radius / self.aspect * columns) + 1, columns)
+        x = np.maximum(np.float32(radius) - self.column[:, :across] * np.float32(self.aspect), 0)
+        y = np.maximum(np.float32(radius) - self.row[:down], 0)
+        kept = np.clip((radius - np.hypot(x, y)) / self.texel + 0.5, 0, 1).astype(np.float32)
+        for vertical in (1, -1):
+            for horizontal in (1, -1):
+                self.alpha[::vertical, ::horizontal][:down, :across] *= kept
 
-    def wrinkle(self, amount: float, rng: np.random.Generator) -> None:
-        """Folds that run across the sheet, longer than they are high; amount in 0..1 raises up to 2 mm."""
-        rough = noise(self.u.shape, (9, 4), rng) + 0.5 * noise(self.u.shape, (18, 9), rng)
-        ridged = 1 - np.abs(rough)
-        self.height += np.float32(0.022 * amount) * ridged.astype(np.float32)
+    def oval(self, power: float) -> FloatArray:
+        """Cuts the sheet to a superellipse and returns its level, (h, w): 0 in the middle, 1 on the outline."""
+        across, down = np.abs(2 * self.column - 1) ** power, np.abs(2 * self.row - 1) ** power
+        level = (across + down).astype(np.float32) ** np.float32(1 / power)
+        self.alpha *= np.clip((1 - level) / (2 * self.texel) + 0.5, 0, 1)
+        return np.asarray(level)
+
+    def spread(self, coarse: FloatArray) -> FloatArray:
+        """(h, w) float32 of a smooth thing drawn on the coarse grid."""
+        size = (self.alpha.shape[1], self.alpha.shape[0])
+        return np.asarray(cv2.resize(coarse.astype(np.float32, copy=False), size, interpolation=cv2.INTER_CUBIC))
+
+    def stencil(self, draw: Callable[[FloatArray, float], None]) -> FloatArray:
+        """(h, w) float32 in 0..1 of a print; thin strokes fade instead of breaking up where texels are few.
+
+        Args:
+            draw: is handed an (H, W) uint8 array to draw on with 255, and its pixels per sheet height.
+        """
+        rows, columns = self.alpha.shape
+        scale = max(1, -(-STENCIL_WIDTH // columns))
+        plate = np.zeros((rows * scale, columns * scale), dtype=np.uint8)
+        draw(plate, float(rows * scale))
+        if scale > 1:
+            plate = np.asarray(cv2.resize(plate, (columns, rows), interpolation=cv2.INTER_AREA))
+        return plate.astype(np.float32) * np.float32(1 / 255)
 
     def weave(self, depth: float, rng: np.random.Generator) -> None:
-        """The fine mottling of cloth or fleece; depth as a share of the colour."""
-        fine = noise(self.u.shape, (max(self.u.shape[0] // 2, 4), max(self.u.shape[1] // 2, 4)), rng)
-        self.albedo *= (1 + np.float32(depth) * fine)[..., None]
+        """The fine mottling of cloth or fleece, cells of a millimetre; depth as a share of the colour."""
+        rows, columns = self.alpha.shape
+        cells = (min(max(rows // 2, 4), 110), min(max(columns // 2, 4), 170))
+        fine = rng.random((cells[0], cells[1]), dtype=np.float32) * np.float32(2 * depth) + np.float32(1 - depth)
+        self.shade *= cv2.resize(fine, (columns, rows), interpolation=cv2.INTER_LINEAR)
+
+    def stain(self, amount: float, rng: np.random.Generator) -> None:
+        """What a day's wear leaves, amount in 0..1: a yellowish grey, most before the mouth."""
+        if amount <= 0:
+            return
+        blotch = 0.5 + 0.5 * coarse_noise((4, 6), rng)
+        mouth = np.exp(-(((_COARSE_U - 0.5) / 0.22) ** 2))[None, :] * np.exp(-(((_COARSE_V - 0.5) / 0.3) ** 2))[:, None]
+        soiled = self.spread(np.clip(blotch * (0.35 + 0.65 * mouth) * amount, 0, 0.5))
+        self.paint(soiled, np.array([0.42, 0.36, 0.27]))
+
+
+def coarse_axes() -> tuple[FloatArray, FloatArray]:
+    """u (1, columns) and v (rows, 1) of the coarse grid."""
+    return _COARSE_U[None, :], _COARSE_V[:, None]
+
+
+def coarse_noise(cells: tuple[int, int], rng: np.random.Generator) -> FloatArray:
+    """Value noise on the coarse grid."""
+    return noise(COARSE, cells, rng)
 
 
 def noise(shape: tuple[int, ...], cells: tuple[int, int], rng: np.random.Generator) -> FloatArray:
     """Smooth value noise in about -1..1 over (h, w) with (rows, columns) cells."""
-    grid = rng.uniform(-1, 1, size=(cells[0] + 1, cells[1] + 1)).astype(np.float32)
+    grid = rng.random((cells[0] + 1, cells[1] + 1), dtype=np.float32) * np.float32(2) - np.float32(1)
     return np.asarray(cv2.resize(grid, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC), dtype=np.float32)
 
 

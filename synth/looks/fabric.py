@@ -1,103 +1,141 @@
-"""Sewn and moulded masks: plain cloth, printed cloth, the black foam fashion mask."""
+"""Sewn masks: plain cloth, printed cloth, and the foam fashion mask in colours and in black."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from synth.arrays import FloatArray
-from synth.looks.canvas import Canvas, lab_to_linear, noise
+from synth.looks.canvas import Canvas, lab_to_linear
+from synth.looks.prints import mark, printed
 from synth.looks.registry import Look, Shade, register
+from synth.looks.strokes import crease, gather, hem, middle_seam, pleat
 from synth.wear import Cut
 
-CLOTH_CUT = Cut(top_half=0.76, bottom_half=0.64, top_side=0.36, bottom_side=0.88, standoff=0.03, peak=1.25, belly=1.9)
+CLOTH_CUT = Cut(top_half=0.77, bottom_half=0.63, top_side=0.40, bottom_side=0.82, standoff=0.05, peak=1.2, belly=2.2)
+FOAM_CUT = Cut(
+    top_half=0.82,
+    bottom_half=0.70,
+    top_side=0.30,
+    bottom_side=0.66,
+    standoff=0.04,
+    peak=1.25,
+    belly=1.75,
+    form="ridge",
+)
 
 
-def _hem(canvas: Canvas) -> None:
-    """A folded border with a line of stitches."""
-    across = np.minimum(canvas.u, 1 - canvas.u) * canvas.aspect
-    inset = np.minimum(across, np.minimum(canvas.v, 1 - canvas.v))
-    canvas.height += np.float32(0.008) * np.clip((0.055 - inset) / 0.02, 0, 1).astype(np.float32)
-    stitches = canvas.band(0.05, 0.006, inset) * (np.sin((canvas.u * canvas.aspect + canvas.v) * 220) > -0.3)
-    canvas.tint(stitches, 0.82)
-
-
-def _middle_seam(canvas: Canvas, relief: float) -> None:
-    away = np.abs(canvas.u - 0.5)
-    canvas.height -= np.float32(0.05 * relief) * np.minimum(away, 0.1)
-    canvas.tint(canvas.band(0.5, 0.004 + 0.5 * canvas.texel, canvas.u), 0.78)
-
-
-def _pattern(canvas: Canvas, look: Look, rng: np.random.Generator) -> FloatArray:
-    """(h, w) float32 in 0..1: where the print lies."""
-    x, y = canvas.u * canvas.aspect, canvas.v
-    count = float(rng.uniform(5, 12))
-    if look.pattern == "stripes":
-        turn = rng.uniform(0, np.pi)
-        wave = np.sin(2 * np.pi * count * (x * np.cos(turn) + y * np.sin(turn)))
-        return np.asarray(np.clip(wave * 3 + 0.5, 0, 1), dtype=np.float32)
-    if look.pattern == "checks":
-        lines = np.maximum(np.sin(2 * np.pi * count * x), np.sin(2 * np.pi * count * y))
-        return np.asarray(np.clip((lines - 0.55) * 5, 0, 1), dtype=np.float32)
-    if look.pattern == "dots":
-        odd = np.floor(y * count) % 2 * 0.5
-        near = np.hypot((x * count + odd) % 1 - 0.5, y * count % 1 - 0.5)
-        return np.asarray(np.clip((0.27 - near) * 12 + 0.5, 0, 1), dtype=np.float32)
-    blotches = noise(canvas.u.shape, (int(count), int(count * 1.5)), rng) + 0.5 * noise(
-        canvas.u.shape, (int(2 * count), int(3 * count)), rng
-    )
-    return np.asarray(np.clip(blotches * 5, 0, 1), dtype=np.float32)
+def _sewn(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
+    """What holds cloth in shape: a seam down the middle, pleats, or two seams that set off a middle panel."""
+    build = rng.random()
+    if build < 0.45:
+        middle_seam(canvas, look.relief)
+    elif build < 0.8:
+        aside = (2 * canvas.column - 1) ** 2
+        first, step = rng.uniform(0.24, 0.32), rng.uniform(0.15, 0.2)
+        for count in range(look.pleats):
+            lip = (first + step * count + 0.03 * count * (1 - aside)).astype(np.float32)
+            strength = np.full_like(lip, 0.8 * look.relief)
+            pleat(canvas, lip, 0.02 * look.relief, strength, reach=0.12)
+    else:
+        aside = (2 * canvas.column - 1) ** 2
+        for line in (rng.uniform(0.28, 0.36), rng.uniform(0.66, 0.74)):
+            crease(canvas, (line + 0.08 * (0.5 - line) * aside).astype(np.float32), 0.012 * look.relief, dark=0.75)
+    hem(canvas, rng.uniform(0.035, 0.07))
+    gather(canvas, rng.uniform(0.0, 0.7), rng)
 
 
 @register(
     "cloth",
     cut=CLOTH_CUT,
     shades=(
-        Shade((93, 0, 3), 2),
-        Shade((30, 2, -14), 2),
-        Shade((55, 0, 0), 1.5),
-        Shade((72, 8, 14), 1),
-        Shade((42, 28, 12), 1),
-        Shade((45, -14, 12), 1),
-        Shade((15, 0, 0), 2),
+        Shade((92, 0, 3), 1.6),
+        Shade((24, 2, -16), 2),
+        Shade((50, 0, -1), 1),
+        Shade((70, 7, 13), 0.8),
+        Shade((38, 42, 22), 0.9),
+        Shade((40, -18, 10), 0.8),
+        Shade((12, 0, 0), 3),
+        Shade((42, 6, -38), 0.7),
+        Shade((74, 8, 52), 0.4),
+        Shade((62, 24, 4), 0.5),
     ),
-    loop_width=0.04,
+    loop_width=0.038,
+    own_strap=0.45,
+    marked=0.15,
 )
 def draw_cloth(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """Two sewn halves of plain cloth."""
-    _middle_seam(canvas, look.relief)
-    _hem(canvas)
+    """Plain cloth, sewn."""
+    _sewn(canvas, look, rng)
+    if look.mark:
+        canvas.paint(mark(canvas, rng), lab_to_linear(look.accent))
     canvas.weave(0.05, rng)
-    canvas.round_corners(0.12)
+    canvas.round_corners(rng.uniform(0.06, 0.16))
 
 
 @register(
     "printed",
     cut=CLOTH_CUT,
-    shades=(Shade((90, 0, 4), 3), Shade((35, 5, -25), 2), Shade((50, 40, 18), 1), Shade((22, 0, 0), 2)),
-    patterns=("stripes", "checks", "dots", "camouflage"),
-    loop_width=0.04,
+    shades=(
+        Shade((90, 0, 4), 3),
+        Shade((28, 5, -25), 2),
+        Shade((44, 46, 22), 1),
+        Shade((12, 0, 0), 3),
+        Shade((72, 10, 55), 0.8),
+        Shade((40, -22, 12), 0.8),
+        Shade((60, -12, -22), 0.8),
+    ),
+    patterns=("stripes", "checks", "dots", "flowers", "flowers", "camouflage", "dye", "halves", "writing", "grin"),
+    loop_width=0.038,
+    own_strap=0.3,
 )
 def draw_printed(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     """Cloth with a print in the accent colour."""
-    canvas.paint(_pattern(canvas, look, rng) * 0.9, lab_to_linear(look.accent))
-    _middle_seam(canvas, look.relief)
-    _hem(canvas)
+    canvas.paint(printed(look.pattern, canvas, rng) * np.float32(0.92), lab_to_linear(look.accent))
+    _sewn(canvas, look, rng)
     canvas.weave(0.04, rng)
-    canvas.round_corners(0.12)
+    canvas.round_corners(rng.uniform(0.06, 0.16))
+
+
+def _foam(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
+    """Smooth foam, one seam down the middle, cut edges."""
+    middle_seam(canvas, 0.6 * look.relief)
+    canvas.height += np.float32(0.012) * np.clip(1 - canvas.inset / np.float32(0.05), 0, 1)
+    if look.mark:
+        canvas.paint(mark(canvas, rng), lab_to_linear(look.accent))
+    canvas.weave(0.03, rng)
+    canvas.round_corners(rng.uniform(0.08, 0.16))
 
 
 @register(
     "black",
-    cut=Cut(top_half=0.79, bottom_half=0.66, top_side=0.40, bottom_side=0.84, standoff=0.02, peak=1.2, belly=1.8),
-    shades=(Shade((13, 0, -1), 8), Shade((30, 0, -1), 1.5), Shade((24, 2, -8), 0.8)),
-    loop_width=0.07,
+    cut=FOAM_CUT,
+    shades=(Shade((9, 0, -1), 7), Shade((18, 0, -2), 2), Shade((24, 1, -4), 0.8)),
+    loop_width=0.085,
     gloss=0.05,
+    own_strap=1.0,
+    marked=0.15,
 )
 def draw_black(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """Smooth foam, one seam down the middle, the edge rolled."""
-    _middle_seam(canvas, 0.7 * look.relief)
-    across = np.minimum(canvas.u, 1 - canvas.u) * canvas.aspect
-    inset = np.minimum(across, np.minimum(canvas.v, 1 - canvas.v))
-    canvas.height += np.float32(0.012) * np.clip(1 - inset / 0.05, 0, 1).astype(np.float32)
-    canvas.weave(0.03, rng)
-    canvas.round_corners(0.14)
+    """The fashion mask in black."""
+    _foam(canvas, look, rng)
+
+
+@register(
+    "sponge",
+    cut=FOAM_CUT,
+    shades=(
+        Shade((42, 0, -1), 2),
+        Shade((28, 2, -16), 1.5),
+        Shade((70, 18, 5), 1),
+        Shade((82, 2, 6), 1),
+        Shade((44, 10, -36), 0.7),
+        Shade((38, 45, 24), 0.5),
+        Shade((46, 3, 14), 0.7),
+        Shade((93, 0, 1), 0.8),
+    ),
+    loop_width=0.085,
+    own_strap=1.0,
+    marked=0.1,
+)
+def draw_sponge(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
+    """The fashion mask in colours."""
+    _foam(canvas, look, rng)

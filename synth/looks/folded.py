@@ -4,65 +4,108 @@ from __future__ import annotations
 
 import numpy as np
 
-from synth.arrays import FloatArray
-from synth.looks.canvas import Canvas
+from synth.forms import BOAT_FOLDS
+from synth.looks.canvas import Canvas, lab_to_linear
+from synth.looks.prints import mark, small_print
 from synth.looks.registry import Look, Shade, register
+from synth.looks.strokes import crease, dashes, gather, nose_wire, valve, weld
 from synth.wear import Cut
-
-
-def _crease(canvas: Canvas, line: FloatArray, look: Look, sharp: float = 0.035) -> None:
-    """A fold along v = line: the panels meet at an angle, the weld beside it is a little darker."""
-    canvas.height -= np.float32(0.035 * look.relief) * np.maximum(1 - np.abs(canvas.v - line) / sharp, 0).astype(
-        np.float32
-    )
-    canvas.tint(canvas.band(line, 0.006), 0.86)
-
-
-def _welded_edge(canvas: Canvas, inset: float) -> None:
-    dots = 0.5 + 0.5 * np.sign(np.sin(canvas.u * 260))
-    for line in (inset, 1 - inset):
-        canvas.tint(canvas.band(line, 0.008) * dots.astype(np.float32), 0.90)
 
 
 @register(
     "kf94",
-    cut=Cut(top_half=0.79, bottom_half=0.69, top_side=0.40, bottom_side=0.80, standoff=0.075, peak=1.2, belly=1.7),
-    shades=(Shade((94, 0, 1), 6), Shade((18, 0, -1), 3), Shade((62, 0, -1), 1), Shade((84, 6, 10), 1)),
-    loop_width=0.032,
+    cut=Cut(
+        top_half=0.80,
+        bottom_half=0.70,
+        top_side=0.42,
+        bottom_side=0.76,
+        standoff=0.13,
+        peak=1.15,
+        belly=1.9,
+        form="boat",
+    ),
+    shades=(
+        Shade((95, 0, 0), 7),
+        Shade((11, 0, -1), 4),
+        Shade((58, 0, -2), 0.8),
+        Shade((82, 5, 10), 0.8),
+        Shade((78, 16, 5), 0.3),
+        Shade((32, 2, -18), 0.4),
+        Shade((72, -6, -14), 0.3),
+    ),
+    loop_width=0.034,
+    own_strap=0.4,
+    marked=0.12,
 )
 def draw_kf94(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     """An upper panel over the nose, a broad middle panel, a lower panel under the chin."""
-    aside = (2 * canvas.u - 1) ** 2
-    upper = 0.34 + rng.normal(0, 0.01) + 0.06 * aside
-    lower = 0.72 + rng.normal(0, 0.01) - 0.08 * aside
-    middle = ((canvas.v > upper) & (canvas.v < lower)).astype(np.float32)
-    bulge = np.sin(np.pi * np.clip((canvas.v - upper) / (lower - upper), 0, 1)) * (1 - 0.7 * aside)
-    canvas.height += np.float32(0.03) * (middle * bulge).astype(np.float32)
-    _crease(canvas, upper, look)
-    _crease(canvas, lower, look)
-    wire = canvas.band(0.07, 0.025) * (np.abs(canvas.u - 0.5) < 0.24)
-    canvas.height += np.float32(0.009 * look.relief) * wire
-    _welded_edge(canvas, 0.02)
+    aside = (2 * canvas.column - 1) ** 2
+    upper, lower = (fold + rng.normal(0, 0.008) for fold in BOAT_FOLDS)
+    crease(canvas, (upper + 0.06 * aside).astype(np.float32), -0.010 * look.relief, dark=0.74)
+    crease(canvas, (lower - 0.08 * aside).astype(np.float32), -0.010 * look.relief, dark=0.66)
+    # The lower panel turns from the light, and hollows where it meets the sides.
+    under = np.clip((canvas.row - (lower - 0.08 * aside)) / 0.12, 0, 1)
+    canvas.shade *= 1 - np.float32(0.16 * look.relief) * under.astype(np.float32)
+    canvas.tint(np.clip((aside - 0.72) / 0.28, 0, 1).astype(np.float32), 0.90)
+    nose_wire(canvas, look.relief, at=0.075, half_width=rng.uniform(0.2, 0.27))
+    weld(canvas, 0.022)
+    for side in (0.02, 0.98):
+        canvas.tint(canvas.line(side, 0.012, canvas.column), 0.90)
+    if look.mark:
+        canvas.paint(0.5 * small_print(canvas, (rng.uniform(0.15, 0.25), 0.52), rng), lab_to_linear(look.accent))
+    gather(canvas, rng.uniform(0.0, 0.4), rng)
     canvas.weave(0.012, rng)
-    canvas.round_corners(0.09)
+    canvas.round_corners(rng.uniform(0.10, 0.16))
 
 
 @register(
     "kn95",
-    cut=Cut(top_half=0.76, bottom_half=0.66, top_side=0.40, bottom_side=0.84, standoff=0.085, peak=1.2, belly=1.7),
-    shades=(Shade((93, 0, 2), 5), Shade((20, 0, 0), 2), Shade((70, -2, -8), 1)),
+    cut=Cut(
+        top_half=0.74,
+        bottom_half=0.62,
+        top_side=0.44,
+        bottom_side=0.80,
+        standoff=0.15,
+        peak=1.2,
+        belly=1.6,
+        form="ridge",
+    ),
+    shades=(
+        Shade((95, 0, 1), 7),
+        Shade((12, 0, 0), 2.2),
+        Shade((60, 0, -1), 0.8),
+        Shade((70, -4, -14), 0.4),
+        Shade((78, 14, 5), 0.3),
+        Shade((36, 8, -40), 0.3),
+    ),
+    loop_width=0.03,
+    own_strap=0.15,
+    marked=0.45,
+    valved=0.2,
 )
 def draw_kn95(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     """Two halves welded along the middle into a ridge."""
-    away = np.abs(canvas.u - 0.5)
-    canvas.height -= np.float32(0.10 * look.relief) * np.minimum(away, 0.16)
-    seam = canvas.band(0.5, 0.016 / canvas.aspect + canvas.texel, canvas.u)
-    canvas.height += np.float32(0.008) * seam
-    canvas.tint(seam * (0.5 + 0.5 * np.sign(np.sin(canvas.v * 170))).astype(np.float32), 0.9)
-    for line in (0.30, 0.74):
-        canvas.tint(canvas.band(line + 0.08 * away, 0.004) * (away > 0.05), 0.93)
-    wire = canvas.band(0.10, 0.03) * (away < 0.2)
-    canvas.height += np.float32(0.008) * wire
-    _welded_edge(canvas, 0.025)
+    away = np.abs(canvas.column - 0.5)
+    seam = canvas.line(0.5, 0.018 / canvas.aspect, canvas.column)
+    canvas.height += np.float32(0.010 * look.relief) * seam
+    ribs = dashes(canvas, canvas.row, 24)
+    canvas.tint(seam * ribs, 0.80)
+    canvas.tint(canvas.line(0.03 / canvas.aspect, 0.008, away), 0.86)
+    for line in (0.27, 0.75):
+        bent = (line + (0.10 if line < 0.5 else -0.10) * away).astype(np.float32)
+        crease(canvas, bent, 0.010 * look.relief, sharp=0.02, dark=0.86)
+    wire = canvas.band(0.10, 0.03) * np.clip((0.2 - away) * 40, 0, 1)
+    canvas.height += np.float32(0.010) * wire
+    canvas.tint(wire, 0.94)
+    weld(canvas, 0.03, dark=0.84)
+    for side in (0.035, 0.965):
+        canvas.tint(canvas.line(side, 0.010, canvas.column) * ribs, 0.85)
+    if look.mark:
+        ink = lab_to_linear((35, 0, -5)) if look.colour[0] > 50 else lab_to_linear((75, 0, 0))
+        canvas.paint(0.6 * small_print(canvas, (float(rng.choice([0.27, 0.73])), 0.5), rng), ink)
+    elif rng.random() < 0.1:
+        canvas.paint(mark(canvas, rng), lab_to_linear(look.accent))
     canvas.weave(0.012, rng)
-    canvas.round_corners(0.10)
+    canvas.round_corners(rng.uniform(0.10, 0.18))
+    if look.valve:
+        valve(canvas, float(rng.choice([0.3, 0.7])), 0.58, 0.13, rng)

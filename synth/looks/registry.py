@@ -10,10 +10,18 @@ import numpy as np
 from synth.arrays import FloatArray
 from synth.errors import SynthUsageError
 from synth.looks.canvas import Canvas, lab_to_linear
+from synth.looks.strokes import slack, tension
+from synth.loops import Strap
 from synth.wear import Cut
 
 Lab = tuple[float, float, float]
 Draw = Callable[["Canvas", "Look", np.random.Generator], None]
+
+WHITE_CORD: Lab = (91, 0, 2)
+BLACK_CORD: Lab = (14, 0, 0)
+
+HAIR_OVER_EARS = 0.3
+"""Share of looks whose loops are seen on the cheek alone: judged by eye on web photographs of worn masks."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +34,13 @@ class Look:
         relief: depth of pleats and seams relative to the type's usual, about 0.5 to 1.5.
         pattern: what is printed on it, empty for plain.
         seed: of everything drawn at random.
+        wrinkle: how crumpled the cloth is by itself, 0 to about 1.5; the wear style adds to it.
+        dirt: slight soiling, 0 (new) to 1.
+        pleats: how many, where the type has pleats.
+        mark: whether it carries a small sign or a line of print.
+        valve: whether it has an exhalation valve.
+        strap_width: of a loop, head units.
+        strap_seen: share of each loop's length that no hair hides, 0 to 1.
     """
 
     mask_type: str
@@ -35,6 +50,13 @@ class Look:
     relief: float
     pattern: str
     seed: int
+    wrinkle: float = 0.5
+    dirt: float = 0.0
+    pleats: int = 3
+    mark: bool = False
+    valve: bool = False
+    strap_width: float = 0.03
+    strap_seen: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -57,6 +79,11 @@ class MaskType:
         loop_width: of the ear loops, in head units (0.03 is about 3 mm).
         gloss: strength of its sheen, 0 (matt) to 1.
         draw: draws it on a canvas.
+        attach: what holds it: `ears`, `head` (two straps behind the head) or `none`.
+        own_strap: share of masks whose straps are of the mask's own colour.
+        marked, valved: share of masks with a mark, with a valve.
+        built_in: whether it comes with this package.
+        strap: CIE Lab of its straps, where they are always the same.
     """
 
     name: str
@@ -66,6 +93,12 @@ class MaskType:
     loop_width: float
     gloss: float
     draw: Draw
+    attach: str = "ears"
+    own_strap: float = 0.0
+    marked: float = 0.0
+    valved: float = 0.0
+    built_in: bool = True
+    strap: Lab | None = None
 
 
 _TYPES: dict[str, MaskType] = {}
@@ -79,14 +112,31 @@ def register(
     patterns: tuple[str, ...] = ("",),
     loop_width: float = 0.03,
     gloss: float = 0.0,
+    attach: str = "ears",
+    own_strap: float = 0.0,
+    marked: float = 0.0,
+    valved: float = 0.0,
 ) -> Callable[[Draw], Draw]:
-    """Registers a drawing function as the mask type `name`."""
+    """Registers a drawing function as the mask type `name`; the arguments are the attributes of `MaskType`."""
 
     def add(draw: Draw) -> Draw:
-        _TYPES[name] = MaskType(name, cut, shades, patterns, loop_width, gloss, draw)
+        add_type(MaskType(name, cut, shades, patterns, loop_width, gloss, draw, attach, own_strap, marked, valved))
         return draw
 
     return add
+
+
+def add_type(kind: MaskType) -> None:
+    """Puts a mask type into the registry, in place of one of the same name."""
+    _TYPES[kind.name] = kind
+
+
+def set_own_types(kinds: tuple[MaskType, ...]) -> None:
+    """Makes these the only mask types beside the built-in ones."""
+    for name in [name for name, kind in _TYPES.items() if not kind.built_in]:
+        del _TYPES[name]
+    for kind in kinds:
+        add_type(kind)
 
 
 def list_mask_types() -> list[str]:
@@ -110,23 +160,47 @@ def sample_look(name: str, rng: np.random.Generator) -> Look:
     kind = mask_type(name)
     weights = np.array([shade.weight for shade in kind.shades])
     shade = kind.shades[int(rng.choice(len(weights), p=weights / weights.sum()))]
-    colour = _vary(shade.lab, (3.0, 2.0, 2.5), rng)
-    accent = (float(np.clip(colour[0] + rng.choice([-35, 30]), 8, 96)), rng.normal(0, 22), rng.normal(0, 22))
-    strap = _vary((92, 0, 2) if shade.lab[0] > 45 else (22, 0, 0), (2.0, 0.5, 1.0), rng)
+    colour = _vary(shade.lab, (2.5, 1.5, 2.5), rng)
     return Look(
         name,
         colour,
-        accent,
-        strap,
+        _accent(colour, rng),
+        _strap(kind, colour, rng),
         relief=float(rng.uniform(0.6, 1.4)),
         pattern=str(rng.choice(np.array(kind.patterns))),
         seed=int(rng.integers(2**31)),
+        wrinkle=float(rng.gamma(4.0, 0.14)),
+        dirt=float(rng.uniform(0.1, 0.6)) if rng.random() < 0.15 else 0.0,
+        pleats=int(rng.choice(5, p=[0, 0, 0.08, 0.8, 0.12])),
+        mark=bool(rng.random() < kind.marked),
+        valve=bool(rng.random() < kind.valved),
+        strap_width=kind.loop_width * float(rng.choice([0.6, 1.0, 1.5], p=[0.3, 0.5, 0.2]) * rng.uniform(0.85, 1.15)),
+        strap_seen=float(rng.uniform(0.5, 0.85)) if rng.random() < HAIR_OVER_EARS else 1.0,
     )
 
 
 def _vary(lab: Lab, spread: Lab, rng: np.random.Generator) -> Lab:
     light, a, b = (float(mean + rng.normal(0, width)) for mean, width in zip(lab, spread, strict=True))
-    return float(np.clip(light, 6, 97)), a, b
+    return float(np.clip(light, 5, 97)), a, b
+
+
+def _accent(colour: Lab, rng: np.random.Generator) -> Lab:
+    """A second colour that stands out from the first: white, black, or any hue that is lighter or darker."""
+    kind = rng.random()
+    if kind < 0.35:
+        return _vary((92, 0, 1) if colour[0] < 60 else (12, 0, 0), (2.0, 1.0, 1.0), rng)
+    light = colour[0] + (-1 if colour[0] > 55 else 1) * rng.uniform(22, 48)
+    hue, chroma = rng.uniform(0, 2 * np.pi), rng.uniform(8, 50)
+    return float(np.clip(light, 8, 96)), float(chroma * np.cos(hue)), float(chroma * np.sin(hue))
+
+
+def _strap(kind: MaskType, colour: Lab, rng: np.random.Generator) -> Lab:
+    if kind.strap is not None:
+        return _vary(kind.strap, (1.0, 0.5, 0.5), rng)
+    if rng.random() < kind.own_strap:
+        return _vary(colour, (1.0, 0.5, 0.5), rng)
+    usual, other = (WHITE_CORD, BLACK_CORD) if colour[0] > 45 else (BLACK_CORD, WHITE_CORD)
+    return _vary(usual if rng.random() < 0.93 else other, (3.0, 0.5, 1.0), rng)
 
 
 def draw_look(look: Look, width: int, aspect: float, crumple: float) -> Canvas:
@@ -141,11 +215,19 @@ def draw_look(look: Look, width: int, aspect: float, crumple: float) -> Canvas:
     rng = np.random.default_rng(look.seed)
     canvas = Canvas.blank(width, aspect, lab_to_linear(look.colour))
     mask_type(look.mask_type).draw(canvas, look, rng)
-    canvas.wrinkle(crumple * float(rng.uniform(0.7, 1.3)), rng)
-    np.clip(canvas.albedo, 0.005, 0.98, out=canvas.albedo)
+    tension(canvas, (0.45 + 0.6 * crumple) * look.wrinkle, rng)
+    if crumple > 0.5:
+        slack(canvas, crumple * float(rng.uniform(0.6, 1.1)), rng)
+    canvas.stain(look.dirt, rng)
+    canvas.finish()
     return canvas
 
 
 def strap_colour(look: Look) -> FloatArray:
     """(3,) linear RGB reflectance of the ear loops."""
     return lab_to_linear(look.strap)
+
+
+def strap_of(look: Look) -> Strap:
+    """What holds a mask of this look."""
+    return Strap(mask_type(look.mask_type).attach, look.strap_width, look.strap_seen)

@@ -1,42 +1,56 @@
-"""The three-ply surgical mask: pleats that open towards the middle, a nose wire, welded edges."""
+"""The three-ply surgical mask: pleats that open towards the middle, a nose wire, welded edges, gathered sides."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from synth.looks.canvas import Canvas
+from synth.looks.canvas import Canvas, lab_to_linear
+from synth.looks.prints import printed
 from synth.looks.registry import Look, Shade, register
+from synth.looks.strokes import binding, dashes, gather, nose_wire, pleat
 from synth.wear import Cut
-
-PLEATS = 3
 
 
 @register(
     "surgical",
-    cut=Cut(top_half=0.77, bottom_half=0.62, top_side=0.36, bottom_side=0.90, standoff=0.035),
+    cut=Cut(top_half=0.75, bottom_half=0.64, top_side=0.40, bottom_side=0.88, standoff=0.05, peak=1.35, belly=2.35),
+    # How common each is was counted on web photographs of worn masks: of light ones half are blue, few green or pink.
     shades=(
-        Shade((80, -9, -16), 5),
-        Shade((94, 0, 1), 3),
-        Shade((84, -16, 6), 1),
-        Shade((86, 14, 1), 0.7),
-        Shade((20, 0, -1), 1.5),
+        Shade((76, -13, -22), 4),
+        Shade((83, -9, -13), 3),
+        Shade((68, -13, -30), 1),
+        Shade((94, 0, 0), 4.5),
+        Shade((75, -26, -3), 0.6),
+        Shade((86, -14, 5), 0.5),
+        Shade((80, 20, -2), 0.5),
+        Shade((14, 0, -1), 1.6),
+        Shade((38, -2, -24), 0.3),
     ),
+    patterns=("", "", "", "", "", "", "", "", "", "", "", "flowers", "dots"),
+    loop_width=0.026,
+    own_strap=0.1,
 )
 def draw_surgical(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     """Pleats, wire and welds."""
-    aside = (2 * canvas.u - 1) ** 2
-    for pleat in range(PLEATS):
-        # A pleat is a step: the cloth above lies over the cloth below, and its lip throws a narrow shadow.
-        line = 0.26 + 0.22 * pleat + rng.normal(0, 0.012) + (0.035 * (1 - pleat)) * (1 - aside) * rng.uniform(0.6, 1.2)
-        drop = np.clip((canvas.v - line) / 0.16, 0, 1) * (canvas.v > line)
-        step = np.where(canvas.v > line, 1 - drop, 0.0)
-        canvas.height -= np.float32(0.016 * look.relief) * (step * (1 - 0.5 * aside)).astype(np.float32)
-        canvas.tint(canvas.band(line + 0.006, 0.007) * (0.8 - 0.3 * aside), 0.80)
-    wire = canvas.band(0.055, 0.022) * (np.abs(canvas.u - 0.5) < 0.27)
-    canvas.height += np.float32(0.008 * look.relief) * wire
-    for edge in (0.02, 0.105, 0.965):
-        canvas.tint(canvas.band(edge, 0.004), 0.90)
-    for side in (0.022, 0.978):
-        canvas.tint(canvas.band(side, 0.018, canvas.u), 0.94)
-    canvas.weave(0.015, rng)
-    canvas.round_corners(0.05)
+    if look.pattern:
+        canvas.paint(0.6 * printed(look.pattern, canvas, rng), lab_to_linear(look.accent))
+    aside = (2 * canvas.column - 1) ** 2
+    first, step = rng.uniform(0.22, 0.30), rng.uniform(0.15, 0.21)
+    opened = rng.uniform(0.3, 1.0)
+    for count in range(look.pleats):
+        # Between the sides a pleat is drawn open, so there its lip is softer, and it sags towards the chin.
+        arc = (0.05 * count - 0.02) * (1 - aside) * rng.uniform(0.3, 1.2)
+        wander = 0.012 * np.sin(2 * np.pi * (canvas.column * rng.uniform(0.7, 2) + rng.random()))
+        line = (first + step * count + arc + wander + rng.normal(0, 0.008)).astype(np.float32)
+        strength = (1 - 0.55 * opened * (1 - aside)) * rng.uniform(0.7, 1.15)
+        pleat(canvas, line, 0.016 * look.relief, strength.astype(np.float32) * np.float32(look.relief))
+    nose_wire(canvas, look.relief, half_width=rng.uniform(0.22, 0.3))
+    binding(canvas, rng.uniform(0.02, 0.035), rng.uniform(0.93, 1.03))
+    spots = dashes(canvas, canvas.column * canvas.aspect, 28)
+    for edge in (0.105, 0.965):
+        canvas.tint(canvas.line(edge, 0.005) * spots, 0.84)
+    for side in (0.03, 0.97):
+        canvas.tint(canvas.line(side, 0.010, canvas.column) * dashes(canvas, canvas.row, 22), 0.85)
+    gather(canvas, rng.uniform(0.35, 1.2), rng)
+    canvas.weave(0.018, rng)
+    canvas.round_corners(rng.uniform(0.03, 0.08))

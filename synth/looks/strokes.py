@@ -1,0 +1,160 @@
+"""What masks are made of beside their cloth: pleats, creases, wires, welds, hems, seams, valves; and folds of wear."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from synth.arrays import FloatArray
+from synth.looks.canvas import Canvas, coarse_axes, coarse_noise
+
+METAL = np.array([0.46, 0.47, 0.49], dtype=np.float32)
+"""Linear reflectance of the bare aluminium of a cup's nose clip."""
+
+
+def pleat(canvas: Canvas, line: FloatArray, depth: float, strength: FloatArray, reach: float = 0.15) -> None:
+    """A pleat whose lip runs along v = line, both (1, w): the cloth above lies over the cloth below.
+
+    Args:
+        canvas: to draw on.
+        line: v of the lip, (1, w).
+        depth: of the step, head units.
+        strength: (1, w) in 0..1 of the shadow under the lip.
+        reach: how far the step takes to even out, as a share of the sheet's height.
+    """
+    rows = len(canvas.row)
+    first = max(int((float(line.min()) - 0.05) * rows) - 1, 0)
+    last = min(int((float(line.max()) + reach) * rows) + 2, rows)
+    below = canvas.row[first:last] - line
+    under = np.clip(below * np.float32(rows) + np.float32(0.5), 0, 1)
+    # At few texels the shadow is wider and fainter: what it takes of the light stays the same.
+    width = max(0.045, 1.5 * canvas.texel)
+    shadow = under * np.clip(1 - below / np.float32(width), 0, 1)
+    lip = np.clip(1 + below / np.float32(0.05), 0, 1) * (1 - under)
+    weight = np.float32(0.045 / width) * strength
+    canvas.shade[first:last] *= 1 - weight * (np.float32(0.42) * shadow - np.float32(0.07) * lip)
+    canvas.height[first:last] -= np.float32(depth) * under * np.clip(1 - below / np.float32(reach), 0, 1)
+
+
+def crease(canvas: Canvas, line: FloatArray, depth: float, sharp: float = 0.04, dark: float = 0.86) -> None:
+    """A fold along v = line (1, w) where two panels meet, with a weld beside it; depth in head units."""
+    rows = len(canvas.row)
+    first = max(int((float(line.min()) - sharp) * rows) - 1, 0)
+    last = min(int((float(line.max()) + sharp) * rows) + 2, rows)
+    away = np.abs(canvas.row[first:last] - line)
+    canvas.height[first:last] -= np.float32(depth) * np.maximum(1 - away / np.float32(sharp), 0)
+    half = max(0.007, 0.75 * canvas.texel)
+    mark = np.clip((np.float32(half) - away) * np.float32(rows) + np.float32(0.5), 0, 1)
+    canvas.shade[first:last] *= 1 - np.float32((1 - dark) * min(0.007 / half, 1.0)) * mark
+
+
+def nose_wire(canvas: Canvas, relief: float, at: float = 0.055, half_width: float = 0.27) -> None:
+    """A wire under the cloth along the upper edge, pinched over the nose."""
+    span = np.clip((half_width - np.abs(canvas.column - 0.5)) * canvas.alpha.shape[1] + 0.5, 0, 1)
+    canvas.height += np.float32(0.010 * relief) * (canvas.band(at, 0.022) * span)
+    canvas.tint(canvas.line(at + 0.028, 0.006) * span, 0.88)
+    dent = np.exp(-(((canvas.column - 0.5) / 0.035) ** 2)) * np.clip(1 - canvas.row / 0.22, 0, 1)
+    canvas.height += np.float32(0.012 * relief) * dent.astype(np.float32)
+
+
+def dashes(canvas: Canvas, along: FloatArray, per_height: float) -> FloatArray:
+    """A stroke's dashes along a coordinate in sheet heights, in 0..1; even grey where texels can't show them."""
+    shown = float(np.clip(1 / (2.5 * per_height * canvas.texel) - 0.6, 0, 1))
+    wave = np.clip(2.5 * np.sin(2 * np.pi * per_height * along) + 0.5, 0, 1)
+    return np.asarray(0.5 + shown * (wave - 0.5), dtype=np.float32)
+
+
+def weld(canvas: Canvas, inset: float, dark: float = 0.88) -> None:
+    """A line of ultrasonic spots along the upper and lower edge."""
+    spots = dashes(canvas, canvas.column * canvas.aspect, 32)
+    for at in (inset, 1 - inset):
+        canvas.tint(canvas.line(at, 0.009) * spots, dark)
+
+
+def binding(canvas: Canvas, width: float, factor: float) -> None:
+    """A strip of other cloth sewn or welded round the edge; width as a share of the sheet's height."""
+    strip = np.clip((np.float32(width) - canvas.inset) * np.float32(1 / canvas.texel) + np.float32(0.5), 0, 1)
+    canvas.tint(strip, factor)
+    canvas.height += np.float32(0.005) * strip
+
+
+def hem(canvas: Canvas, width: float = 0.055) -> None:
+    """A folded border with a line of stitches."""
+    inset = canvas.inset
+    fold = np.clip((np.float32(width) - inset) / np.float32(0.02), 0, 1)
+    canvas.height += np.float32(0.009) * fold
+    stitches = canvas.line(0.82 * width, 0.007, inset)
+    stitches *= dashes(canvas, canvas.column * canvas.aspect, 24) * dashes(canvas, canvas.row, 24)
+    canvas.tint(stitches, 0.66)
+    canvas.tint(canvas.line(width, 0.008, inset), 0.88)
+
+
+def middle_seam(canvas: Canvas, relief: float) -> None:
+    """A seam down the middle of two sewn halves, the cloth falling off to both sides."""
+    away = np.abs(canvas.column - 0.5)
+    canvas.height -= np.float32(0.06 * relief) * np.minimum(away, 0.12)
+    canvas.height -= np.float32(0.008 * relief) * np.maximum(1 - away / 0.015, 0)
+    canvas.tint(canvas.line(0.5, 0.006 / canvas.aspect + 0.003, canvas.column), 0.72)
+
+
+def gather(canvas: Canvas, amount: float, rng: np.random.Generator) -> None:
+    """The folds that the loops draw at both sides, running inwards; amount in 0..1."""
+    u, v = coarse_axes()
+    rough = np.zeros((v.shape[0], u.shape[1]), dtype=np.float32)
+    for side in (u, 1 - u):
+        cells = int(rng.integers(5, 10))
+        folds = np.interp(v[:, 0], np.linspace(0, 1, cells + 1), rng.uniform(-1, 1, cells + 1))[:, None]
+        rough += folds.astype(np.float32) * np.exp(-side / np.float32(rng.uniform(0.10, 0.22)))
+    _raise(canvas, rough, 0.022 * amount, 0.30 * amount)
+
+
+def tension(canvas: Canvas, amount: float, rng: np.random.Generator) -> None:
+    """The pull from the corners towards nose and chin, and the cloth's own unrest; amount in 0..1."""
+    u, v = coarse_axes()
+    rough = 0.45 * coarse_noise((7, 4), rng) + 0.25 * coarse_noise((14, 9), rng)
+    for _ in range(int(rng.integers(2, 5))):
+        right, start = rng.random() < 0.5, rng.uniform(0.1, 0.9)
+        slope = (rng.uniform(0.25, 0.75) - start) * rng.uniform(0.5, 1.3)
+        along = (1 - u) if right else u
+        away = (v - start - slope * along) / np.float32(rng.uniform(0.02, 0.045))
+        length = np.float32(rng.uniform(0.25, 0.55))
+        rough += np.exp(-(away**2)) * np.clip(1.2 - along / length, 0, 1)
+    _raise(canvas, rough, 0.020 * amount, 0.22 * amount)
+
+
+def slack(canvas: Canvas, amount: float, rng: np.random.Generator) -> None:
+    """What happens to a sheet that is pushed together: long folds from side to side, one over the other."""
+    u, v = coarse_axes()
+    bend = np.float32(rng.uniform(-0.08, 0.08)) * (2 * u - 1) ** 2 + np.float32(0.05) * coarse_noise((2, 5), rng)
+    waves = np.float32(rng.uniform(2.5, 5.0))
+    phase = 2 * np.pi * (waves * (v + bend) + np.float32(rng.random()))
+    # Folded cloth is round on top and sharp in its hollows.
+    rough = 1 - 1.6 * np.abs(np.sin(phase / 2)) + 0.5 * coarse_noise((8, 5), rng)
+    _raise(canvas, -rough, 0.020 * amount, 0.30 * amount)
+
+
+def _raise(canvas: Canvas, rough: FloatArray, depth: float, dark: float) -> None:
+    """Adds a relief of about -1..1 to the sheet, with the light that its hollows lose."""
+    if depth <= 0:
+        return
+    full = canvas.spread(rough)
+    canvas.height += np.float32(depth) * full
+    canvas.shade *= 1 + np.float32(dark) * np.clip(full, -1, np.float32(0.15))
+
+
+def valve(canvas: Canvas, u: float, v: float, radius: float, rng: np.random.Generator) -> None:
+    """A round or rounded square exhalation valve of light plastic; u, v its middle, radius in sheet heights."""
+    x, y = (canvas.column - u) * np.float32(canvas.aspect), canvas.row - v
+    power = float(rng.choice([2.0, 2.0, 5.0]))
+    level = (np.abs(x / radius) ** power + np.abs(y / (0.85 * radius)) ** power) ** np.float32(1 / power)
+    edge = np.float32(canvas.texel / radius)
+    disc = np.clip((1 - level) / edge + 0.5, 0, 1).astype(np.float32)
+    canvas.shade += (1 - canvas.shade) * disc
+    light = float(rng.choice([0.82, 0.74, 0.10, 0.55], p=[0.55, 0.2, 0.15, 0.1]))
+    canvas.paint(disc, np.full(3, light) * np.array([1.0, 1.0, 0.98]))
+    canvas.height += np.float32(0.035) * np.clip((np.float32(1.08) - level) / np.float32(0.22), 0, 1)
+    rim = np.clip(1 - np.abs(level - 1) / np.maximum(np.float32(0.10), edge), 0, 1)
+    canvas.tint(rim, 0.62)
+    inner = np.clip(1 - np.abs(level - 0.72) / np.maximum(np.float32(0.07), edge), 0, 1)
+    canvas.tint(inner, 0.80)
+    slots = disc * (level < 0.66) * dashes(canvas, np.broadcast_to(y, level.shape), 1.6 / radius)
+    canvas.tint(slots, 0.78)
