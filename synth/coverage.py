@@ -13,7 +13,6 @@ from synth.shape import CHIN, NOSE_TIP
 from synth.warp import Region
 from synth.wear import NOT_WEAR
 
-
 HANGING_AREA = 0.08
 """Least share of a face's area that a mask hanging from one ear shows."""
 
@@ -26,7 +25,7 @@ class Coverage:
         nose: its tip and nostrils (landmarks 30 to 35).
         mouth: the lips' outline (48 to 59).
         chin: from midway between lip and chin down to the jaw (6 to 10).
-        eyes: the eyes' openings, of the eye that is hidden more; any share above zero is a fault of every style but one.
+        eyes: the eyes' openings, of the one hidden more; a fault of every style but one.
         area: of the whole sheet, as a share of the face from brows to chin.
     """
 

@@ -76,12 +76,20 @@ class Loops:
     brightness: FloatArray
 
 
-def cords(worn: Sheet, attach: str = "ears") -> list[tuple[float, FloatArray]]:
+def cords(worn: Sheet, attach: str = "ears", hangs: float = 0.0) -> list[tuple[float, FloatArray]]:
     """The cords as (side, (N, 3) head coordinates); side is -1 at the picture's left, 1 at its right.
 
     Four of them, from the mask's edge to where they go out of sight; none where nothing holds the mask.
+
+    Args:
+        worn: the mask's sheet.
+        attach: see `Strap`.
+        hangs: -1 or 1 where the mask hangs from the ear of that side by the loop of its upper end; else 0.
     """
     ends, rows = ENDS[attach], len(worn.points)
+    if hangs:
+        end = worn.points[:, 0 if hangs > 0 else -1]
+        return [(hangs, _cord(end[row], EAR * [hangs, 1.0, 1.0])) for row in (1, rows - 2)]
     if ends is None:
         return []
     starts = [round(v * (rows - 1)) for v in STARTS[attach]]
@@ -109,11 +117,11 @@ def _side_normals(line: FloatArray) -> FloatArray:
     return np.asarray(normals)
 
 
-def draw_loops(worn: Sheet, to_picture: HeadToPicture, region: Region, strap: Strap) -> Loops:
+def draw_loops(held: list[tuple[float, FloatArray]], to_picture: HeadToPicture, region: Region, strap: Strap) -> Loops:
     """Draws the cords a photo shows.
 
     Args:
-        worn: the mask's sheet.
+        held: of `cords`.
         to_picture: head coordinates to pixels.
         region: to draw in.
         strap: what holds the mask.
@@ -121,7 +129,7 @@ def draw_loops(worn: Sheet, to_picture: HeadToPicture, region: Region, strap: St
     alpha = np.zeros((region.height, region.width), dtype=np.float32)
     brightness = np.full_like(alpha, 0.92)
     unit = to_picture.pose.pixels_per_unit
-    for _, line in cords(worn, strap.attach):
+    for _, line in held:
         shown = np.clip(to_picture.facing(line, _side_normals(line)) / BEHIND, 0, 1)
         along = np.linspace(0, 1, STEPS)
         # Hair or the ear itself lies over the end, so that no cord stops short in the open.

@@ -79,6 +79,7 @@ class Outline:
         drapes: below the chin it hangs before the throat, as a form that drapes always does.
         floor: depth z that cloth beside the head doesn't fall behind: it hangs there, free of the head.
         brow: it lies on brows or forehead.
+        hangs: -1 or 1 where it hangs from the ear at the picture's left or right alone; else 0.
     """
 
     top: float
@@ -96,6 +97,7 @@ class Outline:
     drapes: bool = False
     floor: float = -2.0
     brow: bool = False
+    hangs: float = 0.0
 
     def depth(self, x: FloatArray, y: FloatArray) -> FloatArray:
         """Depth z at x, y of what this mask lies on: the head's envelope, or where cloth hangs free that is nearer."""

@@ -14,8 +14,19 @@ from synth.arrays import FloatArray
 from synth.pose import Pose
 from synth.shape import MEAN_FACE
 
-LATTICE = 6
-"""Pixels between the lattice points at which the spline is evaluated; between them it is interpolated."""
+LATTICE, CELLS = 6, 24
+"""A spline is evaluated at lattice points so many pixels apart, or further where that makes more cells than this along
+a region's longer side; between them it is interpolated by cubics."""
+
+EVERY = 3
+"""Of how many pixels across and down one is looked at for folds, which are many times wider."""
+
+SEEN = 0.08
+"""Facing cosine from which a point tells where the texture belongs: nearer the outline of the head, and behind it, the
+map from the picture has no answer, or two."""
+
+FINER = 4
+"""How much finer than the sheet's grid its outline in the picture is drawn."""
 
 STIFFNESS = 0.01
 """Smoothing of the landmarks' residuals: a landmark that errs alone by a few pixels doesn't dent the mask."""
@@ -53,8 +64,19 @@ def fit_spline(points: FloatArray, values: FloatArray, stiffness: float = 0.0) -
     system[:n, n + 1 :], system[n + 1 :, :n] = local, local.T
     target = np.zeros((n + 3, values.shape[1]))
     target[:n] = values
-    solved = np.linalg.lstsq(system, target, rcond=1e-12)[0]
+    solved = _solve(system, target)
     return Spline(local, solved[:n], solved[n:], origin, scale)
+
+
+def _solve(system: FloatArray, target: FloatArray) -> FloatArray:
+    """Direct where that is exact; least squares, ten times slower, where points coincide or all lie on one line."""
+    try:
+        solved = np.linalg.solve(system, target)
+    except np.linalg.LinAlgError:
+        solved = None
+    if solved is not None and np.abs(system @ solved - target).max() < 1e-6 * max(1.0, float(np.abs(target).max())):
+        return np.asarray(solved)
+    return np.asarray(np.linalg.lstsq(system, target, rcond=1e-12)[0])
 
 
 class HeadToPicture:
@@ -130,41 +152,55 @@ def texture_map(placed: FloatArray, seen: FloatArray, region: Region) -> FloatAr
     """
     rows, columns = placed.shape[:2]
     v, u = np.meshgrid(np.linspace(0, 1, rows), np.linspace(0, 1, columns), indexing="ij")
-    usable = seen > 0.08
+    usable = seen > SEEN
     usable &= (np.arange(rows) % 2 == 0)[:, None] & (np.arange(columns) % 2 == 0)[None, :]
     spline = fit_spline(placed[usable], np.stack([u[usable], v[usable]], axis=1))
-    xs = np.arange(region.x0, region.x1 + LATTICE, LATTICE, dtype=np.float64)
-    ys = np.arange(region.y0, region.y1 + LATTICE, LATTICE, dtype=np.float64)
+    step = max(float(LATTICE), max(region.width, region.height) / CELLS)
+    # One cell beyond the region on each side: a cubic leans on its neighbours' neighbours.
+    xs = region.x0 + step * np.arange(-1, int(region.width / step) + 3)
+    ys = region.y0 + step * np.arange(-1, int(region.height / step) + 3)
     lattice = np.stack(np.meshgrid(xs, ys), axis=-1)
     coarse = spline(lattice.reshape(-1, 2)).reshape(len(ys), len(xs), 2).astype(np.float32)
     # cv2.resize samples at pixel centres; asking for the lattice's own spacing needs an affine map instead.
-    step = np.array([[1 / LATTICE, 0, 0], [0, 1 / LATTICE, 0]], dtype=np.float64)
     fine = cv2.warpAffine(
         coarse,
-        step,
+        np.array([[1 / step, 0, 1], [0, 1 / step, 1]], dtype=np.float64),
         (region.width, region.height),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
     return np.asarray(fine)
 
 
 def visible_cover(placed: FloatArray, seen: FloatArray, region: Region) -> FloatArray:
-    """Share of each pixel of a region that the seen side of the sheet covers: (height, width) float32 in 0..1."""
-    supersampled = 3
-    corner = (placed - [region.x0, region.y0] + 0.5) * supersampled - 0.5
-    quads = np.stack([corner[:-1, :-1], corner[:-1, 1:], corner[1:, 1:], corner[1:, :-1]], axis=2).reshape(-1, 4, 2)
-    front = (0.25 * (seen[:-1, :-1] + seen[:-1, 1:] + seen[1:, 1:] + seen[1:, :-1]) > 0).reshape(-1)
-    canvas = np.zeros((region.height * supersampled, region.width * supersampled), dtype=np.uint8)
-    for quad in np.round(quads[front] * 16).astype(np.int32):
-        cv2.fillConvexPoly(canvas, quad, 255, cv2.LINE_8, shift=4)
-    cover = cv2.resize(canvas, (region.width, region.height), interpolation=cv2.INTER_AREA)
-    return np.asarray(cover, dtype=np.float32) / 255.0
+    """Share of each pixel of a region that the seen side of the sheet covers: (height, width) float32 in 0..1.
+
+    Args:
+        placed: (R, C, 2) pixels of the sheet's grid points.
+        seen: (R, C) facing cosine.
+        region: the pixels wanted.
+    """
+    rows, columns = ((side - 1) * FINER + 1 for side in seen.shape)
+    grid = np.dstack([placed - [region.x0, region.y0], seen]).astype(np.float32)
+    finer = np.array([[1 / FINER, 0, 0], [0, 1 / FINER, 0]], dtype=np.float64)
+    grid = cv2.warpAffine(grid, finer, (columns, rows), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    front = (grid[..., 2] > 0).astype(np.uint8)
+    outlines = cv2.findContours(front, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+    double = np.zeros((region.height * 2, region.width * 2), dtype=np.uint8)
+    for outline in outlines:
+        u, v = outline[:, 0, 0], outline[:, 0, 1]
+        corners = (grid[v, u, :2] + 0.5) * 2 - 0.5
+        cv2.fillPoly(double, [np.round(corners * 16).astype(np.int32)], 255, cv2.LINE_8, shift=4)
+    cover = cv2.resize(double, (region.width, region.height), interpolation=cv2.INTER_AREA)
+    return np.asarray(cover, dtype=np.float32) / np.float32(255)
 
 
 def folds(mapping: FloatArray, alpha: FloatArray) -> float:
     """Share of the mask's pixels at which the map runs backwards, that is, the sheet is folded over itself."""
-    du, dv = np.gradient(mapping, axis=1), np.gradient(mapping, axis=0)
+    few, where = mapping[::EVERY, ::EVERY], alpha[::EVERY, ::EVERY]
+    if min(few.shape[:2]) < 2:
+        return 0.0
+    du, dv = np.gradient(few, axis=1), np.gradient(few, axis=0)
     turning = du[..., 0] * dv[..., 1] - du[..., 1] * dv[..., 0]
-    inside = alpha > 0.5
+    inside = where > 0.5
     return float((turning[inside] <= 0).mean()) if inside.any() else 0.0

@@ -146,7 +146,7 @@ def _chin(cut: Cut, rng: np.random.Generator) -> Outline:
 
 @_wear_style("chin_out", "incorrect", crumple=0.3)
 def _chin_out(cut: Cut, rng: np.random.Generator) -> Outline:
-    # Pushed up, or too small: from the nose's bridge to between the lower lip's edge (0.91) and the chin's middle (1.1).
+    # Pushed up, or too small: from the nose's bridge to below the lower lip (0.91), above the chin's middle (1.1).
     worn = _worn(cut, rng, rng.uniform(0.0, 0.18), rng.uniform(0.98, 1.09))
     return replace(
         worn,
@@ -175,6 +175,7 @@ def _hanging(cut: Cut, rng: np.random.Generator) -> Outline:
         tilt=side * rng.uniform(74.0, 98.0),
         shift=side * (0.42 + height / 2 + rng.uniform(0.0, 0.12)),
         floor=-0.42,
+        hangs=side,
     )
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from synth import MaskEngine
 from synth.arrays import RgbImage
-from synth.light import LUMA, Light, lit_colour, to_linear, to_srgb
+from synth.light import LUMA, Light, to_linear, to_srgb
+from synth.lit import lit_colour
 from tests.synth.builders import paint
 
 ENGINE = MaskEngine()

@@ -1,0 +1,117 @@
+"""A mask's colours under a face's light."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from synth.arrays import FloatArray
+from synth.light import LUMA, Light
+from synth.looks.canvas import Canvas
+from synth.pose import Pose
+from synth.surface import Sheet
+
+RELIEF = 1.5
+"""Relief is lit this much steeper than it is: cloth's folds also shade each other, which one bounce of light lacks."""
+
+HOLLOW = 0.05
+"""Reach of the darkness in hollows, in head units (4 mm)."""
+
+SHININESS = 10.0
+"""Blinn-Phong exponent of cloth's and foam's broad sheen."""
+
+
+def lit_colour(albedo: FloatArray, brightness: FloatArray, light: Light) -> FloatArray:
+    """Colours in the photo, linear RGB (..., 3), of surfaces of this albedo (..., 3) and brightness (...,)."""
+    colour = albedo * (light.tint * np.float32(light.exposure)) * brightness[..., None]
+    if light.tone is not None:
+        colour = (colour @ LUMA)[..., None] * light.tone
+    return np.asarray(light.black + colour * (1 - light.black), dtype=np.float32)
+
+
+def lit_texture(
+    canvas: Canvas, worn: Sheet, pose: Pose, light: Light, gloss: float = 0.0, gain: FloatArray | None = None
+) -> FloatArray:
+    """The look under the light: (h, w, 4) float32, linear RGB times opacity, and opacity.
+
+    Args:
+        canvas: the drawn look.
+        worn: the sheet it is laid on.
+        pose: of the head.
+        light: on the face.
+        gloss: strength of the sheet's sheen, 0 to 1.
+        gain: (R, C) of the light's pattern at the sheet's points, if it has one.
+    """
+    brightness, sheen = _brightness(canvas, worn, pose, light, gloss * light.contact)
+    if gain is not None:
+        brightness = cv2.multiply(brightness, cv2.resize(gain, brightness.shape[::-1]))
+    scale = (1 - light.black) * light.exposure
+    alpha = np.asarray(canvas.alpha, dtype=np.float32)
+    factors = light.tint * np.float32(scale)
+    if light.tone is None:
+        planes = cv2.split(canvas.albedo)
+        shine = factors
+    else:
+        gray = cv2.transform(canvas.albedo, (LUMA * factors)[None])
+        planes, factors = (gray, gray, gray), light.tone
+        shine = light.tone * np.float32(scale)
+    drawn = []
+    for plane, factor, white in zip(planes, factors, shine, strict=True):
+        colour = cv2.multiply(plane, brightness, scale=float(factor))
+        if sheen is not None:
+            colour = cv2.scaleAdd(sheen, float(white), colour)
+        drawn.append(cv2.multiply(cv2.add(colour, float(light.black)), alpha))
+    return np.asarray(cv2.merge([*drawn, alpha]))
+
+
+def _brightness(
+    canvas: Canvas, worn: Sheet, pose: Pose, light: Light, gloss: float
+) -> tuple[FloatArray, FloatArray | None]:
+    """(h, w) float32 light that each texel gets, 1 on average, and its sheen, if any."""
+    height, width = canvas.u.shape
+    texel = float(np.linalg.norm(np.diff(worn.points[len(worn.points) // 2], axis=0), axis=1).sum()) / width
+    slope_x = cv2.Sobel(canvas.height, cv2.CV_32F, 1, 0, scale=RELIEF / (8 * texel))
+    slope_y = cv2.Sobel(canvas.height, cv2.CV_32F, 0, 1, scale=RELIEF / (8 * texel))
+    steepness = cv2.add(cv2.add(cv2.multiply(slope_x, slope_x), cv2.multiply(slope_y, slope_y)), 1.0)
+    flatness = cv2.pow(steepness, -0.5)
+    frame = _frame(worn, pose)
+
+    def towards(direction: FloatArray) -> FloatArray:
+        # Only the sheet's own frame varies slowly; it is taken from the grid, the relief from the texels.
+        coarse = np.asarray(frame @ direction, dtype=np.float32)
+        along = cv2.resize(coarse, (width, height))
+        plain, across, down = cv2.split(along)
+        tilted = cv2.subtract(plain, cv2.add(cv2.multiply(across, slope_x), cv2.multiply(down, slope_y)))
+        return np.asarray(cv2.multiply(tilted, flatness))
+
+    brightness = cv2.max(cv2.add(towards(light.direction), float(light.ambient)), 0.2)
+    if light.contact > 0:
+        hollow = cv2.subtract(_smooth(canvas.height, HOLLOW / texel), canvas.height)
+        occlusion = np.clip(1 - np.float32(12.0 * light.contact) * hollow, 0.55, 1.12)
+        brightness = cv2.multiply(brightness, occlusion)
+    sheen = None
+    if gloss > 0.01:
+        half = light.direction / max(float(np.linalg.norm(light.direction)), 1e-6) + [0, 0, 1]
+        mirrored = cv2.max(towards(half / max(float(np.linalg.norm(half)), 1e-6)), 0.0)
+        sheen = cv2.multiply(cv2.pow(mirrored, SHININESS), brightness, scale=gloss)
+    return brightness, sheen
+
+
+def _frame(worn: Sheet, pose: Pose) -> FloatArray:
+    """(R, C, 3, 3) the sheet's normal and its unit tangents to the right and down, camera coordinates."""
+    normal = worn.normals
+    right = np.gradient(worn.points, axis=1)
+    right -= (right * normal).sum(-1, keepdims=True) * normal
+    right /= np.maximum(np.linalg.norm(right, axis=-1, keepdims=True), 1e-9)
+    down = np.cross(normal, right)
+    return np.asarray(np.stack([normal, right, down], axis=-2) @ pose.rotation.T)
+
+
+def _smooth(height: FloatArray, sigma: float) -> FloatArray:
+    """A Gaussian blur, done on a smaller picture where it is wide."""
+    if sigma < 4:
+        return np.asarray(cv2.GaussianBlur(height, (0, 0), max(sigma, 0.5)))
+    shrink = sigma / 2.5
+    size = max(round(height.shape[1] / shrink), 4), max(round(height.shape[0] / shrink), 4)
+    small = cv2.GaussianBlur(cv2.resize(height, size, interpolation=cv2.INTER_AREA), (0, 0), 2.3)
+    return np.asarray(cv2.resize(small, (height.shape[1], height.shape[0]), interpolation=cv2.INTER_LINEAR))
