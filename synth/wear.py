@@ -114,7 +114,7 @@ def _correct(cut: Cut, rng: np.random.Generator) -> Outline:
 @_wear_style("nose_out", "incorrect", crumple=0.3)
 def _nose_out(cut: Cut, rng: np.random.Generator) -> Outline:
     # The nostrils' underside is at 0.53, the upper lip's edge at 0.67; the loops hold the sides up.
-    worn = _worn(cut, rng, rng.uniform(0.535, 0.65), rng.uniform(1.36, 1.52))
+    worn = _worn(cut, rng, rng.uniform(0.49, 0.65), rng.uniform(1.36, 1.52))
     return replace(
         worn,
         top_side=worn.top_side + rng.uniform(0.06, 0.26),
@@ -130,7 +130,7 @@ def _chin(cut: Cut, rng: np.random.Generator) -> Outline:
     # Anywhere between the lower lip's edge (0.91) and the chin's point (1.28), gathered there and hanging before the
     # neck; the sides follow the jaw up to the ears.
     top = rng.uniform(0.95, 1.13)
-    worn = _worn(cut, rng, top, top + rng.uniform(0.36, 0.62))
+    worn = _worn(cut, rng, top, top + rng.uniform(0.36, 0.76))
     top_side = rng.uniform(0.58, 0.84)
     return replace(
         worn,
@@ -147,7 +147,7 @@ def _chin(cut: Cut, rng: np.random.Generator) -> Outline:
 @_wear_style("chin_out", "incorrect", crumple=0.3)
 def _chin_out(cut: Cut, rng: np.random.Generator) -> Outline:
     # Pushed up, or too small: from the nose's bridge to below the lower lip (0.91), above the chin's middle (1.1).
-    worn = _worn(cut, rng, rng.uniform(0.0, 0.18), rng.uniform(0.98, 1.09))
+    worn = _worn(replace(cut, drop=0.0), rng, rng.uniform(0.0, 0.18), rng.uniform(0.98, 1.09))
     return replace(
         worn,
         top_side=worn.top_side - rng.uniform(0.02, 0.12),
