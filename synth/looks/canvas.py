@@ -7,7 +7,7 @@ smooth is drawn on a coarse grid and enlarged; shades of one colour are kept apa
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import cv2
@@ -15,7 +15,7 @@ import numpy as np
 
 from synth.arrays import FloatArray
 
-COARSE = (48, 64)
+COARSE = (32, 48)
 """Rows and columns of the grid on which smooth things are drawn."""
 
 _COARSE_V, _COARSE_U = ((np.arange(n, dtype=np.float32) + 0.5) / n for n in COARSE)
@@ -35,6 +35,7 @@ class Canvas:
         height: (h, w) float32, relief in head units, positive away from the face.
         aspect: width over height of the sheet.
         shade: (h, w) float32, what the colours are multiplied by in the end: hollows, stitches, weave.
+        soft_height, soft_shade: of height and shade what is smooth, on the coarse grid, until `finish` brings it in.
     """
 
     u: FloatArray
@@ -44,6 +45,8 @@ class Canvas:
     height: FloatArray
     aspect: float
     shade: FloatArray
+    soft_height: FloatArray = field(default_factory=lambda: np.zeros(COARSE, dtype=np.float32))
+    soft_shade: FloatArray = field(default_factory=lambda: np.ones(COARSE, dtype=np.float32))
 
     @classmethod
     def blank(cls, width: int, aspect: float, colour: FloatArray) -> Canvas:
@@ -51,8 +54,8 @@ class Canvas:
         shape = (max(round(width / aspect), 8), width)
         row = (np.arange(shape[0], dtype=np.float32)[:, None] + np.float32(0.5)) / np.float32(shape[0])
         column = (np.arange(width, dtype=np.float32)[None, :] + np.float32(0.5)) / np.float32(width)
-        flat = np.empty((*shape, 3), dtype=np.float32)
-        flat[...] = np.asarray(colour, dtype=np.float32)
+        line = np.tile(np.asarray(colour, dtype=np.float32), width)
+        flat = np.broadcast_to(line, (shape[0], 3 * width)).copy().reshape(*shape, 3)
         one = np.ones(shape, dtype=np.float32)
         return cls(
             np.broadcast_to(column, shape),
@@ -85,6 +88,14 @@ class Canvas:
         across = np.minimum(self.column, 1 - self.column) * np.float32(self.aspect)
         return np.minimum(across, np.minimum(self.row, 1 - self.row))
 
+    def window(self, u0: float, v0: float, u1: float, v1: float) -> Canvas:
+        """The part of the sheet between these u and v, sharing its arrays: what is drawn on it is drawn here."""
+        rows, columns = self.alpha.shape
+        low, high = np.clip([v0 * rows, u0 * columns], 0, None), np.clip([v1 * rows, u1 * columns], 1, [rows, columns])
+        part = np.s_[int(low[0]) : int(np.ceil(high[0])), int(low[1]) : int(np.ceil(high[1]))]
+        arrays = (self.u, self.v, self.albedo, self.alpha, self.height)
+        return Canvas(*(each[part] for each in arrays), self.aspect, self.shade[part])
+
     def band(self, centre: FloatArray | float, half: float, along: FloatArray | None = None) -> FloatArray:
         """Soft stripe around v (or `along`) = centre: 1 inside, falling to 0 over about a texel.
 
@@ -102,17 +113,43 @@ class Canvas:
         """Multiplies the colour by `factor` where mask (broadcast to (h, w)) is 1."""
         self.shade *= np.float32(1) + np.float32(factor - 1) * mask
 
+    def stripe(
+        self, at: float, half: float, factor: float, along: FloatArray | float = 1.0, *, down: bool = False
+    ) -> None:
+        """Tints a straight line across the sheet, touching only the texels it lies on.
+
+        Args:
+            at: v of the line, or u of one that runs down.
+            half: half its width, as a share of the sheet's height.
+            factor: what the colour is multiplied by.
+            along: its strength along it, (w,) or, for one that runs down, (h,).
+            down: runs from top to bottom.
+        """
+        axis = (self.column[0] - at) * self.aspect if down else self.row[:, 0] - at
+        profile = self.line(0.0, half, axis)
+        where = np.flatnonzero(profile)
+        if not len(where):
+            return
+        part = slice(int(where[0]), int(where[-1]) + 1)
+        strength = np.float32(factor - 1) * profile[part]
+        if down:
+            self.shade[:, part] *= 1 + np.multiply.outer(np.broadcast_to(along, len(self.shade)), strength)
+        else:
+            self.shade[part] *= 1 + np.multiply.outer(strength, np.broadcast_to(along, self.shade.shape[1]))
+
     def paint(self, mask: FloatArray, colour: FloatArray) -> None:
         """Lays `colour` (3,) over the sheet where mask (broadcast to (h, w)) is 1."""
         full = np.ascontiguousarray(np.broadcast_to(mask, self.shade.shape), dtype=np.float32)
         over = np.asarray(colour, dtype=np.float32)
-        self.albedo += cv2.merge([full] * 3) * (over - self.albedo)
+        kept = cv2.multiply(self.albedo, cv2.merge([1 - full] * 3))
+        self.albedo[...] = cv2.add(kept, cv2.merge([full * channel for channel in over]))
 
     def finish(self) -> None:
-        """Brings the shades into the colours."""
+        """Brings what is smooth into the height, and the shades into the colours."""
+        self.height += self.spread(self.soft_height)
+        self.shade *= self.spread(self.soft_shade)
         cv2.multiply(self.albedo, cv2.merge([self.shade] * 3), self.albedo)
         np.clip(self.albedo, 0.005, 0.98, out=self.albedo)
-        self.shade = np.ones_like(self.alpha)
 
     def round_corners(self, radius: float) -> None:
         """Cuts the four corners off by a circle; radius as a share of the sheet's height."""
@@ -128,7 +165,7 @@ class Canvas:
     def oval(self, power: float) -> FloatArray:
         """Cuts the sheet to a superellipse and returns its level, (h, w): 0 in the middle, 1 on the outline."""
         across, down = np.abs(2 * self.column - 1) ** power, np.abs(2 * self.row - 1) ** power
-        level = (across + down).astype(np.float32) ** np.float32(1 / power)
+        level = cv2.pow((across + down).astype(np.float32), 1 / power)
         self.alpha *= np.clip((1 - level) / (2 * self.texel) + 0.5, 0, 1)
         return np.asarray(level)
 

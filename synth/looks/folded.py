@@ -50,7 +50,7 @@ def draw_kf94(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     nose_wire(canvas, look.relief, at=0.075, half_width=rng.uniform(0.2, 0.27))
     weld(canvas, 0.022)
     for side in (0.02, 0.98):
-        canvas.tint(canvas.line(side, 0.012, canvas.column), 0.90)
+        canvas.stripe(side, 0.012, 0.90, down=True)
     if look.mark:
         canvas.paint(0.5 * small_print(canvas, (rng.uniform(0.15, 0.25), 0.52), rng), lab_to_linear(look.accent))
     gather(canvas, rng.uniform(0.0, 0.4), rng)
@@ -86,11 +86,11 @@ def draw_kf94(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 def draw_kn95(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     """Two halves welded along the middle into a ridge."""
     away = np.abs(canvas.column - 0.5)
-    seam = canvas.line(0.5, 0.018 / canvas.aspect, canvas.column)
-    canvas.height += np.float32(0.010 * look.relief) * seam
-    ribs = dashes(canvas, canvas.row, 24)
-    canvas.tint(seam * ribs, 0.80)
-    canvas.tint(canvas.line(0.03 / canvas.aspect, 0.008, away), 0.86)
+    canvas.height += np.float32(0.010 * look.relief) * canvas.line(0.5, 0.018 / canvas.aspect, canvas.column)
+    ribs = dashes(canvas, canvas.row[:, 0], 24)
+    canvas.stripe(0.5, 0.018, 0.80, ribs, down=True)
+    for side in (-1, 1):
+        canvas.stripe(0.5 + side * 0.035 / canvas.aspect, 0.008, 0.84, down=True)
     for line in (0.27, 0.75):
         bent = (line + (0.10 if line < 0.5 else -0.10) * away).astype(np.float32)
         crease(canvas, bent, 0.010 * look.relief, sharp=0.02, dark=0.86)
@@ -99,7 +99,7 @@ def draw_kn95(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     canvas.tint(wire, 0.94)
     weld(canvas, 0.03, dark=0.84)
     for side in (0.035, 0.965):
-        canvas.tint(canvas.line(side, 0.010, canvas.column) * ribs, 0.85)
+        canvas.stripe(side, 0.010, 0.85, ribs, down=True)
     if look.mark:
         ink = lab_to_linear((35, 0, -5)) if look.colour[0] > 50 else lab_to_linear((75, 0, 0))
         canvas.paint(0.6 * small_print(canvas, (float(rng.choice([0.27, 0.73])), 0.5), rng), ink)

@@ -92,7 +92,7 @@ def _camouflage(canvas: Canvas, rng: np.random.Generator) -> FloatArray:
     count = int(rng.integers(3, 8))
     coarse = coarse_noise((count, int(1.5 * count)), rng) + 0.5 * coarse_noise((2 * count, 3 * count), rng)
     blotches = canvas.spread(coarse)
-    return np.asarray(0.55 * np.clip(blotches * 9, 0, 1) + 0.45 * np.clip((blotches - 0.35) * 9, 0, 1))
+    return np.asarray(0.55 * np.clip(blotches * 22, 0, 1) + 0.45 * np.clip((blotches - 0.35) * 22, 0, 1))
 
 
 @_print("dye")

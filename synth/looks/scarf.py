@@ -15,7 +15,7 @@ THINNEST = 0.35
 
 
 def _folds(rng: np.random.Generator) -> FloatArray:
-    """(48, 64) folds that hang from both cheeks to the middle in arcs, the steeper the lower."""
+    """Folds on the coarse grid that hang from both cheeks to the middle in arcs, the steeper the lower."""
     u, v = coarse_axes()
     aside = np.abs(2 * u - 1)
     hanging = v + (0.10 + 0.30 * v) * (aside**2 - 0.5) + 0.05 * coarse_noise((3, 5), rng)
@@ -27,10 +27,10 @@ def _folds(rng: np.random.Generator) -> FloatArray:
 @register(
     "scarf",
     cut=Cut(
-        top_half=0.86,
-        bottom_half=0.72,
-        top_side=0.30,
-        bottom_side=1.30,
+        top_half=0.83,
+        bottom_half=0.60,
+        top_side=0.40,
+        bottom_side=1.36,
         standoff=0.05,
         peak=1.3,
         belly=1.8,
@@ -55,9 +55,9 @@ def draw_scarf(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     if look.pattern:
         lies = bandana(canvas, rng) if look.pattern == "bandana" else printed(look.pattern, canvas, rng)
         canvas.paint(lies * np.float32(0.9), lab_to_linear(look.accent))
-    full = canvas.spread(_folds(rng))
-    canvas.height += np.float32(0.024 * look.relief) * full
-    canvas.shade *= 1 + np.float32(0.26 * look.relief) * np.clip(full, -1.2, np.float32(0.2))
+    folds = _folds(rng)
+    canvas.soft_height += np.float32(0.034 * look.relief) * folds
+    canvas.soft_shade *= 1 + np.float32(0.38 * look.relief) * np.clip(folds, -1.2, 0.2)
     canvas.tint(canvas.line(0.02, 0.012), 0.88)
     canvas.weave(0.05, rng)
     if look.pattern == "bandana" or rng.random() < 0.4:

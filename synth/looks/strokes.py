@@ -27,11 +27,11 @@ def pleat(canvas: Canvas, line: FloatArray, depth: float, strength: FloatArray, 
     below = canvas.row[first:last] - line
     under = np.clip(below * np.float32(rows) + np.float32(0.5), 0, 1)
     # At few texels the shadow is wider and fainter: what it takes of the light stays the same.
-    width = max(0.045, 1.5 * canvas.texel)
+    width = max(0.06, 1.5 * canvas.texel)
     shadow = under * np.clip(1 - below / np.float32(width), 0, 1)
     lip = np.clip(1 + below / np.float32(0.05), 0, 1) * (1 - under)
-    weight = np.float32(0.045 / width) * strength
-    canvas.shade[first:last] *= 1 - weight * (np.float32(0.42) * shadow - np.float32(0.07) * lip)
+    weight = np.float32(0.06 / width) * strength
+    canvas.shade[first:last] *= 1 - weight * (np.float32(0.50) * shadow - np.float32(0.10) * lip)
     canvas.height[first:last] -= np.float32(depth) * under * np.clip(1 - below / np.float32(reach), 0, 1)
 
 
@@ -50,10 +50,12 @@ def crease(canvas: Canvas, line: FloatArray, depth: float, sharp: float = 0.04, 
 def nose_wire(canvas: Canvas, relief: float, at: float = 0.055, half_width: float = 0.27) -> None:
     """A wire under the cloth along the upper edge, pinched over the nose."""
     span = np.clip((half_width - np.abs(canvas.column - 0.5)) * canvas.alpha.shape[1] + 0.5, 0, 1)
-    canvas.height += np.float32(0.010 * relief) * (canvas.band(at, 0.022) * span)
-    canvas.tint(canvas.line(at + 0.028, 0.006) * span, 0.88)
-    dent = np.exp(-(((canvas.column - 0.5) / 0.035) ** 2)) * np.clip(1 - canvas.row / 0.22, 0, 1)
-    canvas.height += np.float32(0.012 * relief) * dent.astype(np.float32)
+    upper = canvas.height[: max(round(0.25 * len(canvas.row)), 1)]
+    rows = len(upper)
+    upper += np.float32(0.010 * relief) * (canvas.band(at, 0.022)[:rows] * span)
+    canvas.stripe(at + 0.028, 0.006, 0.88, span[0])
+    dent = np.exp(-(((canvas.column - 0.5) / 0.035) ** 2)) * np.clip(1 - canvas.row[:rows] / 0.22, 0, 1)
+    upper += np.float32(0.012 * relief) * dent
 
 
 def dashes(canvas: Canvas, along: FloatArray, per_height: float) -> FloatArray:
@@ -65,9 +67,9 @@ def dashes(canvas: Canvas, along: FloatArray, per_height: float) -> FloatArray:
 
 def weld(canvas: Canvas, inset: float, dark: float = 0.88) -> None:
     """A line of ultrasonic spots along the upper and lower edge."""
-    spots = dashes(canvas, canvas.column * canvas.aspect, 32)
+    spots = dashes(canvas, canvas.column[0] * canvas.aspect, 32)
     for at in (inset, 1 - inset):
-        canvas.tint(canvas.line(at, 0.009) * spots, dark)
+        canvas.stripe(at, 0.009, dark, spots)
 
 
 def binding(canvas: Canvas, width: float, factor: float) -> None:
@@ -104,7 +106,7 @@ def gather(canvas: Canvas, amount: float, rng: np.random.Generator) -> None:
         cells = int(rng.integers(5, 10))
         folds = np.interp(v[:, 0], np.linspace(0, 1, cells + 1), rng.uniform(-1, 1, cells + 1))[:, None]
         rough += folds.astype(np.float32) * np.exp(-side / np.float32(rng.uniform(0.10, 0.22)))
-    _raise(canvas, rough, 0.022 * amount, 0.30 * amount)
+    _raise(canvas, rough, 0.030 * amount, 0.40 * amount)
 
 
 def tension(canvas: Canvas, amount: float, rng: np.random.Generator) -> None:
@@ -118,7 +120,7 @@ def tension(canvas: Canvas, amount: float, rng: np.random.Generator) -> None:
         away = (v - start - slope * along) / np.float32(rng.uniform(0.02, 0.045))
         length = np.float32(rng.uniform(0.25, 0.55))
         rough += np.exp(-(away**2)) * np.clip(1.2 - along / length, 0, 1)
-    _raise(canvas, rough, 0.020 * amount, 0.22 * amount)
+    _raise(canvas, rough, 0.034 * amount, 0.36 * amount)
 
 
 def slack(canvas: Canvas, amount: float, rng: np.random.Generator) -> None:
@@ -129,32 +131,31 @@ def slack(canvas: Canvas, amount: float, rng: np.random.Generator) -> None:
     phase = 2 * np.pi * (waves * (v + bend) + np.float32(rng.random()))
     # Folded cloth is round on top and sharp in its hollows.
     rough = 1 - 1.6 * np.abs(np.sin(phase / 2)) + 0.5 * coarse_noise((8, 5), rng)
-    _raise(canvas, -rough, 0.020 * amount, 0.30 * amount)
+    _raise(canvas, -rough, 0.030 * amount, 0.45 * amount)
 
 
 def _raise(canvas: Canvas, rough: FloatArray, depth: float, dark: float) -> None:
     """Adds a relief of about -1..1 to the sheet, with the light that its hollows lose."""
-    if depth <= 0:
-        return
-    full = canvas.spread(rough)
-    canvas.height += np.float32(depth) * full
-    canvas.shade *= 1 + np.float32(dark) * np.clip(full, -1, np.float32(0.15))
+    canvas.soft_height += np.float32(depth) * rough
+    canvas.soft_shade *= 1 + np.float32(dark) * np.clip(rough, -1, 0.15)
 
 
 def valve(canvas: Canvas, u: float, v: float, radius: float, rng: np.random.Generator) -> None:
     """A round or rounded square exhalation valve of light plastic; u, v its middle, radius in sheet heights."""
-    x, y = (canvas.column - u) * np.float32(canvas.aspect), canvas.row - v
+    reach = 1.15 * radius
+    part = canvas.window(u - reach / canvas.aspect, v - reach, u + reach / canvas.aspect, v + reach)
+    x, y = (part.column - u) * np.float32(canvas.aspect), part.row - v
     power = float(rng.choice([2.0, 2.0, 5.0]))
     level = (np.abs(x / radius) ** power + np.abs(y / (0.85 * radius)) ** power) ** np.float32(1 / power)
     edge = np.float32(canvas.texel / radius)
     disc = np.clip((1 - level) / edge + 0.5, 0, 1).astype(np.float32)
-    canvas.shade += (1 - canvas.shade) * disc
+    part.shade += (1 - part.shade) * disc
     light = float(rng.choice([0.82, 0.74, 0.10, 0.55], p=[0.55, 0.2, 0.15, 0.1]))
-    canvas.paint(disc, np.full(3, light) * np.array([1.0, 1.0, 0.98]))
-    canvas.height += np.float32(0.035) * np.clip((np.float32(1.08) - level) / np.float32(0.22), 0, 1)
+    part.paint(disc, np.full(3, light) * np.array([1.0, 1.0, 0.98]))
+    part.height += np.float32(0.035) * np.clip((np.float32(1.08) - level) / np.float32(0.22), 0, 1)
     rim = np.clip(1 - np.abs(level - 1) / np.maximum(np.float32(0.10), edge), 0, 1)
-    canvas.tint(rim, 0.62)
+    part.tint(rim, 0.62)
     inner = np.clip(1 - np.abs(level - 0.72) / np.maximum(np.float32(0.07), edge), 0, 1)
-    canvas.tint(inner, 0.80)
+    part.tint(inner, 0.80)
     slots = disc * (level < 0.66) * dashes(canvas, np.broadcast_to(y, level.shape), 1.6 / radius)
-    canvas.tint(slots, 0.78)
+    part.tint(slots, 0.78)
