@@ -9,7 +9,7 @@ import numpy as np
 
 from synth.arrays import BoolArray, FloatArray, RgbImage
 from synth.light import Light, to_linear, to_srgb
-from synth.quality import as_jpeg, grain
+from synth.quality import as_enlarged_jpeg, as_jpeg, grain
 from synth.warp import Region
 
 SHADOW_WIDTH = 0.05
@@ -71,7 +71,7 @@ def blend(
     result = rgb.copy()
     np.copyto(result[region.slices], drawn, where=touched[..., None])
     if light.jpeg_quality is not None:
-        _save_again(result, region, touched, light.jpeg_quality)
+        _save_again(result, region, touched, light.jpeg_quality, light.zoom)
     return result, alpha, touched
 
 
@@ -127,10 +127,11 @@ def contact_shadow(alpha: FloatArray, light: Light, unit: float) -> FloatArray:
     return np.asarray(np.minimum(cv2.resize(both, (width, height), interpolation=cv2.INTER_LINEAR), DARKEST))
 
 
-def _save_again(picture: RgbImage, region: Region, touched: BoolArray, quality: int) -> None:
+def _save_again(picture: RgbImage, region: Region, touched: BoolArray, quality: int, zoom: float) -> None:
     """Gives the changed pixels the marks of the file format that the rest of the photo has; in place."""
     # On the photo's own blocks, for the marks lie on their borders.
     y0, x0 = region.y0 // CELL * CELL, region.x0 // CELL * CELL
     part = np.ascontiguousarray(picture[y0 : region.y1 + CELL, x0 : region.x1 + CELL])
-    saved = as_jpeg(part, quality)[region.y0 - y0 :, region.x0 - x0 :]
+    saved = as_jpeg(part, quality) if zoom == 1.0 else as_enlarged_jpeg(part, quality, zoom)
+    saved = saved[region.y0 - y0 :, region.x0 - x0 :]
     np.copyto(picture[region.slices], saved[: region.height, : region.width], where=touched[..., None])

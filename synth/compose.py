@@ -77,7 +77,7 @@ def compose(
     unit = to_picture.pose.pixels_per_unit
     region = _region(worn, placed, to_picture, rgb.shape)
     if light.contact > 0:
-        light = replace(light, exposure=min(light.exposure * float(np.exp(rng.normal(0, UNSURE))), 1.0))
+        light = replace(light, exposure=light.exposure * float(np.exp(rng.normal(0, UNSURE))))
     texture = _lit_look(look, worn, placed, crumple, to_picture, light)
     layers = Layers(_laid(texture, placed, seen, region), _cord(worn, to_picture, region, light, look))
     picture, alpha, touched = blend(rgb, region, layers, light, unit, rng)

@@ -101,12 +101,13 @@ class MaskEngine:
         face = self._given_or_found(rgb, landmarks)
         pose = fit_pose(face.landmarks)
         check_face(rgb, face, pose, self.gate)
-        zoom = 1.0
+        source, zoom = rgb, 1.0
         if size is not None:
             rgb, face, zoom = reframe(rgb, face, size)
             pose = fit_pose(face.landmarks)
         to_picture = HeadToPicture(pose, face.landmarks)
-        return Prepared(rgb, face, pose, read_light(rgb, pose, to_picture), to_picture, zoom)
+        light = read_light(rgb, pose, to_picture, source, zoom)
+        return Prepared(rgb, face, pose, light, to_picture, zoom)
 
     def _given_or_found(self, rgb: RgbImage, landmarks: FloatArray | None) -> Face:
         if landmarks is not None:
