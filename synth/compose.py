@@ -18,7 +18,7 @@ from synth.loops import cords, draw_loops
 from synth.surface import Outline, Sheet, sheet
 from synth.warp import SEEN, HeadToPicture, Region, folds, texture_map, visible_cover
 
-TEXELS_PER_PIXEL = 1.25
+TEXELS_PER_PIXEL = 1.0
 LARGEST_TEXTURE = 1400
 MAX_FOLDED = 0.01
 
@@ -133,7 +133,7 @@ def _look_up(texture: FloatArray, mapping: FloatArray) -> FloatArray:
     height, width = texture.shape[:2]
     # One ring of the border's colour without opacity, so that the edge fades instead of ending.
     framed = cv2.copyMakeBorder(texture, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
-    at = mapping * np.array([width, height], dtype=np.float32) + np.float32(0.5)
+    at = cv2.add(cv2.multiply(mapping, (width, height, 0, 0)), (0.5, 0.5, 0, 0))
     sampled = cv2.remap(framed, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(0, 0, 0, 0))
     return np.asarray(sampled)
 

@@ -17,6 +17,7 @@ from synth.framing import Size, reframe
 from synth.gate import Gate, check_face, check_policy, choose_face
 from synth.light import Light, read_light
 from synth.looks import Look, list_mask_types, mask_type, sample_look
+from synth.memory import keep_memory
 from synth.pose import Pose, fit_pose
 from synth.warp import HeadToPicture
 from synth.wear import NOT_WEAR, get_wear_style
@@ -82,6 +83,7 @@ class MaskEngine:
 
     def __post_init__(self) -> None:
         cv2.setNumThreads(1)
+        keep_memory()
         check_policy(self.faces)
 
     def prepare(self, rgb: RgbImage, *, landmarks: FloatArray | None = None, size: Size | None = None) -> Prepared:

@@ -163,14 +163,11 @@ def _tile(coloured: bool, soft: bool) -> FloatArray:
     return np.asarray(mixed)
 
 
-def grain(
-    shape: tuple[int, int], strength: float, *, coloured: bool, soft: bool, rng: np.random.Generator
-) -> FloatArray:
-    """(h, w, 3) float32 noise in sRGB levels, like a camera's.
+def grain(shape: tuple[int, ...], *, coloured: bool, soft: bool, rng: np.random.Generator) -> FloatArray:
+    """(h, w, 3) float32 noise like a camera's, of unit strength in its brightness; not to be written to.
 
     Args:
         shape: (h, w).
-        strength: standard deviation of its brightness, sRGB levels.
         coloured: whether the channels differ.
         soft: whether neighbouring pixels are alike, as in a photo that isn't sharp to the pixel.
         rng: where in a large piece of noise it is cut from.
@@ -179,5 +176,5 @@ def grain(
     dy, dx = (int(value) for value in rng.integers(0, TILE, 2))
     beyond = max(dy + shape[0], dx + shape[1]) - len(tile)
     if beyond > 0:
-        tile = np.tile(tile[:TILE, :TILE], (2 + -(-beyond // TILE),) * 2 + (1,))
-    return np.asarray(tile[dy : dy + shape[0], dx : dx + shape[1]] * np.float32(strength))
+        tile = np.tile(tile[:TILE, :TILE], (3 + beyond // TILE, 3 + beyond // TILE, 1))
+    return tile[dy : dy + shape[0], dx : dx + shape[1]]
