@@ -25,7 +25,7 @@ MAX_FOLDED = 0.01
 LEAST_SEEN = 0.1
 """Share of a mask's points that must face the camera: too few say nothing of where the others' texture belongs."""
 
-UNSURE = 0.07
+UNSURE = 0.12
 """Standard deviation of the light's exposure as read off a face, in its logarithm: what really worn white masks differ
 in brightness beyond what skin and scene explain, less what their own whites differ."""
 

@@ -281,11 +281,13 @@ def _exposure(rgb: RgbImage, skin: FloatArray) -> tuple[float, FloatArray, float
     dim = min(max(float(np.percentile(luminance, 97)), 1.4 * skin_light) / DIM, 1.0)
     # Where skin is burnt out, white would be brighter than white: other colours show how much.
     white = float(np.clip(dim * WHITE * (skin_light / dim) ** FOLLOWS, 1.4 * skin_light, WHITEST))
-    top = scene[(luminance >= np.percentile(luminance, 90)) & (scene.max(-1) < 0.98)]
-    patch = np.maximum((top if len(top) >= 8 else scene).mean(0), 1e-4)
+    # Of the brightest things only the palest: a yellow shirt says nothing of the light.
+    pale = scene.max(-1) < np.minimum(1.7 * scene.min(-1) + 0.02, 0.98)
+    top = scene[(luminance >= np.percentile(luminance, 85)) & pale]
+    patch = np.maximum(top.mean(0), 1e-4) if len(top) >= 8 else np.ones(3, np.float32)
     warmth = np.maximum(skin.mean(0), 1e-4)
     # Neither the brightest things nor the skin are surely neutral: each is believed in part.
-    mixed = (patch / patch.mean()) ** 0.25 * (warmth / warmth.mean() / SKIN) ** 0.15
+    mixed = (patch / patch.mean()) ** 0.3 * (warmth / warmth.mean() / SKIN) ** 0.15
     tint = np.clip(mixed / mixed.mean(), 0.75, 1.25)
     black = min(float(np.percentile(luminance, 0.5)), HAZE)
     return max(white, 0.004), np.asarray(tint / tint.mean(), dtype=np.float32), black
