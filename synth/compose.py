@@ -16,11 +16,14 @@ from synth.looks import Look, draw_look, mask_type
 from synth.looks.registry import strap_colour
 from synth.loops import cords, draw_loops
 from synth.surface import Outline, Sheet, sheet
-from synth.warp import SEEN, HeadToPicture, Region, folds, texture_map, visible_cover
+from synth.warp import SEEN, HeadToPicture, Region, folds, texture_map, visible_cover, within_head
 
 TEXELS_PER_PIXEL = 1.0
 LARGEST_TEXTURE = 1400
 MAX_FOLDED = 0.01
+
+SPARE = 0.05
+"""How far past its standoff a mask may reach beyond the far cheek, in head units: landmarks err by as much."""
 
 LEAST_SEEN = 0.1
 """Share of a mask's points that must face the camera: too few say nothing of where the others' texture belongs."""
@@ -72,6 +75,7 @@ def compose(
     """
     worn = sheet(outline)
     placed, seen = to_picture(worn.points), to_picture.facing(worn.points, worn.normals)
+    seen = np.minimum(seen, within_head(placed, to_picture, 1.3 * outline.standoff + SPARE))
     if (seen > SEEN).mean() < LEAST_SEEN:
         raise PhotoRefusedError("folded", f"{(seen > SEEN).mean():.0%} of the mask is turned to the camera")
     unit = to_picture.pose.pixels_per_unit

@@ -28,6 +28,11 @@ SEEN = 0.08
 """Facing cosine from which a point tells where the texture belongs: nearer the outline of the head, and behind it, the
 map from the picture has no answer, or two."""
 
+TURNED = 12.0
+"""Yaw from which a head has a far side, degrees."""
+
+CHIN_POINTS = slice(5, 12)
+
 FINER = 4
 """How much finer than the sheet's grid its outline in the picture is drawn."""
 
@@ -107,7 +112,7 @@ class HeadToPicture:
     """
 
     def __init__(self, pose: Pose, landmarks: FloatArray) -> None:
-        self.pose = pose
+        self.pose, self.landmarks = pose, landmarks
         expected = pose.project(MEAN_FACE)
         self._residual = fit_spline(expected, (landmarks - expected) / pose.pixels_per_unit, STIFFNESS)
 
@@ -216,6 +221,38 @@ def visible_cover(placed: FloatArray, seen: FloatArray, region: Region) -> Float
         cv2.fillPoly(double, [np.round(corners * 16).astype(np.int32)], 255, cv2.LINE_8, shift=4)
     cover = cv2.resize(double, (region.width, region.height), interpolation=cv2.INTER_AREA)
     return np.asarray(cover, dtype=np.float32) / np.float32(255)
+
+
+def within_head(placed: FloatArray, to_picture: HeadToPicture, beyond: float) -> FloatArray | float:
+    """How far inside a turned head's outline points lie, in head units; negative beyond its far side.
+
+    What reaches further past the far cheek than a mask stands off the face would hang in the air. Nothing lies outside
+    on the near side and beneath the chin.
+
+    Args:
+        placed: (R, C, 2) pixels of a sheet's grid points.
+        to_picture: head coordinates to pixels.
+        beyond: how far a mask may reach past the landmarks on the far side, in head units.
+
+    Returns:
+        (R, C); infinity for a head that isn't turned, which has no far side, and for a sheet whose middle lies outside:
+        it hangs beside the face, held by something else.
+    """
+    yaw, _, roll = to_picture.pose.angles
+    if abs(yaw) < TURNED:
+        return np.inf
+    unit, points, turn = to_picture.pose.pixels_per_unit, to_picture.landmarks, np.radians(roll)
+    far = np.sign(yaw) * np.array([np.cos(turn), np.sin(turn)])
+    down = np.array([-np.sin(turn), np.cos(turn)])
+    grown = np.concatenate([points, points[CHIN_POINTS] + 0.5 * unit * down]) + beyond * unit * far
+    corners = np.concatenate([grown, grown - 3.0 * unit * far]).astype(np.float32)
+    hull = cv2.convexHull(corners, clockwise=False)[:, 0].astype(np.float64)
+    edges = np.roll(hull, -1, axis=0) - hull
+    inwards = np.stack([-edges[:, 1], edges[:, 0]], axis=1) / np.maximum(np.linalg.norm(edges, axis=1), 1e-9)[:, None]
+    middle = hull.mean(0)
+    inwards *= np.sign(((middle - hull) * inwards).sum(1, keepdims=True))
+    inside = (placed @ inwards.T - (hull * inwards).sum(1)).min(-1) / unit
+    return np.inf if inside[len(inside) // 2, inside.shape[1] // 2] < 0 else np.asarray(inside)
 
 
 def folds(mapping: FloatArray, alpha: FloatArray) -> float:
