@@ -9,7 +9,7 @@ import numpy as np
 
 from synth.arrays import BoolArray, FloatArray, RgbImage
 from synth.light import Light, to_linear, to_srgb
-from synth.quality import as_jpeg, grain
+from synth.quality import as_enlarged_jpeg, as_jpeg, grain
 from synth.warp import Region
 
 SHADOW_WIDTH = 0.05
@@ -60,19 +60,21 @@ def blend(
     shadow = contact_shadow(cv2.max(layers.sheet[..., 3], 0.6 * layers.cord[..., 3]), light, unit)
     # Premultiplied colours are blurred by the photo's own blur, so that the mask is as soft as the face beside it.
     both = _soften(_over(layers), light.blur)
-    alpha, opacity = _soften(layers.sheet[..., 3], light.blur), np.ascontiguousarray(both[..., 3])
-    before = rgb[region.slices]
-    clear = cv2.subtract(1.0, opacity)
+    alpha, opacity = _soften(cv2.extractChannel(layers.sheet, 3), light.blur), cv2.extractChannel(both, 3)
+    before = np.ascontiguousarray(rgb[region.slices])
     # The mask's own shadow falls on the skin, not on itself.
-    kept = cv2.multiply(clear, cv2.subtract(1.0, cv2.multiply(shadow, cv2.subtract(1.0, alpha))))
-    linear = cv2.add(cv2.multiply(to_linear(before), _thrice(kept)), np.ascontiguousarray(both[..., :3]))
+    lit = cv2.subtract(1.0, cv2.multiply(shadow, cv2.subtract(1.0, alpha)))
+    kept = cv2.multiply(cv2.subtract(1.0, opacity), lit, dst=lit)
+    linear = to_linear(before)
+    cv2.multiply(linear, _thrice(kept), dst=linear)
+    cv2.add(linear, cv2.cvtColor(both, cv2.COLOR_RGBA2RGB), dst=linear)
     drawn = _with_grain(to_srgb(linear), opacity, light, rng)
-    touched = np.asarray(cv2.max(opacity, shadow) > LEAST)
+    changed = cv2.compare(cv2.max(opacity, shadow), LEAST, cv2.CMP_GT)
     result = rgb.copy()
-    np.copyto(result[region.slices], drawn, where=touched[..., None])
+    result[region.slices] = cv2.copyTo(drawn, changed, dst=before)
     if light.jpeg_quality is not None:
-        _save_again(result, region, touched, light.jpeg_quality)
-    return result, alpha, touched
+        _save_again(result, region, changed, light.jpeg_quality, light.zoom)
+    return result, alpha, np.asarray(changed != 0)
 
 
 def _over(layers: Layers) -> FloatArray:
@@ -85,13 +87,17 @@ def _thrice(plane: FloatArray) -> FloatArray:
 
 
 def _soften(layer: FloatArray, sigma: float) -> FloatArray:
-    return np.asarray(cv2.GaussianBlur(layer, (0, 0), sigma)) if sigma > 0 else layer
+    if sigma <= 0:
+        return layer
+    # 2.6 sigma hold 99 % of a Gaussian; OpenCV's own choice for floats is 4.
+    side = 2 * int(np.ceil(2.6 * sigma)) + 1
+    return np.asarray(cv2.GaussianBlur(layer, (side, side), sigma))
 
 
 def _with_grain(srgb: FloatArray, alpha: FloatArray, light: Light, rng: np.random.Generator) -> RgbImage:
     if light.grain > 0:
-        noise = grain(alpha.shape, light.grain, coloured=light.tone is None, soft=light.blur > 0.8, rng=rng)
-        srgb = cv2.add(srgb, cv2.multiply(noise, _thrice(alpha)))
+        noise = grain(alpha.shape, coloured=light.tone is None, soft=light.blur > 0.8, rng=rng)
+        cv2.add(srgb, cv2.multiply(noise, _thrice(alpha), scale=light.grain), dst=srgb)
     # Rounds, and stays within 0..255.
     return np.asarray(cv2.add(srgb, 0.0, dtype=cv2.CV_8U))
 
@@ -127,10 +133,13 @@ def contact_shadow(alpha: FloatArray, light: Light, unit: float) -> FloatArray:
     return np.asarray(np.minimum(cv2.resize(both, (width, height), interpolation=cv2.INTER_LINEAR), DARKEST))
 
 
-def _save_again(picture: RgbImage, region: Region, touched: BoolArray, quality: int) -> None:
+def _save_again(picture: RgbImage, region: Region, changed: RgbImage, quality: int, zoom: float) -> None:
     """Gives the changed pixels the marks of the file format that the rest of the photo has; in place."""
     # On the photo's own blocks, for the marks lie on their borders.
     y0, x0 = region.y0 // CELL * CELL, region.x0 // CELL * CELL
     part = np.ascontiguousarray(picture[y0 : region.y1 + CELL, x0 : region.x1 + CELL])
-    saved = as_jpeg(part, quality)[region.y0 - y0 :, region.x0 - x0 :]
-    np.copyto(picture[region.slices], saved[: region.height, : region.width], where=touched[..., None])
+    saved = as_jpeg(part, quality) if zoom == 1.0 else as_enlarged_jpeg(part, quality, zoom)
+    y, x = region.y0 - y0, region.x0 - x0
+    here = np.ascontiguousarray(picture[region.slices])
+    again = np.ascontiguousarray(saved[y : y + region.height, x : x + region.width])
+    picture[region.slices] = cv2.copyTo(again, changed, dst=here)

@@ -16,16 +16,19 @@ from synth.looks import Look, draw_look, mask_type
 from synth.looks.registry import strap_colour, strap_of
 from synth.loops import cords, draw_loops
 from synth.surface import Outline, Sheet, sheet
-from synth.warp import SEEN, HeadToPicture, Region, folds, texture_map, visible_cover
+from synth.warp import SEEN, HeadToPicture, Region, folds, texture_map, visible_cover, within_head
 
-TEXELS_PER_PIXEL = 1.25
+TEXELS_PER_PIXEL = 1.0
 LARGEST_TEXTURE = 1400
 MAX_FOLDED = 0.01
+
+SPARE = 0.05
+"""How far past its standoff a mask may reach beyond the far cheek, in head units: landmarks err by as much."""
 
 LEAST_SEEN = 0.1
 """Share of a mask's points that must face the camera: too few say nothing of where the others' texture belongs."""
 
-UNSURE = 0.07
+UNSURE = 0.12
 """Standard deviation of the light's exposure as read off a face, in its logarithm: what really worn white masks differ
 in brightness beyond what skin and scene explain, less what their own whites differ."""
 
@@ -72,13 +75,14 @@ def compose(
     """
     worn = sheet(outline)
     placed, seen = to_picture(worn.points), to_picture.facing(worn.points, worn.normals)
+    seen = np.minimum(seen, within_head(placed, to_picture, 1.3 * outline.standoff + SPARE))
     if (seen > SEEN).mean() < LEAST_SEEN:
         raise PhotoRefusedError("folded", f"{(seen > SEEN).mean():.0%} of the mask is turned to the camera")
     unit = to_picture.pose.pixels_per_unit
     held = cords(worn, strap_of(look).attach, outline.hangs)
     region = _region(placed, held, to_picture, rgb.shape)
     if light.contact > 0:
-        light = replace(light, exposure=min(light.exposure * float(np.exp(rng.normal(0, UNSURE))), 1.0))
+        light = replace(light, exposure=light.exposure * float(np.exp(rng.normal(0, UNSURE))))
     texture = _lit_look(look, worn, placed, crumple, to_picture, light)
     layers = Layers(_laid(texture, placed, seen, region), _cord(held, to_picture, region, light, look))
     picture, alpha, touched = blend(rgb, region, layers, light, unit, rng)
@@ -136,7 +140,7 @@ def _look_up(texture: FloatArray, mapping: FloatArray) -> FloatArray:
     height, width = texture.shape[:2]
     # One ring of the border's colour without opacity, so that the edge fades instead of ending.
     framed = cv2.copyMakeBorder(texture, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
-    at = mapping * np.array([width, height], dtype=np.float32) + np.float32(0.5)
+    at = cv2.add(cv2.multiply(mapping, (width, height, 0, 0)), (0.5, 0.5, 0, 0))
     sampled = cv2.remap(framed, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(0, 0, 0, 0))
     return np.asarray(sampled)
 

@@ -17,6 +17,7 @@ from synth.framing import Size, reframe
 from synth.gate import Gate, check_face, check_policy, choose_face
 from synth.light import Light, read_light
 from synth.looks import Look, list_mask_types, mask_type, sample_look
+from synth.memory import keep_memory
 from synth.pose import Pose, fit_pose
 from synth.surface import Outline
 from synth.warp import HeadToPicture
@@ -85,6 +86,7 @@ class MaskEngine:
 
     def __post_init__(self) -> None:
         cv2.setNumThreads(1)
+        keep_memory()
         check_policy(self.faces)
 
     def prepare(self, rgb: RgbImage, *, landmarks: FloatArray | None = None, size: Size | None = None) -> Prepared:
@@ -104,12 +106,13 @@ class MaskEngine:
         face = self._given_or_found(rgb, landmarks)
         pose = fit_pose(face.landmarks)
         check_face(rgb, face, pose, self.gate)
-        zoom = 1.0
+        source, zoom = rgb, 1.0
         if size is not None:
             rgb, face, zoom = reframe(rgb, face, size)
             pose = fit_pose(face.landmarks)
         to_picture = HeadToPicture(pose, face.landmarks)
-        return Prepared(rgb, face, pose, read_light(rgb, pose, to_picture), to_picture, zoom)
+        light = read_light(rgb, pose, to_picture, source, zoom)
+        return Prepared(rgb, face, pose, light, to_picture, zoom)
 
     def _given_or_found(self, rgb: RgbImage, landmarks: FloatArray | None) -> Face:
         if landmarks is not None:

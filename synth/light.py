@@ -23,9 +23,10 @@ _TO_LINEAR = np.where(
     np.arange(256) / 255 <= 0.04045, np.arange(256) / 255 / 12.92, ((np.arange(256) / 255 + 0.055) / 1.055) ** 2.4
 ).astype(np.float32)
 
-ONE_COLOUR = 2.5
-"""Spread of chroma below which a face has no colours: of 540 web photos the 16 grayscale and sepia ones lie below 1.7,
-the palest coloured ones above 3."""
+ONE_COLOUR, TONE_PIXELS = 2.5, 3000
+"""Spread of chroma that lightness doesn't explain, below which a face has no colours: made sepia, 127 web photos stay
+below 0.9 (2.0 for nine in ten after a JPEG of quality 70); the palest of them in colour has 2.9. So many pixels are
+looked at."""
 
 HAZE = 0.012
 """Most that a photo's black level can be lifted, linear: a scene of light things alone has no black to read it from."""
@@ -38,6 +39,9 @@ the mask 0.47 in the median, and hardly less on dark skin than on light)."""
 DIM = 0.42
 """A photo whose bright parts (97th percentile of luminance) lie below this linear value is a dim one, and the white of
 a mask in it is as much dimmer."""
+
+WHITEST = 1.5
+"""Most that a white sheet's linear value can be in an overexposed photo, in which 1 is where pixels end."""
 
 SKIN = np.array([1.63, 0.81, 0.56], dtype=np.float32)
 """Colour of skin in the light of most photos, linear RGB, mean 1: the median forehead of 127 web portraits."""
@@ -76,7 +80,8 @@ _FROM_LINEAR = np.where(
 
 def to_srgb(linear: FloatArray) -> FloatArray:
     """(..., 3) linear RGB to float32 sRGB in 0..255, not rounded; by a table over roots, exact to 0.03 levels."""
-    steps = np.sqrt(np.clip(linear, 0, 1), dtype=np.float32)
+    steps = np.clip(linear, np.float32(0), np.float32(1))
+    np.sqrt(steps, out=steps)
     steps *= np.float32(_STEPS)
     steps += np.float32(0.5)
     return np.asarray(_FROM_LINEAR.take(steps.astype(np.uint16), mode="clip"))
@@ -118,6 +123,7 @@ class Light:
         tone: (3,) the one colour, mean 1, of a grayscale or sepia photo; None in a photo with colours.
         pattern: how unevenly it falls on the face; None for evenly.
         jpeg_quality: of the file the photo comes from, where its blocks are seen.
+        zoom: how many times the photo was enlarged since it was opened.
         contact: strength of contact shadows, of hollows' darkness and of sheen, 0 (none) to 1.
     """
 
@@ -131,6 +137,7 @@ class Light:
     tone: FloatArray | None
     pattern: Pattern | None = None
     jpeg_quality: int | None = None
+    zoom: float = 1.0
     contact: float = 1.0
 
     @classmethod
@@ -147,13 +154,17 @@ class Light:
         return np.asarray(np.maximum(self.ambient + normals @ self.direction, 0.2))
 
 
-def read_light(rgb: RgbImage, pose: Pose, to_picture: HeadToPicture) -> Light:
+def read_light(
+    rgb: RgbImage, pose: Pose, to_picture: HeadToPicture, source: RgbImage | None = None, zoom: float = 1.0
+) -> Light:
     """Reads the light off a face.
 
     Args:
         rgb: (H, W, 3) uint8, RGB.
         pose: of the head.
         to_picture: head coordinates to its pixels.
+        source: (H, W, 3) uint8, RGB, the photo as it was opened, where `rgb` is a resized piece of it.
+        zoom: how many times it was enlarged.
     """
     skin = sheet(FACE, rows=FACE_ROWS, columns=FACE_COLUMNS)
     placed = to_picture(skin.points)
@@ -168,7 +179,7 @@ def read_light(rgb: RgbImage, pose: Pose, to_picture: HeadToPicture) -> Light:
     ambient, direction = _fit_shading(luminance[inside], normals[inside])
     pattern = _pattern(luminance / np.maximum(ambient + normals @ direction, 0.2), inside, placed)
     exposure, tint, black = _exposure(rgb, samples[inside])
-    blur, grain = sharpness(face)
+    blur, grain = sharpness(face, pose.pixels_per_unit)
     direction = _limited(direction + OVERHEAD, 0.75)
     return Light(
         1.0 - MEAN_NORMAL * float(direction[2]),
@@ -180,7 +191,8 @@ def read_light(rgb: RgbImage, pose: Pose, to_picture: HeadToPicture) -> Light:
         grain,
         _tone(face, samples[inside]),
         pattern,
-        jpeg_quality(rgb),
+        jpeg_quality(rgb if source is None else source),
+        1.0 if source is None else zoom,
     )
 
 
@@ -198,9 +210,13 @@ def _samples(face: RgbImage, points: FloatArray, unit: float) -> FloatArray:
 
 
 def _tone(face: RgbImage, skin: FloatArray) -> FloatArray | None:
-    """The one colour of a photo without colours: the chroma (CIE Lab, 8 bit) of its face doesn't vary."""
-    chroma = cv2.cvtColor(face, cv2.COLOR_RGB2Lab)[..., 1:].reshape(-1, 2).astype(np.float32)
-    if float(np.hypot(*chroma.std(0))) > ONE_COLOUR:
+    """The one colour of a photo without colours: its face's chroma (CIE Lab, 8 bit) follows from its lightness."""
+    lab = cv2.cvtColor(face, cv2.COLOR_RGB2Lab).reshape(-1, 3).astype(np.float32)
+    lab = lab[:: max(len(lab) // TONE_PIXELS, 1)]
+    lightness = lab[:, 0] / 255 - 0.5
+    system = np.stack([np.ones_like(lightness), lightness, lightness**2], axis=1)
+    fitted = np.linalg.solve(system.T @ system + 1e-3 * np.eye(3), system.T @ lab[:, 1:])
+    if float(np.hypot(*(lab[:, 1:] - system @ fitted).std(0))) > ONE_COLOUR:
         return None
     mean = skin.mean(0)
     return np.asarray(mean / max(float(mean.mean()), 1e-4), dtype=np.float32)
@@ -263,12 +279,15 @@ def _exposure(rgb: RgbImage, skin: FloatArray) -> tuple[float, FloatArray, float
     luminance = scene @ LUMA
     skin_light = max(float(np.percentile(skin @ LUMA, 60)), 1e-4)
     dim = min(max(float(np.percentile(luminance, 97)), 1.4 * skin_light) / DIM, 1.0)
-    white = float(np.clip(dim * WHITE * (skin_light / dim) ** FOLLOWS, min(1.3 * skin_light, 1.0), 1.0))
-    top = scene[(luminance >= np.percentile(luminance, 90)) & (scene.max(-1) < 0.98)]
-    patch = np.maximum((top if len(top) >= 8 else scene).mean(0), 1e-4)
+    # Where skin is burnt out, white would be brighter than white: other colours show how much.
+    white = float(np.clip(dim * WHITE * (skin_light / dim) ** FOLLOWS, 1.4 * skin_light, WHITEST))
+    # Of the brightest things only the palest: a yellow shirt says nothing of the light.
+    pale = scene.max(-1) < np.minimum(1.7 * scene.min(-1) + 0.02, 0.98)
+    top = scene[(luminance >= np.percentile(luminance, 85)) & pale]
+    patch = np.maximum(top.mean(0), 1e-4) if len(top) >= 8 else np.ones(3, np.float32)
     warmth = np.maximum(skin.mean(0), 1e-4)
     # Neither the brightest things nor the skin are surely neutral: each is believed in part.
-    mixed = (patch / patch.mean()) ** 0.25 * (warmth / warmth.mean() / SKIN) ** 0.15
+    mixed = (patch / patch.mean()) ** 0.3 * (warmth / warmth.mean() / SKIN) ** 0.15
     tint = np.clip(mixed / mixed.mean(), 0.75, 1.25)
     black = min(float(np.percentile(luminance, 0.5)), HAZE)
     return max(white, 0.004), np.asarray(tint / tint.mean(), dtype=np.float32), black

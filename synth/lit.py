@@ -11,8 +11,10 @@ from synth.looks.canvas import Canvas
 from synth.pose import Pose
 from synth.surface import Sheet
 
-RELIEF = 1.5
-"""Relief is lit this much steeper than it is: cloth's folds also shade each other, which one bounce of light lacks."""
+RELIEF = 4.0
+"""Relief is lit this much steeper than it is: cloth's folds also shade each other, which one bounce of light lacks. Of
+really worn pale masks at 100 pixels a face the details' contrast is 0.06 in the median; this gives 0.03, and more would
+make edges of the drawn pleats look cut."""
 
 HOLLOW = 0.05
 """Reach of the darkness in hollows, in head units (4 mm)."""
@@ -87,7 +89,7 @@ def _brightness(
     brightness = cv2.max(cv2.add(towards(light.direction), float(light.ambient)), 0.2)
     if light.contact > 0:
         hollow = cv2.subtract(_smooth(canvas.height, HOLLOW / texel), canvas.height)
-        occlusion = np.clip(1 - np.float32(12.0 * light.contact) * hollow, 0.55, 1.12)
+        occlusion = np.clip(1 - np.float32(28.0 * light.contact) * hollow, 0.5, 1.15)
         brightness = cv2.multiply(brightness, occlusion)
     sheen = None
     if gloss > 0.01:

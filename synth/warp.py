@@ -14,9 +14,12 @@ from synth.arrays import FloatArray
 from synth.pose import Pose
 from synth.shape import MEAN_FACE
 
-LATTICE, CELLS = 6, 24
+LATTICE, CELLS = 4, 28
 """A spline is evaluated at lattice points so many pixels apart, or further where that makes more cells than this along
 a region's longer side; between them it is interpolated by cubics."""
+
+KNOTS = 2, 2
+"""Of how many rows and columns of a sheet's grid one is a knot of the spline: it is smooth in between."""
 
 EVERY = 3
 """Of how many pixels across and down one is looked at for folds, which are many times wider."""
@@ -24,6 +27,11 @@ EVERY = 3
 SEEN = 0.08
 """Facing cosine from which a point tells where the texture belongs: nearer the outline of the head, and behind it, the
 map from the picture has no answer, or two."""
+
+TURNED = 12.0
+"""Yaw from which a head has a far side, degrees."""
+
+CHIN_POINTS = slice(5, 12)
 
 FINER = 4
 """How much finer than the sheet's grid its outline in the picture is drawn."""
@@ -48,9 +56,24 @@ class Spline:
         squared = (local[:, :1] - self.centres[None, :, 0]) ** 2 + (local[:, 1:] - self.centres[None, :, 1]) ** 2
         return np.asarray(_kernel(squared) @ self.weights + local @ self.affine[1:] + self.affine[0])
 
+    def on_lattice(self, xs: FloatArray, ys: FloatArray) -> FloatArray:
+        """(len(ys), len(xs), D) float32 values at all crossings of columns at `xs` and rows at `ys`.
+
+        In single precision, four times as fast: exact to about 1e-5 of the values' range.
+        """
+        x, y = (xs - self.origin[0]) / self.scale, (ys - self.origin[1]) / self.scale
+        x_squared = ((x[:, None] - self.centres[:, 0]) ** 2).astype(np.float32)
+        y_squared = ((y[:, None] - self.centres[:, 1]) ** 2).astype(np.float32)
+        bent = _kernel(y_squared[:, None] + x_squared[None]) @ self.weights.astype(np.float32)
+        flat = self.affine[0] + x[None, :, None] * self.affine[1] + y[:, None, None] * self.affine[2]
+        return np.asarray(bent + flat.astype(np.float32))
+
 
 def _kernel(squared: FloatArray) -> FloatArray:
-    return np.asarray(squared * np.log(np.maximum(squared, 1e-12)))
+    bent = np.maximum(squared, np.float32(1e-12))
+    np.log(bent, out=bent)
+    bent *= squared
+    return np.asarray(bent)
 
 
 def fit_spline(points: FloatArray, values: FloatArray, stiffness: float = 0.0) -> Spline:
@@ -89,7 +112,7 @@ class HeadToPicture:
     """
 
     def __init__(self, pose: Pose, landmarks: FloatArray) -> None:
-        self.pose = pose
+        self.pose, self.landmarks = pose, landmarks
         expected = pose.project(MEAN_FACE)
         self._residual = fit_spline(expected, (landmarks - expected) / pose.pixels_per_unit, STIFFNESS)
 
@@ -153,23 +176,28 @@ def texture_map(placed: FloatArray, seen: FloatArray, region: Region) -> FloatAr
     rows, columns = placed.shape[:2]
     v, u = np.meshgrid(np.linspace(0, 1, rows), np.linspace(0, 1, columns), indexing="ij")
     usable = seen > SEEN
-    usable &= (np.arange(rows) % 2 == 0)[:, None] & (np.arange(columns) % 2 == 0)[None, :]
+    usable &= (np.arange(rows) % KNOTS[0] == 0)[:, None] & (np.arange(columns) % KNOTS[1] == 0)[None, :]
     spline = fit_spline(placed[usable], np.stack([u[usable], v[usable]], axis=1))
     step = max(float(LATTICE), max(region.width, region.height) / CELLS)
     # One cell beyond the region on each side: a cubic leans on its neighbours' neighbours.
     xs = region.x0 + step * np.arange(-1, int(region.width / step) + 3)
     ys = region.y0 + step * np.arange(-1, int(region.height / step) + 3)
-    lattice = np.stack(np.meshgrid(xs, ys), axis=-1)
-    coarse = spline(lattice.reshape(-1, 2)).reshape(len(ys), len(xs), 2).astype(np.float32)
-    # cv2.resize samples at pixel centres; asking for the lattice's own spacing needs an affine map instead.
-    fine = cv2.warpAffine(
-        coarse,
-        np.array([[1 / step, 0, 1], [0, 1 / step, 1]], dtype=np.float64),
-        (region.width, region.height),
-        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    return np.asarray(fine)
+    coarse = spline.on_lattice(xs, ys)
+    down, across = _cubic(region.height, step, len(ys)), _cubic(region.width, step, len(xs))
+    return np.asarray(cv2.merge([down @ np.ascontiguousarray(coarse[..., axis]) @ across.T for axis in (0, 1)]))
+
+
+def _cubic(pixels: int, step: float, cells: int) -> FloatArray:
+    """(pixels, cells) float32 weights of Catmull and Rom's cubic (1974): pixels from lattice values `step` apart.
+
+    The lattice begins one cell before the first pixel. (OpenCV's own interpolation knows 32 places between two
+    values only: far too few between two of a lattice.)
+    """
+    at = np.arange(pixels) / step + 1
+    distance = np.abs(at[:, None] - np.arange(cells))
+    near = 1.5 * distance**3 - 2.5 * distance**2 + 1
+    far = -0.5 * distance**3 + 2.5 * distance**2 - 4 * distance + 2
+    return np.where(distance < 1, near, np.where(distance < 2, far, 0.0)).astype(np.float32)
 
 
 def visible_cover(placed: FloatArray, seen: FloatArray, region: Region) -> FloatArray:
@@ -195,12 +223,44 @@ def visible_cover(placed: FloatArray, seen: FloatArray, region: Region) -> Float
     return np.asarray(cover, dtype=np.float32) / np.float32(255)
 
 
+def within_head(placed: FloatArray, to_picture: HeadToPicture, beyond: float) -> FloatArray | float:
+    """How far inside a turned head's outline points lie, in head units; negative beyond its far side.
+
+    What reaches further past the far cheek than a mask stands off the face would hang in the air. Nothing lies outside
+    on the near side and beneath the chin.
+
+    Args:
+        placed: (R, C, 2) pixels of a sheet's grid points.
+        to_picture: head coordinates to pixels.
+        beyond: how far a mask may reach past the landmarks on the far side, in head units.
+
+    Returns:
+        (R, C); infinity for a head that isn't turned, which has no far side, and for a sheet whose middle lies outside:
+        it hangs beside the face, held by something else.
+    """
+    yaw, _, roll = to_picture.pose.angles
+    if abs(yaw) < TURNED:
+        return np.inf
+    unit, points, turn = to_picture.pose.pixels_per_unit, to_picture.landmarks, np.radians(roll)
+    far = np.sign(yaw) * np.array([np.cos(turn), np.sin(turn)])
+    down = np.array([-np.sin(turn), np.cos(turn)])
+    grown = np.concatenate([points, points[CHIN_POINTS] + 0.5 * unit * down]) + beyond * unit * far
+    corners = np.concatenate([grown, grown - 3.0 * unit * far]).astype(np.float32)
+    hull = cv2.convexHull(corners, clockwise=False)[:, 0].astype(np.float64)
+    edges = np.roll(hull, -1, axis=0) - hull
+    inwards = np.stack([-edges[:, 1], edges[:, 0]], axis=1) / np.maximum(np.linalg.norm(edges, axis=1), 1e-9)[:, None]
+    middle = hull.mean(0)
+    inwards *= np.sign(((middle - hull) * inwards).sum(1, keepdims=True))
+    inside = (placed @ inwards.T - (hull * inwards).sum(1)).min(-1) / unit
+    return np.inf if inside[len(inside) // 2, inside.shape[1] // 2] < 0 else np.asarray(inside)
+
+
 def folds(mapping: FloatArray, alpha: FloatArray) -> float:
     """Share of the mask's pixels at which the map runs backwards, that is, the sheet is folded over itself."""
     few, where = mapping[::EVERY, ::EVERY], alpha[::EVERY, ::EVERY]
     if min(few.shape[:2]) < 2:
         return 0.0
-    du, dv = np.gradient(few, axis=1), np.gradient(few, axis=0)
+    du, dv = few[:-1, 1:] - few[:-1, :-1], few[1:, :-1] - few[:-1, :-1]
     turning = du[..., 0] * dv[..., 1] - du[..., 1] * dv[..., 0]
-    inside = where > 0.5
+    inside = where[:-1, :-1] > 0.5
     return float((turning[inside] <= 0).mean()) if inside.any() else 0.0
