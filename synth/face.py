@@ -12,6 +12,9 @@ from synth.shape import LEFT_EYE, RIGHT_EYE
 
 N_LANDMARKS = 68
 
+STEADY = 0.16
+"""Landmarks that follow the detector's box by more, in head units, are in no place of their own (`Face.spread`)."""
+
 
 @dataclass(frozen=True, eq=False)
 class Face:
@@ -22,12 +25,15 @@ class Face:
         landmarks: (68, 2) float64, x, y in pixels, in iBUG 300-W order; may lie outside the photo.
         score: the detector's confidence, comparable within one detector only; 0 for given landmarks.
         detector: which detector found it: `hog`, `cnn` or `given`.
+        spread: how far the landmarks move with the detector's box, in head units (`synth.predictor`); 0 where that is
+            known to be little, and for given landmarks.
     """
 
     box: FloatArray
     landmarks: FloatArray
     score: float = 0.0
     detector: str = "given"
+    spread: float = 0.0
 
     def __post_init__(self) -> None:
         if self.landmarks.shape != (N_LANDMARKS, 2):
@@ -65,4 +71,4 @@ class Face:
         """The same face after the (2, 3) affine `matrix` has moved the picture's pixels."""
         points = self.landmarks @ matrix[:, :2].T + matrix[:, 2]
         corners = self.box.reshape(2, 2) @ matrix[:, :2].T + matrix[:, 2]
-        return Face(corners.reshape(4), points, self.score, self.detector)
+        return Face(corners.reshape(4), points, self.score, self.detector, self.spread)

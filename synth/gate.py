@@ -9,7 +9,7 @@ import numpy as np
 
 from synth.arrays import FloatArray, RgbImage
 from synth.errors import PhotoRefusedError, SynthUsageError
-from synth.face import Face
+from synth.face import STEADY, Face
 from synth.pose import Pose
 from synth.shape import MEAN_FACE
 from synth.warp import Region
@@ -131,6 +131,11 @@ def check_face(rgb: RgbImage, face: Face, pose: Pose, gate: Gate) -> None:
         if abs(angle) > limit:
             raise PhotoRefusedError("extreme_pose", f"{name} {angle:.0f} degrees, at most {limit:.0f} look right")
     _check_inside(face.landmarks, rgb.shape, MARGIN * pose.pixels_per_unit)
+    if face.spread > STEADY:
+        raise PhotoRefusedError(
+            "ambiguous_face",
+            f"the landmarks follow the detector's box by {face.spread:.2f}, limit {STEADY}: a profile?",
+        )
     if pose.error > gate.max_error:
         raise PhotoRefusedError("ambiguous_face", f"landmarks miss a face by {pose.error:.3f}, limit {gate.max_error}")
     skin = skin_below(rgb, face)

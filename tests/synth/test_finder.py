@@ -8,7 +8,9 @@ import pytest
 
 from datasets.portraits import Portrait
 from synth import FaceFinder, finder
-from synth.errors import ModelFileError
+from synth.errors import ModelFileError, SynthUsageError
+from synth.face import STEADY
+from synth.levels import LEVELS
 
 FINDER = FaceFinder()
 
@@ -75,8 +77,64 @@ def test_the_network_is_asked_only_where_the_fast_detector_finds_nothing(
     assert patched.find(drawn[0].rgb)
     assert asked == []
     assert patched.find(np.full((500, 700, 3), 90, np.uint8)) == []
-    assert len(asked) == 1
-    assert max(asked[0]) <= finder.CNN_SIDE
+    assert [max(shape) for shape in asked] == [level.side for level in LEVELS if level.detector == "cnn"]
+
+
+def turned_by(portrait: Portrait, degrees: float) -> tuple[np.ndarray, np.ndarray]:
+    """The portrait with the head rolled clockwise on a larger canvas, and its landmarks there."""
+    matrix = cv2.getRotationMatrix2D((120, 160), -degrees, 1.0)
+    matrix[:, 2] += [80, 40]
+    rgb = cv2.warpAffine(portrait.rgb, matrix, (400, 400), borderValue=(128, 128, 128))
+    return np.asarray(rgb, np.uint8), portrait.landmarks @ matrix[:, :2].T + matrix[:, 2]
+
+
+@pytest.mark.parametrize("degrees", [-90, -45, 30, 60, 90])
+def test_heads_on_their_side_are_found(drawn: tuple[Portrait, ...], degrees: float) -> None:
+    rgb, landmarks = turned_by(drawn[0], degrees)
+    face = FaceFinder(use_cnn=False).find(rgb)[0]
+    wide = np.linalg.norm(landmarks[45] - landmarks[36])
+    assert np.linalg.norm(face.landmarks - landmarks, axis=1).mean() / wide < 0.12
+
+
+def levels_under(budget: float | None, shape: tuple[int, int, int] = (900, 900, 3)) -> list[str]:
+    return [f"{level.detector}{level.side}" for level in FaceFinder(budget_ms=budget)._levels(shape)]
+
+
+def test_a_budget_leaves_out_what_does_not_fit() -> None:
+    everything = levels_under(None)
+    assert levels_under(1e9) == everything
+    assert levels_under(0.001) == everything[:1]
+    costs = {f"{level.detector}{level.side}{level.rolls}": level.cost((900, 900, 3)) for level in LEVELS}
+    assert min(cost for name, cost in costs.items() if name.startswith("cnn")) > 2 * max(
+        cost for name, cost in costs.items() if name.startswith("hog")
+    )
+    assert not any(name.startswith("cnn") for name in levels_under(150.0))
+    assert len(levels_under(150.0)) > 3
+
+
+@pytest.mark.parametrize("budget", [0.0, -5.0, float("nan")])
+def test_a_budget_of_nothing_is_refused(budget: float) -> None:
+    with pytest.raises(SynthUsageError, match="budget"):
+        FaceFinder(budget_ms=budget)
+
+
+def test_what_decides_the_faces_is_in_the_identity() -> None:
+    finders = FaceFinder(), FaceFinder(use_cnn=False), FaceFinder(budget_ms=50.0)
+    assert len({each.identity() for each in finders}) == 3
+    assert FaceFinder().identity() == FaceFinder().identity()
+
+
+def test_smaller_faces_are_looked_for_beside_a_large_one_where_they_matter(drawn: tuple[Portrait, ...]) -> None:
+    small = cv2.resize(drawn[1].rgb, (84, 112), interpolation=cv2.INTER_AREA)
+    both = np.full((360, 480, 3), 128, np.uint8)
+    both[20:340, 200:440], both[120:232, 60:144] = drawn[0].rgb, small
+    assert len(FINDER.find(both)) == 1
+    assert len(FINDER.find(both, rivals=0.25)) == 2
+
+
+def test_a_face_ahead_keeps_its_landmarks_wherever_the_box_is(drawn: tuple[Portrait, ...]) -> None:
+    for portrait in drawn:
+        assert FINDER.find(portrait.rgb)[0].spread < STEADY
 
 
 def test_without_the_network_nothing_is_found_in_a_flat_picture() -> None:
