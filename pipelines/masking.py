@@ -64,7 +64,7 @@ class MaskOptions:
         workers: Processes; 0 takes every core.
         quality: Of the JPEGs, 1 to 100.
         resume: Go on where a run with the same options was; otherwise what it left is replaced.
-        faces: Which face of several is meant: auto, largest or refuse.
+        faces: Which face of several is meant: auto, largest or refuse; what the plan says where this is auto.
         backend: Where the workers are: processes, or ray.
     """
 
@@ -93,7 +93,10 @@ class MaskOptions:
         if self.workers < 0:
             raise SettingsError(f"expected 0 (every core) or more workers, got {self.workers}")
         size = None if self.size is None else Size.parse("{}x{}".format(*self.size))
-        return Settings(self.chosen_plan(), size, self.seed, self.quality, self.faces)
+        plan = self.chosen_plan()
+        return Settings(
+            plan, size, self.seed, self.quality, plan.faces if plan.faces and self.faces == "auto" else self.faces
+        )
 
     def chosen_plan(self) -> Plan:
         """Return the plan, narrowed by wear styles and mask types."""
