@@ -21,7 +21,7 @@ LARGEST_COUNT = 100
 LARGEST_WEIGHT = 1e6
 
 COMMONNESS = {"nose_out": 3.0, "chin": 2.0, "chin_out": 0.5, "hanging": 0.5, "over_eyes": 0.25}
-"""How often people wear a mask so, beside the other wrong ways; 1 for a style that isn't named. An estimate of ours: the
+"""How often people wear a mask so beside the other wrong ways, 1 for a style that isn't named. An estimate of ours: the
 nose left out and the mask pulled under the chin are what is seen in streets, the others are rare."""
 
 
@@ -119,6 +119,25 @@ class Plan:
     def parameters(self) -> dict[str, Any]:
         """As JSON values, for the recipe."""
         return {"slots": [_slot_parameters(slot) for slot in self.slots]}
+
+
+@dataclass(frozen=True)
+class AssignedPlan:
+    """Stands in a run's settings for a plan that gives each photo variants of its own, which travel with its task.
+
+    Attributes:
+        name: of the plan.
+        digest: of all photos' variants, hex.
+        faces: as of `Plan`.
+    """
+
+    name: str
+    digest: str
+    faces: str = ""
+
+    def parameters(self) -> dict[str, Any]:
+        """As JSON values, for the recipe."""
+        return {"assigned": self.digest}
 
 
 def _slot_parameters(slot: Slot) -> dict[str, Any]:
