@@ -25,6 +25,17 @@ COMMONNESS = {"nose_out": 3.0, "chin": 2.0, "chin_out": 0.5, "hanging": 0.5, "ov
 nose left out and the mask pulled under the chin are what is seen in streets, the others are rare."""
 
 
+def check_weights(weights: Mapping[str, float]) -> None:
+    """Makes sure that styles can be drawn by these weights.
+
+    Raises:
+        SynthUsageError: one is no number above 0.
+    """
+    if not all(math.isfinite(weight) and 0 < weight <= LARGEST_WEIGHT for weight in weights.values()):
+        told = ", ".join(f"{style} {weight:g}" for style, weight in weights.items())
+        raise SynthUsageError(f"a wear style's weight is above 0 and at most {LARGEST_WEIGHT:g}, got {told}")
+
+
 @dataclass(frozen=True)
 class Slot:
     """One kind of variant in a plan.
@@ -52,9 +63,7 @@ class Slot:
             mask_type(name)
         if self.weights and len(self.weights) != len(self.wear):
             raise SynthUsageError(f"expected one weight for each of {len(self.wear)} styles, got {len(self.weights)}")
-        if not all(math.isfinite(weight) and 0 < weight <= LARGEST_WEIGHT for weight in self.weights):
-            told = ", ".join(f"{style} {weight:g}" for style, weight in zip(self.wear, self.weights, strict=True))
-            raise SynthUsageError(f"a wear style's weight is above 0 and at most {LARGEST_WEIGHT:g}, got {told}")
+        check_weights(dict(zip(self.wear, self.weights, strict=False)))
 
     @classmethod
     def weighted(cls, wear: Mapping[str, float], count: int = 1, types: tuple[str, ...] = ()) -> Slot:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.spatial import ConvexHull
 
 from synth.arrays import FloatArray
 from synth.shape import MEAN_FACE
@@ -26,6 +25,8 @@ CHEEKBONES = np.array([[0.48, 0.33, 0.10], [-0.48, 0.33, 0.10]])
 @lru_cache(maxsize=1)
 def _planes() -> FloatArray:
     """(K, 3): the facets z = a x + b y + c of the envelope's upper side."""
+    from scipy.spatial import ConvexHull  # 0.4 s, which `from synth import MaskEngine` shouldn't cost
+
     jaw = MEAN_FACE[2:15]
     beneath = jaw * [1.05, 1.0, 1.0] + [0.0, 0.10, -0.28]
     points = np.concatenate([MEAN_FACE[:17], beneath, MEAN_FACE[27:36], MEAN_FACE[48:60], CHEEKBONES])

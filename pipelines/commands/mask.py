@@ -81,7 +81,7 @@ def mask(
     _check_apart(photos, out)
     given = with_plan(photos_at(photos, labels, licence, name), options)
     if dry_run:
-        show_summary("Would mask", _plan_summary(given, options), as_json=as_json)
+        show_summary("Would mask", _plan_summary(given, options, as_json), as_json=as_json)
         return
     with progress_bar("masking") as progress:
         made = mask_photos(given, out, options, progress)
@@ -128,12 +128,12 @@ def _check_apart(photos: Path, out: Path) -> None:
         raise SettingsError(f"{out} holds a manifest that no run of masking wrote: choose another folder")
 
 
-def _plan_summary(given: MaskInput, options: MaskOptions) -> dict[str, object]:
+def _plan_summary(given: MaskInput, options: MaskOptions, as_json: bool) -> dict[str, object]:
     from synth.plans import Plan
 
     plan = options.chosen_plan()
     if not isinstance(plan, Plan):
-        return goal_summary(given)
+        return goal_summary(given, as_json)
     slots = {f"{' or '.join(slot.wear)}": slot.count for slot in plan.slots}
     return {
         "photos": len(given.tasks),

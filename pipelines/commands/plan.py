@@ -11,6 +11,7 @@ from pipelines.commands.options import JsonOption
 
 if TYPE_CHECKING:
     from pipelines.mask_input import MaskInput
+    from synth.balance import ClassGoal
 
 CountsOption = Annotated[
     list[Path] | None,
@@ -54,11 +55,16 @@ def plan(
     made = plan_balance(given, BalanceOptions(tuple(counts or ()), target, cap))
     planned = assign_plan(given, made)
     write_balance(made, file)
-    show_summary("Planned", {"plan": file, **goal_summary(planned)}, as_json=as_json)
+    show_summary("Planned", {"plan": file, **goal_summary(planned, as_json)}, as_json=as_json)
 
 
-def goal_summary(given: MaskInput) -> dict[str, Any]:
-    """Return what a balance plan does for each class: before, with the plan, and what keeps it short of the target."""
+def goal_summary(given: MaskInput, as_json: bool) -> dict[str, Any]:
+    """Return what a balance plan does for each class: before, with the plan, and what keeps it short of the target.
+
+    Args:
+        given: Photos with their own plans.
+        as_json: Classes as numbers by name, for programs; otherwise as one text each, for people.
+    """
     people = {given.rows[task.photo_id]["person_id"] for task in given.tasks}
     return {
         "photos": len(given.tasks),
@@ -66,11 +72,15 @@ def goal_summary(given: MaskInput) -> dict[str, Any]:
         "variants": given.planned,
         "not_needed": given.not_needed,
         "target": given.goals[0].target if given.goals else None,
-        "classes": {str(goal.of): _told(goal.present, goal.planned, goal.short, goal.why) for goal in given.goals},
+        "classes": {str(goal.of): _numbers(goal) if as_json else _told(goal) for goal in given.goals},
         "refusals": dict(given.refused["reason"].value_counts()),
     }
 
 
-def _told(present: int, planned: int, short: int, why: str) -> str:
-    lacking = f", {short:,} short: {why}" if short else ""
-    return f"{present:,} + {planned:,} = {present + planned:,}{lacking}"
+def _numbers(goal: ClassGoal) -> dict[str, Any]:
+    return {"present": goal.present, "planned": goal.planned, "short": goal.short, "why": goal.why}
+
+
+def _told(goal: ClassGoal) -> str:
+    lacking = f", {goal.short:,} short: {goal.why}" if goal.short else ""
+    return f"{goal.present:,} + {goal.planned:,} = {goal.present + goal.planned:,}{lacking}"
