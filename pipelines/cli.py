@@ -18,6 +18,7 @@ from pipelines.interrupts import EXIT_CODE, MESSAGE
 
 COMMANDS = (
     "mask",
+    "plan",
     "ingest",
     "pseudo-label",
     "merge",

@@ -12,34 +12,24 @@ from typing import Any
 import pandas as pd
 
 from datasets.atomic import atomic_write
-from datasets.errors import LayoutError, PhotoError
-from datasets.licences import check_licence
-from datasets.manifest import (
-    REFUSALS,
-    make_manifest,
-    make_refusals,
-    manifest_file,
-    read_manifest,
-    read_refusals,
-    write_manifest,
-    write_refusals,
-)
+from datasets.errors import PhotoError
+from datasets.manifest import REFUSALS, make_manifest, make_refusals, write_manifest, write_refusals
 from datasets.photos import Photo, read_photo
-from datasets.readers.base import Record
-from datasets.readers.folder import INFO as FOLDER_INFO
-from datasets.readers.folder import read as read_folder
 from datasets.refusals import Refusal
+from pipelines.balancing import BALANCE, BalanceOptions, assign_plan, chosen_balance
 from pipelines.errors import SettingsError
 from pipelines.executors import BACKENDS, stream_batches, worker_count
+from pipelines.mask_input import MaskInput, photos_of_manifest
 from pipelines.types import ProgressCallback
-from pipelines.variant_files import PREVIEW, forget_run, make_tasks
+from pipelines.variant_files import PREVIEW, forget_run
+from synth.balance_file import is_balance_file
 from synth.errors import PhotoRefusedError
 from synth.framing import Size
 from synth.journal import Journal, run_lock
 from synth.looks import load_templates
 from synth.output import remove_parts
-from synth.plans import Plan, custom_plan, get_plan
-from synth.run import STAGE, Job, PhotoTask, Settings, died, mask_photo
+from synth.plans import AssignedPlan, Plan, custom_plan, get_plan
+from synth.run import Job, PhotoTask, Settings, died, mask_photo
 from synth.sheet import Tile, contact_sheet
 
 BATCH = 4
@@ -57,7 +47,7 @@ class MaskOptions:
     """How photos are masked.
 
     Attributes:
-        plan: Which variants a photo gets: a built-in plan or a TOML file.
+        plan: Which variants a photo gets: a built-in plan, `balance`, or the file of a plan.
         wear: Wear styles (`style` or `style:count`) in place of the plan's.
         types: Mask types to draw from; all when empty.
         size: Width and height in pixels of the competition's framing; each photo's own frame when None.
@@ -65,9 +55,10 @@ class MaskOptions:
         workers: Processes; 0 takes every core.
         quality: Of the JPEGs, 1 to 100.
         resume: Go on where a run with the same options was; otherwise what it left is replaced.
-        faces: Which face of several is meant: auto, largest or refuse.
+        faces: Which face of several is meant: auto, largest or refuse; what the plan says where this is auto.
         backend: Where the workers are: processes, or ray.
         templates: Folder of the user's own mask types (PNG and TOML), drawn beside the built-in ones.
+        balance: What the plan `balance` is made of.
     """
 
     plan: str = "competition"
@@ -81,9 +72,13 @@ class MaskOptions:
     faces: str = "auto"
     backend: str = "processes"
     templates: Path | None = None
+    balance: BalanceOptions = field(default_factory=BalanceOptions)
 
-    def settings(self) -> Settings:
+    def settings(self, assigned: AssignedPlan | None = None) -> Settings:
         """Return what synth needs of them.
+
+        Args:
+            assigned: Stands for a plan that gives each photo variants of its own, see `with_plan`.
 
         Raises:
             SynthUsageError: The plan, a wear style, a mask type or the face policy is unknown, or a template is faulty.
@@ -96,12 +91,33 @@ class MaskOptions:
         if self.workers < 0:
             raise SettingsError(f"expected 0 (every core) or more workers, got {self.workers}")
         size = None if self.size is None else Size.parse("{}x{}".format(*self.size))
-        return Settings(self.chosen_plan(), size, self.seed, self.quality, self.faces, self.templates)
+        plan = assigned or self.chosen_plan()
+        faces = plan.faces if plan.faces and self.faces == "auto" else self.faces
+        return Settings(plan, size, self.seed, self.quality, faces, self.templates)
 
-    def chosen_plan(self) -> Plan:
-        """Return the plan, narrowed by wear styles and mask types; templates are known from here on."""
+    @property
+    def is_balance(self) -> bool:
+        """The plan gives each photo variants of its own."""
+        return self.plan == BALANCE or is_balance_file(self.plan)
+
+    def chosen_plan(self) -> Plan | AssignedPlan:
+        """Return the plan, narrowed by wear styles and mask types; what stands for it where photos get their own.
+
+        Templates are known as mask types from here on.
+
+        Raises:
+            SynthUsageError: The plan, a wear style or a mask type is unknown.
+            SettingsError: Wear styles are named beside a plan that says how each photo is worn.
+        """
         if self.templates is not None:
             load_templates(self.templates)
+        if self.is_balance:
+            custom_plan(get_plan("wear"), (), self.types)
+            if self.wear:
+                raise SettingsError(
+                    "--wear and a balance plan exclude each other: the plan says how each photo is worn"
+                )
+            return AssignedPlan(BALANCE, "")
         return custom_plan(get_plan(self.plan), self.wear, self.types)
 
 
@@ -117,6 +133,8 @@ class MaskSummary:
         refusals_by_reason: Photos and variants that are not used, here or before.
         reused: Photos that an earlier run had finished.
         manifest: The file.
+        planned: Variants that a balance plan asked for; None with another plan.
+        short: Photos that each class still lacks to a balance plan's target.
     """
 
     photos: int
@@ -126,21 +144,8 @@ class MaskSummary:
     refusals_by_reason: dict[str, int]
     manifest: Path
     reused: int = 0
-
-
-@dataclass(frozen=True)
-class MaskInput:
-    """Photos to mask.
-
-    Attributes:
-        tasks: One a photo.
-        rows: Each photo's manifest columns, by photo id.
-        refused: What was refused before, as a refusals table.
-    """
-
-    tasks: list[PhotoTask]
-    rows: Mapping[str, Mapping[str, Any]]
-    refused: pd.DataFrame = field(default_factory=lambda: make_refusals([]))
+    planned: int | None = None
+    short: dict[str, int] = field(default_factory=dict)
 
 
 def mask_manifest(
@@ -162,68 +167,25 @@ def mask_manifest(
     return mask_photos(photos_of_manifest(manifest), out, options, progress)
 
 
-def photos_of_manifest(manifest: Path) -> MaskInput:
-    """Take the real photos of a manifest, with their labels and what was refused of them.
-
-    Args:
-        manifest: The file, or the folder it is in.
+def with_plan(given: MaskInput, options: MaskOptions) -> MaskInput:
+    """Give each photo variants of its own, where the plan is a balance; do nothing otherwise, nor a second time.
 
     Raises:
-        DatasetsError: There is no valid manifest.
+        DatasetsError: What is counted can't be read.
+        SettingsError: The plan names none of the photos, or lacks what it is made of.
+        SynthUsageError: The plan's file or target is malformed.
     """
-    frame, folder = read_manifest(manifest), manifest_file(manifest).parent
-    photos = frame[frame["parent_id"].isna()].set_index("photo_id")
-    refusals = folder / REFUSALS
-    before = read_refusals(refusals) if refusals.is_file() else make_refusals([])
-    rows: dict[Any, dict[Any, Any]] = photos.to_dict("index")
-    paths = {str(photo_id): folder / str(path) for photo_id, path in photos["path"].items()}
-    return _bare_faces(paths, rows, before)
-
-
-def photos_of_folder(
-    root: Path, labels: Path | None = None, licence: str | None = None, name: str | None = None
-) -> MaskInput:
-    """Find the photos of any nested folder, without opening one.
-
-    Args:
-        root: The folder.
-        labels: A CSV of labels; a metadata.csv in the folder is read without being named.
-        licence: Id of the terms the photos come under; otherwise what the labels say, or unstated.
-        name: Of the source, so that two folders can be told apart in a merge.
-
-    Raises:
-        DatasetsError: No such folder or CSV, no photo in it, or a malformed name or licence.
-    """
-    chosen = {"csv": labels, "name": name}
-    listing = read_folder(root, {option: value for option, value in chosen.items() if value is not None})
-    terms = {} if licence is None else {"licence": check_licence(licence)}
-    if not listing.records and not listing.refusals:
-        raise LayoutError(f"no photos in {root}; expected {FOLDER_INFO.expects}")
-    source = listing.source or FOLDER_INFO.name
-    version = listing.version
-    rows = {f"{source}:{each.photo.relative}": {**_row_of(each, source, version), **terms} for each in listing.records}
-    paths = {f"{source}:{record.photo.relative}": record.photo.path for record in listing.records}
-    return _bare_faces(paths, rows, make_refusals([refusal.of_source(source) for refusal in listing.refusals]))
-
-
-def _row_of(record: Record, source: str, version: str | None) -> dict[str, Any]:
-    named = {"source": source, "source_version": version, "person_id": f"{source}:{record.person}"}
-    return {"licence": FOLDER_INFO.licence, **record.labels, **named}
-
-
-def _bare_faces(paths: Mapping[str, Path], rows: Mapping[str, Mapping[str, Any]], before: pd.DataFrame) -> MaskInput:
-    """The photos to mask; those labelled as masked already are refused."""
-    masked = {name for name, row in rows.items() if row.get("mask") in ("wear", "incorrect")}
-    refused = [Refusal(name, STAGE, "already_covered", f"labelled {rows[name]['mask']}") for name in sorted(masked)]
-    tasks = make_tasks({name: path for name, path in paths.items() if name not in masked})
-    return MaskInput(tasks, rows, pd.concat([before, make_refusals(refused)], ignore_index=True))
+    if given.assigned is not None or not options.is_balance:
+        return given
+    return assign_plan(given, chosen_balance(given, options.plan, options.balance), options.types)
 
 
 def mask_photos(
     given: MaskInput, out: Path, options: MaskOptions, progress: ProgressCallback | None = None
 ) -> MaskSummary:
     """Mask photos and write the manifest; see `mask_manifest`."""
-    settings = options.settings()
+    given = with_plan(given, options)
+    settings = options.settings(given.assigned)
     with run_lock(out):
         if not options.resume:
             forget_run(out, given.tasks)
@@ -287,7 +249,8 @@ def _write(given: MaskInput, outcomes: Sequence[Mapping[str, Any]], out: Path, r
     ]
     refused = make_refusals([Refusal(**refusal) for outcome in outcomes for refusal in outcome["refusals"]])
     manifest = out / "manifest.parquet"
-    write_manifest(make_manifest(variants), manifest)
+    made = make_manifest(variants)
+    write_manifest(made, manifest)
     refused = pd.concat([given.refused, refused], ignore_index=True)
     write_refusals(refused, out / REFUSALS)
     _write_preview(outcomes, out)
@@ -300,6 +263,8 @@ def _write(given: MaskInput, outcomes: Sequence[Mapping[str, Any]], out: Path, r
         refusals_by_reason=dict(Counter(refused["reason"].tolist()).most_common()),
         manifest=manifest,
         reused=reused,
+        planned=given.planned,
+        short=given.still_short(made),
     )
 
 

@@ -85,7 +85,11 @@ class SynthFlowSettings(_Settings):
     base: str = Field(default="competition", description="the source (by name) that enters the merge as it is")
     out: Path = Field(default=Path("out"), description="each stage writes to a folder of its own in here")
     rules: str = Field(default="competition", description="which licences a merge admits: competition, research")
-    plan: str = Field(default="competition", description="which variants a photo gets")
+    plan: str = Field(default="competition", description="which variants a photo gets; balance, or a plan's file")
+    target: str = Field(
+        default="max", coerce_numbers_to_str=True, description="photos of each class for balance: max, median, a number"
+    )
+    cap: int = Field(default=20, ge=1, le=100, description="most variants of one person that balance makes")
     size: tuple[int, int] | None = Field(default=(384, 512), description="width and height of a variant, in pixels")
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     workers: int = Field(default=0, ge=0, le=1024, description="processes; 0 takes every core")
@@ -122,10 +126,20 @@ class SynthFlowSettings(_Settings):
     @field_validator("plan")
     @classmethod
     def _plan_is_known(cls, plan: str) -> str:
+        from synth.balance_file import is_balance_file
         from synth.plans import get_plan
 
-        _as_setting(get_plan, plan)
+        if plan != "balance" and not is_balance_file(plan):
+            _as_setting(get_plan, plan)
         return plan
+
+    @field_validator("target")
+    @classmethod
+    def _target_is_one(cls, target: str) -> str:
+        from synth.balance import FaceClass, resolve_target
+
+        _as_setting(lambda text: resolve_target(text, {FaceClass("wear", "", ""): 1}), target)
+        return target
 
     @model_validator(mode="after")
     def _sources_fit_together(self) -> SynthFlowSettings:

@@ -18,6 +18,7 @@ from pipelines.types import PhotoPlacing, ProgressCallback
 
 if TYPE_CHECKING:
     from models.settings import Device
+    from pipelines.mask_input import MaskInput
     from pipelines.masking import MaskOptions
 
 TRAIN_SUMMARY = "summary.json"
@@ -114,10 +115,12 @@ def mask_stage(
 
     What an earlier run with other options, or another version of the engine, left in the folder is replaced.
     """
-    from pipelines.masking import mask_manifest
+    from pipelines.mask_input import photos_of_manifest
+    from pipelines.masking import mask_photos, with_plan
 
-    options = replace(options, resume=options.resume and _can_resume(out, options))
-    made = mask_manifest(manifest, out, options, progress=progress)
+    given = with_plan(photos_of_manifest(manifest), options)
+    options = replace(options, resume=options.resume and _can_resume(out, options, given))
+    made = mask_photos(given, out, options, progress=progress)
     summary = {
         "photos": made.photos,
         "masked_photos": made.masked_photos,
@@ -126,20 +129,36 @@ def mask_stage(
         "finished_before": made.reused,
         "refusals": made.refusals_by_reason,
     }
+    if made.planned is not None:
+        summary |= {"planned": made.planned, "still_short": made.short}
     return StageResult(made.manifest, summary)
 
 
-def _can_resume(out: Path, options: MaskOptions) -> bool:
+def _can_resume(out: Path, options: MaskOptions, given: MaskInput) -> bool:
     from synth.journal import has_journal, recorded_identity
 
-    return not has_journal(out) or recorded_identity(out) == options.settings().identity()
+    return not has_journal(out) or recorded_identity(out) == options.settings(given.assigned).identity()
 
 
-def mask_options(settings: SynthFlowSettings) -> MaskOptions:
-    """Return the mask options that the flow's settings ask for."""
+def mask_options(settings: SynthFlowSettings, counted: Sequence[Path] = ()) -> MaskOptions:
+    """Return the mask options that the flow's settings ask for.
+
+    Args:
+        settings: Of the flow.
+        counted: Manifests of what the merge will hold already, the base first: what a balance plan fills up. A target
+            of max or median is the base's, so that it is the same for every source.
+    """
+    from pipelines.balancing import BALANCE, BalanceOptions, count_all
     from pipelines.masking import MaskOptions
+    from synth.balance import resolve_target
 
-    return MaskOptions(plan=settings.plan, size=settings.size, seed=settings.seed, workers=settings.workers)
+    target = settings.target
+    if settings.plan == BALANCE:
+        target = str(resolve_target(target, count_all(counted[:1])))
+    balance = BalanceOptions(tuple(counted), target, settings.cap)
+    return MaskOptions(
+        plan=settings.plan, size=settings.size, seed=settings.seed, workers=settings.workers, balance=balance
+    )
 
 
 def merge_stage(

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from synth.errors import SynthUsageError
+from synth.gate import check_policy
 from synth.looks import list_mask_types, mask_type
 from synth.wear import NOT_WEAR, get_wear_style, list_wear_styles, mask_state_of
 
 LARGEST_COUNT = 100
+LARGEST_WEIGHT = 1e6
+
+COMMONNESS = {"nose_out": 3.0, "chin": 2.0, "chin_out": 0.5, "hanging": 0.5, "over_eyes": 0.25}
+"""How often people wear a mask so beside the other wrong ways, 1 for a style that isn't named. An estimate of ours: the
+nose left out and the mask pulled under the chin are what is seen in streets, the others are rare."""
+
+
+def check_weights(weights: Mapping[str, float]) -> None:
+    """Makes sure that styles can be drawn by these weights.
+
+    Raises:
+        SynthUsageError: one is no number above 0.
+    """
+    if not all(math.isfinite(weight) and 0 < weight <= LARGEST_WEIGHT for weight in weights.values()):
+        told = ", ".join(f"{style} {weight:g}" for style, weight in weights.items())
+        raise SynthUsageError(f"a wear style's weight is above 0 and at most {LARGEST_WEIGHT:g}, got {told}")
 
 
 @dataclass(frozen=True)
@@ -23,14 +41,16 @@ class Slot:
     """One kind of variant in a plan.
 
     Attributes:
-        wear: wear styles to draw from, each as likely as the others.
+        wear: wear styles to draw from.
         count: how many such variants.
         types: mask types to draw from; empty for all. Within a slot no type repeats before all were used.
+        weights: how likely each style is beside the others, above 0; empty for all the same.
     """
 
     wear: tuple[str, ...]
     count: int = 1
     types: tuple[str, ...] = ()
+    weights: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.wear or not 1 <= self.count <= LARGEST_COUNT:
@@ -41,6 +61,14 @@ class Slot:
             raise SynthUsageError(f"a plan's slot means one mask state, got {', '.join(sorted(states))}")
         for name in self.types:
             mask_type(name)
+        if self.weights and len(self.weights) != len(self.wear):
+            raise SynthUsageError(f"expected one weight for each of {len(self.wear)} styles, got {len(self.weights)}")
+        check_weights(dict(zip(self.wear, self.weights, strict=False)))
+
+    @classmethod
+    def weighted(cls, wear: Mapping[str, float], count: int = 1, types: tuple[str, ...] = ()) -> Slot:
+        """A slot of styles and their weights."""
+        return cls(tuple(wear), count, types, tuple(float(weight) for weight in wear.values()))
 
 
 @dataclass(frozen=True)
@@ -54,12 +82,21 @@ class Order:
 
 @dataclass(frozen=True)
 class Plan:
-    """A named list of slots."""
+    """A named list of slots.
+
+    Attributes:
+        name: of the plan.
+        slots: what each photo gets.
+        faces: which face of several is meant, see `synth.gate.choose_face`; empty leaves it to the run.
+    """
 
     name: str
     slots: tuple[Slot, ...]
+    faces: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
+        if self.faces:
+            check_policy(self.faces)
         if not self.slots:
             raise SynthUsageError(f"the plan {self.name!r} makes no variant: give it at least one slot")
 
@@ -90,10 +127,37 @@ class Plan:
 
     def parameters(self) -> dict[str, Any]:
         """As JSON values, for the recipe."""
-        return {"slots": [{"wear": list(s.wear), "count": s.count, "types": list(s.types)} for s in self.slots]}
+        return {"slots": [_slot_parameters(slot) for slot in self.slots]}
+
+
+@dataclass(frozen=True)
+class AssignedPlan:
+    """Stands in a run's settings for a plan that gives each photo variants of its own, which travel with its task.
+
+    Attributes:
+        name: of the plan.
+        digest: of all photos' variants, hex.
+        faces: as of `Plan`.
+    """
+
+    name: str
+    digest: str
+    faces: str = ""
+
+    def parameters(self) -> dict[str, Any]:
+        """As JSON values, for the recipe."""
+        return {"assigned": self.digest}
+
+
+def _slot_parameters(slot: Slot) -> dict[str, Any]:
+    weights = {"weights": list(slot.weights)} if slot.weights else {}
+    return {"wear": list(slot.wear), "count": slot.count, "types": list(slot.types), **weights}
 
 
 def _styles(slot: Slot, rng: np.random.Generator) -> list[str]:
+    if slot.weights:
+        shares = np.array(slot.weights) / sum(slot.weights)
+        return [slot.wear[int(i)] for i in rng.choice(len(slot.wear), size=slot.count, p=shares)]
     return [slot.wear[int(i)] for i in rng.integers(len(slot.wear), size=slot.count)]
 
 
@@ -105,12 +169,15 @@ def _types(slot: Slot, rng: np.random.Generator) -> list[str]:
     return drawn[: slot.count]
 
 
-_INCORRECT = tuple(name for name in list_wear_styles() if mask_state_of(name) == "incorrect")
+def styles_of(mask_state: str) -> dict[str, float]:
+    """The wear styles that mean a mask state, and how common each is beside the others."""
+    return {name: COMMONNESS.get(name, 1.0) for name in list_wear_styles() if mask_state_of(name) == mask_state}
+
 
 PLANS: dict[str, Plan] = {
     plan.name: plan
     for plan in (
-        Plan("competition", (Slot(("correct",), 5), Slot(_INCORRECT, 1), Slot((NOT_WEAR,), 1))),
+        Plan("competition", (Slot(("correct",), 5), Slot.weighted(styles_of("incorrect")), Slot((NOT_WEAR,), 1))),
         Plan("wear", (Slot(("correct",), 1),)),
         Plan("all-styles", tuple(Slot((name,), 1) for name in list_wear_styles())),
     )
@@ -125,7 +192,8 @@ def list_plans() -> list[str]:
 def get_plan(name: str) -> Plan:
     """A built-in plan by name, or one from a TOML file.
 
-    The file's form is a `[[variants]]` table for each slot: `wear` (a style or a list), `count`, `types` (a list).
+    The file's form is a `[[variants]]` table for each slot: `wear` (a style, a list, or a table of styles and weights),
+    `count`, `types` (a list); before them may stand `faces`. `docs/plan.toml` is an example.
 
     Raises:
         SynthUsageError: no such plan or file, or a file of another form.
@@ -144,20 +212,33 @@ def get_plan(name: str) -> Plan:
 
 
 def _from_toml(name: str, table: dict[str, Any]) -> Plan:
-    slots = table.get("variants")
+    _check_keys(name, table, ("variants", "faces"))
+    slots, faces = table.get("variants"), table.get("faces", "")
     if not isinstance(slots, list) or not all(isinstance(slot, dict) for slot in slots):
         raise SynthUsageError(f"the plan {name} has no [[variants]] tables; each needs wear, and may have count, types")
-    return Plan(name, tuple(_slot(name, slot) for slot in slots))
+    if not isinstance(faces, str):
+        raise SynthUsageError(f"the plan {name}: faces is auto, largest or refuse, not {faces!r}")
+    return Plan(name, tuple(_slot(name, slot) for slot in slots), faces=faces)
+
+
+def _check_keys(name: str, table: dict[str, Any], known: tuple[str, ...]) -> None:
+    unknown = sorted(set(table) - set(known))
+    if unknown:
+        raise SynthUsageError(f"the plan {name} has unknown keys {', '.join(unknown)}: use {', '.join(known)}")
 
 
 def _slot(name: str, table: dict[str, Any]) -> Slot:
-    unknown = set(table) - {"wear", "count", "types"}
-    if unknown:
-        raise SynthUsageError(f"the plan {name} has unknown keys {', '.join(sorted(unknown))}: use wear, count, types")
+    _check_keys(name, table, ("wear", "count", "types"))
     wear, count, types = table.get("wear", ()), table.get("count", 1), table.get("types", ())
+    if not _texts(types) or not isinstance(count, int) or isinstance(count, bool):
+        raise SynthUsageError(f"the plan {name}: types is a list of names, count a whole number")
+    if isinstance(wear, dict):
+        if not all(isinstance(weight, int | float) and not isinstance(weight, bool) for weight in wear.values()):
+            raise SynthUsageError(f"the plan {name}: weights are numbers, as in wear = {{nose_out = 3, chin = 2}}")
+        return Slot.weighted(wear, count, tuple(types))
     wear = (wear,) if isinstance(wear, str) else wear
-    if not _texts(wear) or not _texts(types) or not isinstance(count, int) or isinstance(count, bool):
-        raise SynthUsageError(f"the plan {name}: wear and types are names or lists of names, count a whole number")
+    if not _texts(wear):
+        raise SynthUsageError(f"the plan {name}: wear is a name, a list of names, or a table of names and weights")
     return Slot(tuple(wear), count, tuple(types))
 
 
@@ -179,7 +260,8 @@ def custom_plan(base: Plan, wear: Sequence[str], types: Sequence[str]) -> Plan:
     slots = tuple(_parse_slot(text) for text in wear) or base.slots
     if not wear and not types:
         return base
-    return Plan("custom", tuple(Slot(slot.wear, slot.count, tuple(types) or slot.types) for slot in slots))
+    chosen = tuple(replace(slot, types=tuple(types) or slot.types) for slot in slots)
+    return Plan("custom", chosen, faces=base.faces)
 
 
 def _parse_slot(text: str) -> Slot:

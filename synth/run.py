@@ -13,12 +13,12 @@ import numpy as np
 
 from synth.arrays import RgbImage
 from synth.engine import MaskedFace, MaskEngine, Prepared
-from synth.errors import OutputError, PhotoRefusedError, SynthError
+from synth.errors import OutputError, PhotoRefusedError, SynthError, SynthUsageError
 from synth.framing import Size
 from synth.gate import Gate, check_policy
 from synth.looks.templates import templates_digest, use_templates
 from synth.output import write_jpeg
-from synth.plans import Order, Plan
+from synth.plans import AssignedPlan, Order, Plan
 from synth.recipe import recipe_id, variant_seed
 from synth.wear import mask_state_of
 
@@ -53,7 +53,7 @@ class Settings:
     """Everything that shapes the variants of a run.
 
     Attributes:
-        plan: which variants a photo gets.
+        plan: which variants a photo gets; an `AssignedPlan` where each task says it.
         size: of the competition's framing; None keeps each photo's own frame.
         seed: of the run.
         quality: of the JPEGs, 1 to 100.
@@ -61,7 +61,7 @@ class Settings:
         templates: folder of the user's own mask types, see `synth.looks.templates`.
     """
 
-    plan: Plan
+    plan: Plan | AssignedPlan
     size: Size | None = None
     seed: int = 0
     quality: int = 92
@@ -94,11 +94,13 @@ class PhotoTask:
         photo_id: as in the manifest.
         path: of the file.
         stem: of its variants, relative to the output folder, `/` between parts; `__<key>.jpg` is added.
+        plan: which variants this photo gets, where the run's plan is an `AssignedPlan`.
     """
 
     photo_id: str
     path: Path
     stem: str
+    plan: Plan | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,17 @@ class Job:
     settings: Settings
     out: Path
     reader: Reader
+
+    def plan_of(self, task: PhotoTask) -> Plan:
+        """Which variants a photo gets.
+
+        Raises:
+            SynthUsageError: the run's plan gives each photo its own, and this one has none.
+        """
+        plan = self.settings.plan if task.plan is None else task.plan
+        if isinstance(plan, AssignedPlan):
+            raise SynthUsageError(f"the plan {plan.name} says nothing of {task.photo_id}: leave that photo out")
+        return plan
 
 
 def mask_photo(job: Job, task: PhotoTask) -> dict[str, Any]:
@@ -133,7 +146,7 @@ def mask_photo(job: Job, task: PhotoTask) -> dict[str, Any]:
         outcome["refusals"].append(_refusal(task.photo_id, PhotoRefusedError("engine_failed", told)))
     # What an earlier run made of a photo that has changed since, and this one refuses, would be in no manifest.
     made = {variant["path"] for variant in outcome["variants"]}
-    for path in {_variant_path(task, key) for key in job.settings.plan.keys} - made:
+    for path in {_variant_path(task, key) for key in job.plan_of(task).keys} - made:
         with suppress(OSError):
             (job.out / path).unlink()
     return outcome
@@ -143,8 +156,9 @@ def _make_variants(job: Job, task: PhotoTask, outcome: dict[str, Any]) -> None:
     use_templates(job.settings.templates, job.settings.templates_digest)
     sha256, ready = _open(job, task)
     _make_folder(job, task)
-    order_seed = variant_seed(job.settings.seed, sha256, "orders", job.settings.plan.name)
-    for order in job.settings.plan.orders(np.random.default_rng(order_seed)):
+    plan = job.plan_of(task)
+    order_seed = variant_seed(job.settings.seed, sha256, "orders", plan.name)
+    for order in plan.orders(np.random.default_rng(order_seed)):
         try:
             outcome["variants"].append(_make_variant(job, task, sha256, ready, order))
         except PhotoRefusedError as refused:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.spatial import ConvexHull
 
 from synth.arrays import FloatArray
 from synth.forms import hang, lift, soft_maximum
@@ -36,6 +35,8 @@ FOREHEAD = np.array(
 @lru_cache(maxsize=2)
 def _planes(brow: bool) -> FloatArray:
     """(K, 3): the facets z = a x + b y + c of the envelope's upper side."""
+    from scipy.spatial import ConvexHull  # 0.4 s, which `from synth import MaskEngine` shouldn't cost
+
     jaw = MEAN_FACE[2:15]
     beneath = jaw * [1.05, 1.0, 1.0] + [0.0, 0.10, -0.28]
     points = np.concatenate([MEAN_FACE[:17], beneath, MEAN_FACE[27:36], MEAN_FACE[48:60], CHEEKBONES])

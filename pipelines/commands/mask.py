@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipelines.commands.options import JsonOption, LicenceOption, WorkersOption
+from pipelines.commands.plan import CapOption, CountsOption, LabelsOption, NameOption, TargetOption, goal_summary
 
 if TYPE_CHECKING:
-    from pipelines.masking import MaskInput, MaskOptions
+    from pipelines.mask_input import MaskInput
+    from pipelines.masking import MaskOptions
 
 
 def mask(
@@ -19,8 +21,17 @@ def mask(
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the variants and their manifest.")],
     plan: Annotated[
-        str, typer.Option("--plan", "-p", help="Which variants a photo gets: competition, wear, all-styles or a TOML.")
+        str,
+        typer.Option(
+            "--plan",
+            "-p",
+            help="Which variants a photo gets: competition, wear, all-styles, balance (most for the rarest classes), "
+            "or a file: a TOML as docs/plan.toml, or what palette plan wrote.",
+        ),
     ] = "competition",
+    counts: CountsOption = None,
+    target: TargetOption = "max",
+    cap: CapOption = 20,
     wear: Annotated[
         list[str] | None,
         typer.Option(
@@ -44,14 +55,9 @@ def mask(
     workers: WorkersOption = 0,
     backend: Annotated[str, typer.Option("--backend", help="Where the workers are: processes, or ray.")] = "processes",
     quality: Annotated[int, typer.Option("--quality", help="Of the JPEGs, 1 to 100.")] = 92,
-    labels: Annotated[
-        Path | None,
-        typer.Option("--labels", help="CSV of labels: file_name and any of mask, gender, age, age_group, person_id."),
-    ] = None,
+    labels: LabelsOption = None,
     licence: LicenceOption = None,
-    name: Annotated[
-        str | None, typer.Option("--name", help="Of the source, to tell folders apart in a merge. [default: folder]")
-    ] = None,
+    name: NameOption = None,
     resume: Annotated[
         bool, typer.Option("--resume/--overwrite", help="Go on where a run was, or replace what it made.")
     ] = True,
@@ -59,29 +65,27 @@ def mask(
     as_json: JsonOption = False,
 ) -> None:
     """Put masks on the faces of a folder of photos, in every way people wear them."""
-    from pipelines.masking import MaskOptions, mask_photos
+    from pipelines.balancing import BalanceOptions
+    from pipelines.mask_input import photos_at
+    from pipelines.masking import MaskOptions, mask_photos, with_plan
     from pipelines.progress import progress_bar
     from pipelines.summary import show_summary
 
     frame = _size(size)
+    balance = BalanceOptions(tuple(counts or ()), target, cap)
     options = MaskOptions(
-        plan,
-        _split(wear),
-        _split(types),
-        frame,
-        seed,
-        workers,
-        quality,
+        *(plan, _split(wear), _split(types), frame, seed, workers, quality),
         resume=resume,
         faces=faces,
         backend=backend,
         templates=templates,
+        balance=balance,
     )
     options.settings()
     _check_apart(photos, out)
-    given = _photos(photos, labels, licence, name)
+    given = with_plan(photos_at(photos, labels, licence, name), options)
     if dry_run:
-        show_summary("Would mask", _plan_summary(given, options), as_json=as_json)
+        show_summary("Would mask", _plan_summary(given, options, as_json), as_json=as_json)
         return
     with progress_bar("masking") as progress:
         made = mask_photos(given, out, options, progress)
@@ -95,6 +99,8 @@ def mask(
         "wear_styles": made.by_wear_style,
         "refusals": made.refusals_by_reason,
     }
+    if made.planned is not None:
+        summary |= {"planned": made.planned, "not_needed": given.not_needed, "still_short": made.short}
     show_summary("Masked", summary, as_json=as_json)
     if not made.variants:
         _fail_without_variants(out)
@@ -113,19 +119,6 @@ def _size(text: str | None) -> tuple[int, int] | None:
     return size.width, size.height
 
 
-def _photos(photos: Path, labels: Path | None, licence: str | None, name: str | None) -> MaskInput:
-    """Of a folder; or of a manifest, whose labels would be lost if its folder were taken for one of photos alone."""
-    from datasets.manifest import MANIFEST, manifest_file
-    from pipelines.errors import SettingsError
-    from pipelines.masking import photos_of_folder, photos_of_manifest
-
-    if manifest_file(photos).name != MANIFEST or not manifest_file(photos).is_file():
-        return photos_of_folder(photos, labels, licence, name)
-    if labels or licence or name:
-        raise SettingsError(f"{photos} is a manifest, with labels of its own: leave out --labels, --licence and --name")
-    return photos_of_manifest(photos)
-
-
 def _check_apart(photos: Path, out: Path) -> None:
     """Variants among the photos would be masked again by the next run, and a manifest of others' would be lost."""
     from pipelines.errors import SettingsError
@@ -139,8 +132,12 @@ def _check_apart(photos: Path, out: Path) -> None:
         raise SettingsError(f"{out} holds a manifest that no run of masking wrote: choose another folder")
 
 
-def _plan_summary(given: MaskInput, options: MaskOptions) -> dict[str, object]:
+def _plan_summary(given: MaskInput, options: MaskOptions, as_json: bool) -> dict[str, object]:
+    from synth.plans import Plan
+
     plan = options.chosen_plan()
+    if not isinstance(plan, Plan):
+        return goal_summary(given, as_json)
     slots = {f"{' or '.join(slot.wear)}": slot.count for slot in plan.slots}
     return {
         "photos": len(given.tasks),

@@ -58,10 +58,10 @@ def pseudo_label_task(manifests: dict[str, Path], settings: SynthFlowSettings) -
 
 
 @task(name="mask", task_run_name="mask {name}", cache_policy=NO_CACHE)
-def mask_task(name: str, manifest: Path, settings: SynthFlowSettings) -> StageResult:
-    """Make the variants of one source."""
+def mask_task(name: str, manifest: Path, settings: SynthFlowSettings, counted: list[Path]) -> StageResult:
+    """Make the variants of one source; a balance plan fills up what was counted before."""
     with artifacts.progress_artifact(_key("mask", name), f"masking {name}") as progress:
-        options = stages.mask_options(settings)
+        options = stages.mask_options(settings, counted)
         return stages.mask_stage(manifest, settings.out / "mask" / name, options, progress=progress)
 
 
@@ -100,13 +100,12 @@ def synth_flow(settings: SynthFlowSettings = DEFAULTS) -> dict[str, Any]:
     settings = sample_task(settings)
     ingested = {source.folder: ingest_task(source, settings) for source in settings.sources}
     labelled = pseudo_label_task({name: result.manifest for name, result in ingested.items()}, settings)
-    masked = {
-        name: mask_task(name, manifest, settings)
-        for name, manifest in labelled.manifests.items()
-        if name != settings.base
-    }
-    variants = [result.manifest for result in masked.values()]
-    merged = merge_task([labelled.manifests[settings.base], *variants], settings)
+    inputs, masked = [labelled.manifests[settings.base]], {}
+    for name, manifest in labelled.manifests.items():
+        if name != settings.base:
+            masked[name] = mask_task(name, manifest, settings, inputs)
+            inputs = [*inputs, masked[name].manifest]
+    merged = merge_task(inputs, settings)
     summary = {
         "manifest": merged.manifest,
         "report": report_task(merged.manifest, list(labelled.manifests.values()), settings),

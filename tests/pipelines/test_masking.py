@@ -26,7 +26,8 @@ from datasets.photos import read_photo
 from datasets.portraits import Portrait
 from pipelines import masking
 from pipelines.errors import SettingsError
-from pipelines.masking import MaskOptions, mask_manifest, mask_photos, photos_of_folder, read_for_masking
+from pipelines.mask_input import photos_of_folder
+from pipelines.masking import MaskOptions, mask_manifest, mask_photos, read_for_masking
 from synth.errors import PhotoRefusedError, SynthError, SynthUsageError
 from synth.journal import run_lock
 from tests.datasets.builders import as_nobody, open_folder, row, save_manifest

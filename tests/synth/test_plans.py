@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synth import SynthUsageError, list_mask_types, list_wear_styles
-from synth.plans import Plan, Slot, custom_plan, get_plan, list_plans
+from synth.plans import Plan, Slot, custom_plan, get_plan, list_plans, styles_of
 from synth.wear import mask_state_of
 
 
@@ -31,14 +31,41 @@ def test_competition_is_five_worn_one_incorrect_one_bare(seed: int) -> None:
     assert made[6].mask_type == ""
 
 
-def test_over_many_photos_every_type_and_every_incorrect_style_comes_up_about_as_often() -> None:
+def test_over_many_photos_every_type_comes_up_about_as_often() -> None:
     made = [order for seed in range(600) for order in orders(get_plan("competition"), seed)]
     types = Counter(order.mask_type for order in made if order.mask_type)
     assert set(types) == set(list_mask_types())
     assert max(types.values()) < 1.25 * min(types.values())
-    incorrect = Counter(order.wear_style for order in made if mask_state_of(order.wear_style) == "incorrect")
-    assert set(incorrect) == {style for style in list_wear_styles() if mask_state_of(style) == "incorrect"}
-    assert max(incorrect.values()) < 1.4 * min(incorrect.values())
+
+
+def test_wrong_ways_come_up_as_often_as_people_wear_masks_so() -> None:
+    made = Counter(orders(get_plan("competition"), seed)[5].wear_style for seed in range(3000))
+    common = styles_of("incorrect")
+    assert set(made) == set(common) == {style for style in list_wear_styles() if mask_state_of(style) == "incorrect"}
+    for style, weight in common.items():
+        assert made[style] / 3000 == pytest.approx(weight / sum(common.values()), abs=0.035)
+    assert made["nose_out"] > made["chin"]
+
+
+def test_weights_in_a_file_and_as_many_as_styles(tmp_path: Path) -> None:
+    plan = get_plan(save(tmp_path, "faces = 'largest'\n[[variants]]\nwear = {nose_out = 3, chin = 0.5}\ncount = 70"))
+    assert plan == Plan("mine", (Slot(("nose_out", "chin"), 70, (), (3.0, 0.5)),), faces="largest")
+    made = Counter(order.wear_style for seed in range(30) for order in orders(plan, seed))
+    assert made["nose_out"] / 2100 == pytest.approx(6 / 7, abs=0.04)
+    with pytest.raises(SynthUsageError, match="one weight for each"):
+        Slot(("nose_out", "chin"), weights=(1.0,))
+
+
+def test_the_plan_in_the_documentation_is_one() -> None:
+    plan = get_plan(str(Path(__file__).parents[2] / "docs" / "plan.toml"))
+    assert {mask_state_of(order.wear_style) for order in orders(plan)} == {"wear", "incorrect", "not_wear"}
+
+
+def test_options_keep_weights_and_the_face_policy() -> None:
+    base = Plan("x", (Slot.weighted({"nose_out": 3, "chin": 1}, 2),), faces="refuse")
+    narrowed = custom_plan(base, [], ["kf94"])
+    assert narrowed.slots == (Slot(("nose_out", "chin"), 2, ("kf94",), (3.0, 1.0)),)
+    assert narrowed.faces == "refuse"
 
 
 @pytest.mark.parametrize("name", list_plans())
@@ -95,6 +122,18 @@ def test_a_plan_from_a_file(tmp_path: Path) -> None:
         ("[[variants]]\ncount = 2", "wear style"),
         ("[[variants]]\nwear = []", "wear style"),
         ("[[variants]]\nwear = 7", "names"),
+        ("[[variants]]\nwear = {}", "wear style"),
+        ("[[variants]]\nwear = {chin = 'often'}", "weights are numbers"),
+        ("[[variants]]\nwear = {chin = true}", "weights are numbers"),
+        ("[[variants]]\nwear = {chin = 0}", "above 0.*chin 0"),
+        ("[[variants]]\nwear = {chin = -1, nose_out = 2}", "above 0.*chin -1"),
+        ("[[variants]]\nwear = {chin = nan}", "above 0"),
+        ("[[variants]]\nwear = {chin = inf}", "above 0"),
+        ("[[variants]]\nwear = {chin = 2, correct = 1}", "one mask state"),
+        ("[[variants]]\nwear = {cheek = 2}", "unknown wear style 'cheek'"),
+        ("faces = 'both'\n[[variants]]\nwear = 'chin'", "unknown face policy 'both'"),
+        ("faces = 2\n[[variants]]\nwear = 'chin'", "faces"),
+        ("size = 2\n[[variants]]\nwear = 'chin'", "unknown keys size"),
         ("[[variants]]\nwear = 'correct'\ncount = '2'", "whole number"),
         ("[[variants]]\nwear = 'correct'\ncount = true", "whole number"),
         ("[[variants]]\nwear = 'correct'\ncount = 0", "from 1 to"),
@@ -163,4 +202,5 @@ def test_no_type_repeats_before_all_were_used(count: int, types: list[str], seed
 
 def test_parameters_tell_plans_apart() -> None:
     plans = [get_plan(name) for name in list_plans()] + [custom_plan(get_plan("wear"), [], ["kf94"])]
+    plans += [Plan("w", (Slot.weighted({"nose_out": 1, "chin": w}),)) for w in (2, 3)]
     assert len({str(plan.parameters()) for plan in plans}) == len(plans)
