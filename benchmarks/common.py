@@ -94,7 +94,7 @@ def rolled(portrait: Portrait, degrees: float) -> Portrait:
     height, width = portrait.rgb.shape[:2]
     turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), -degrees, 1.0)
     reach = np.abs(turn[:, :2]) @ [width, height]
-    size = (int(np.ceil(reach[0])), int(np.ceil(reach[1])))
+    size = (int(np.ceil(reach[0] - 1e-6)), int(np.ceil(reach[1] - 1e-6)))
     turn[:, 2] += (np.array(size) - [width, height]) / 2
     rgb = cv2.warpAffine(portrait.rgb, turn, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     points = portrait.points @ turn[:, :2].T + turn[:, 2]
