@@ -35,7 +35,7 @@ def brightest(portrait: Portrait, point: np.ndarray) -> np.ndarray:
     weight = portrait.rgb[..., 0].astype(np.float64)
     weight[np.hypot(columns - point[0], rows - point[1]) > 10] = 0
     assert weight.sum() > 0
-    return np.array([(weight * columns).sum(), (weight * rows).sum()]) / weight.sum()
+    return np.asarray([float((weight * columns).sum()), float((weight * rows).sum())]) / float(weight.sum())
 
 
 def test_points_are_read(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.floor import SIZE, FloorJob, framed, plain_find, plain_floor_photo
-from benchmarks.speed import Run, median_rate, run_table, steady, verdicts
+from benchmarks.speed import Key, Run, median_rate, run_table, steady, verdicts
 from benchmarks.stages import PLANS, STAGES, Clock, stage_table, whole_table
 from synth.plans import get_plan
 from tests.synth.builders import paint
@@ -47,7 +47,7 @@ def test_a_rate_leaves_the_workers_first_batches_out() -> None:
     ("measured", "met"),
     [((clock(8, 10, 7.9), runs(10, 19)), True), ((clock(8, 14, 8.1), runs(10, 17)), False)],
 )
-def test_targets_are_told_met_or_missed(measured: tuple[Clock, dict], met: bool) -> None:
+def test_targets_are_told_met_or_missed(measured: tuple[Clock, dict[Key, list[Run]]], met: bool) -> None:
     told = verdicts(*measured)
     assert len(told) == 5
     assert all(result is met for _, _, result in told)
