@@ -24,9 +24,10 @@ from rich.table import Table
 
 from benchmarks.common import PORTRAITS, Portrait, evenly, load_portrait, outside_repository, realdata, rolled, scaled
 from benchmarks.truth import HIDDEN, RULES, Truth
-from datasets.workers import map_files
+from pipelines.executors import stream_batches
 from synth import MaskEngine, PhotoRefusedError, list_mask_types, list_wear_styles
-from synth.arrays import RgbImage
+from synth.arrays import BoolArray, RgbImage
+from synth.engine import Prepared
 
 VIEWS = ("upright", "roll 15", "roll 30", "roll 45", "60 px")
 FACE_PIXELS = 60
@@ -56,6 +57,11 @@ class Trial:
     seeds: int
     pictures: Path | None = None
 
+    @property
+    def keys(self) -> list[tuple[str, str, int]]:
+        """Wear style, mask type and seed of every variant of a view."""
+        return [(style, kind, seed) for style in self.styles for kind in self.types for seed in range(self.seeds)]
+
 
 def seen(portrait: Portrait, view: str, clockwise: bool) -> Portrait:
     """The portrait as one of VIEWS."""
@@ -80,45 +86,54 @@ def try_portrait(trial: Trial, numbered: tuple[int, Path]) -> list[Outcome]:
     ]
 
 
+def lost_portrait(trial: Trial, numbered: tuple[int, Path]) -> list[Outcome]:
+    """What is said of a portrait whose worker process died: that it failed everywhere."""
+    fault = ("refused: worker_died",)
+    return [Outcome(numbered[1].stem, view, *key, fault) for view in trial.views for key in trial.keys]
+
+
 def _try_view(trial: Trial, portrait: Portrait, view: str) -> list[Outcome]:
-    keys = [(style, kind, seed) for style in trial.styles for kind in trial.types for seed in range(trial.seeds)]
     truth = Truth(portrait)
     try:
         ready = _engine().prepare(portrait.rgb)
     except PhotoRefusedError as refused:
         fault = (f"refused: {refused.reason}, {refused.detail}",)
-        return [Outcome(portrait.name, view, *key, fault) for key in keys]
-    outcomes = []
-    for style, kind, seed in keys:
-        try:
-            masked = _engine().mask(ready, wear=style, mask=kind, seed=seed)
-        except PhotoRefusedError as refused:
-            outcomes.append(
-                Outcome(portrait.name, view, style, kind, seed, (f"refused: {refused.reason}, {refused.detail}",))
-            )
-            continue
-        outcome = Outcome(portrait.name, view, style, kind, seed, tuple(truth.faults(masked.alpha, style)))
-        outcomes.append(outcome)
-        if outcome.faults and trial.pictures is not None:
-            marked = picture(truth, masked.rgb, masked.alpha >= HIDDEN)
-            Image.fromarray(marked).save(
-                trial.pictures / f"{view.replace(' ', '')}-{style}-{kind}-{portrait.name}-{seed}.png"
-            )
-    return outcomes
+        return [Outcome(portrait.name, view, *key, fault) for key in trial.keys]
+    return [_try_variant(trial, truth, ready, view, key) for key in trial.keys]
 
 
-def picture(truth: Truth, rgb: RgbImage, hidden: np.ndarray) -> RgbImage:
-    """A variant with the true parts outlined in red, the head's outline in green and spill in magenta."""
+def _try_variant(trial: Trial, truth: Truth, ready: Prepared, view: str, key: tuple[str, str, int]) -> Outcome:
+    (style, kind, seed), name = key, truth.portrait.name
+    try:
+        masked = _engine().mask(ready, wear=style, mask=kind, seed=seed)
+    except PhotoRefusedError as refused:
+        return Outcome(name, view, *key, (f"refused: {refused.reason}, {refused.detail}",))
+    faults = tuple(truth.faults(masked.alpha, style))
+    if faults and trial.pictures is not None:
+        marked = picture(truth, masked.rgb, masked.alpha >= HIDDEN, RULES[style].margin)
+        file = f"{view.replace(' ', '')}-{style}-{kind}-{name}-{seed}.png"
+        Image.fromarray(marked).save(trial.pictures / file)
+    return Outcome(name, view, *key, faults)
+
+
+def picture(truth: Truth, rgb: RgbImage, hidden: BoolArray, margin: float) -> RgbImage:
+    """A variant with the true parts outlined in red, the head's outline in green and spill in magenta.
+
+    Args:
+        truth: of the portrait.
+        rgb: (H, W, 3) uint8, RGB: the variant.
+        hidden: (H, W) bool: what its sheet hides.
+        margin: of the outline, in face widths.
+    """
     shown = rgb.copy()
     for part in truth.parts.values():
         shown[_rim(part)] = (255, 0, 0)
-    margin = RULES["correct"].margin
     shown[_rim(truth.beyond <= margin)] = (0, 200, 0)
     shown[hidden & (truth.beyond > margin)] = (255, 0, 255)
     return shown
 
 
-def _rim(area: np.ndarray) -> np.ndarray:
+def _rim(area: BoolArray) -> BoolArray:
     inner = area.copy()
     inner[1:-1, 1:-1] &= area[:-2, 1:-1] & area[2:, 1:-1] & area[1:-1, :-2] & area[1:-1, 2:]
     return np.asarray(area & ~inner)
@@ -188,9 +203,9 @@ def main() -> int:
     paths = evenly(sorted(realdata(PORTRAITS).glob("*.jpg")), given.portraits)
     pictures = None if given.pictures is None else outside_repository(given.pictures)
     trial = Trial(tuple(given.views), tuple(given.styles), tuple(given.types), given.seeds, pictures)
-    work = partial(try_portrait, trial)
-    found = map_files(work, list(enumerate(paths)), workers=given.workers, crashed=lambda item: [])
-    outcomes = [outcome for each in found for outcome in each]
+    work, died = partial(try_portrait, trial), partial(lost_portrait, trial)
+    batches = stream_batches(work, list(enumerate(paths)), workers=given.workers, crashed=died, batch=1)
+    outcomes = [outcome for batch in batches for each in batch for outcome in each]
     console = Console(width=120)
     for table in tables(outcomes, trial):
         console.print(table)

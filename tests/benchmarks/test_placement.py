@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks.placement import VIEWS, Outcome, Trial, causes, passes, picture, seen, tables
+from benchmarks.placement import VIEWS, Outcome, Trial, causes, lost_portrait, passes, picture, seen, tables
 from benchmarks.truth import Truth
 from tests.benchmarks.builders import portrait, sheet
 
@@ -54,6 +55,12 @@ def test_rolls_turn_either_way() -> None:
 
 def test_a_failure_is_shown_with_its_spill() -> None:
     truth = Truth(portrait())
-    shown = picture(truth, truth.portrait.rgb, sheet(185, 325, 40, 290) >= 0.5)
+    shown = picture(truth, truth.portrait.rgb, sheet(185, 325, 40, 290) >= 0.5, 0.06)
     assert (shown[250, 45] == (255, 0, 255)).all()
     assert (truth.portrait.rgb[250, 45] == 128).all()
+
+
+def test_a_portrait_whose_worker_died_fails_everywhere() -> None:
+    lost = lost_portrait(Trial(("upright", "60 px"), ("correct",), ("cloth", "kf94"), 2), (0, Path("a.jpg")))
+    assert len(lost) == 8
+    assert set(passes(lost).values()) == {0}
