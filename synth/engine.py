@@ -18,7 +18,7 @@ from synth.gate import Gate, check_face, check_policy, choose_face
 from synth.light import Light, read_light
 from synth.looks import Look, list_mask_types, mask_type, sample_look
 from synth.pose import Pose, fit_pose
-from synth.warp import HeadToPicture
+from synth.warp import HeadToPicture, Region
 from synth.wear import NOT_WEAR, get_wear_style
 
 TRIES = 3
@@ -56,6 +56,8 @@ class MaskedFace:
         look: what was drawn; None without a mask.
         coverage: measured.
         touched: (H, W) bool: outside of it every pixel is the photo's own.
+        sheet: (h, w) float32 opacity of the mask's sheet in `region`, 0..1; None without a mask.
+        region: where it lies in the photo; None without a mask.
     """
 
     rgb: RgbImage
@@ -64,6 +66,16 @@ class MaskedFace:
     look: Look | None
     coverage: Coverage
     touched: BoolArray
+    sheet: FloatArray | None = None
+    region: Region | None = None
+
+    @property
+    def alpha(self) -> FloatArray:
+        """(H, W) float32 opacity of the mask's sheet over the whole photo, 0..1; loops and shadow are not in it."""
+        whole = np.zeros(self.rgb.shape[:2], dtype=np.float32)
+        if self.sheet is not None and self.region is not None:
+            whole[self.region.slices] = self.sheet
+        return whole
 
 
 @dataclass
@@ -149,7 +161,7 @@ class MaskEngine:
             if worn_style(seen) == wear:
                 touched = np.zeros(ready.rgb.shape[:2], dtype=bool)
                 touched[drawn.region.slices] = drawn.touched
-                return MaskedFace(drawn.rgb, wear, look.mask_type, look, seen, touched)
+                return MaskedFace(drawn.rgb, wear, look.mask_type, look, seen, touched, drawn.alpha, drawn.region)
         raise PhotoRefusedError("coverage_mismatch", f"{wear} was asked for, measured was {_told(seen)}")
 
 
