@@ -35,8 +35,8 @@ MARGIN = 0.06
 HANGING_MARGIN = 0.75
 """The same for a mask that hangs from one ear: some 17 cm long, it reaches 10 cm below the jaw beside it."""
 
-LONG_TYPES, SKIRT = ("scarf",), 0.4
-"""Types that lie over the neck by their nature, and how far below the neck's points they may, in face widths (5 cm)."""
+LONG_TYPES, SKIRT = ("scarf",), 0.5
+"""Types that hang over the neck by their nature, as wide as the jaw, and how far below it, in face widths (7 cm)."""
 
 HIDDEN, ON_EYE = 0.5, 0.1
 """Opacity from which a pixel counts as hidden, and as touched where it lies on an eye."""
@@ -110,8 +110,8 @@ class Truth:
     def beyond_skirt(self) -> FloatArray:
         """The same from an outline that takes in the neck further down, for LONG_TYPES."""
         points = self.portrait.points
-        lower = points[list(NECK)] + SKIRT * self.portrait.face_width * self._down
-        return self._away(self.head | self._hull(np.concatenate([points[[*JAW[1:-1], *NECK]], lower])))
+        lower = points[list(JAW)] + SKIRT * self.portrait.face_width * self._down
+        return self._away(self.head | self._hull(np.concatenate([points[[*JAW, *NECK]], lower])))
 
     def _away(self, area: BoolArray) -> FloatArray:
         away = cv2.distanceTransform((~area).astype(np.uint8), cv2.DIST_L2, 5)
