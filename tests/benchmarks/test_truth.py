@@ -90,6 +90,6 @@ def test_a_side_is_the_faces_own(truth: Truth) -> None:
 
 def test_a_scarf_may_lie_over_the_neck(truth: Truth) -> None:
     scarf = sheet(185, 325)
-    scarf[325:420, 150:250] = 1.0
+    scarf[325:385, 150:250] = 1.0
     assert truth.faults(scarf, "correct", "scarf") == []
     assert truth.faults(scarf, "correct", "cloth")
