@@ -108,7 +108,7 @@ def _try_variant(trial: Trial, truth: Truth, ready: Prepared, view: str, key: tu
         masked = _engine().mask(ready, wear=style, mask=kind, seed=seed)
     except PhotoRefusedError as refused:
         return Outcome(name, view, *key, (f"refused: {refused.reason}, {refused.detail}",))
-    faults = tuple(truth.faults(masked.alpha, style))
+    faults = tuple(truth.faults(masked.alpha, style, kind))
     if faults and trial.pictures is not None:
         marked = picture(truth, masked.rgb, masked.alpha >= HIDDEN, RULES[style].margin)
         file = f"{view.replace(' ', '')}-{style}-{kind}-{name}-{seed}.png"

@@ -12,7 +12,7 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from benchmarks.common import Portrait
+from benchmarks.common import LEFT_JAW, RIGHT_JAW, Portrait
 from synth.arrays import BoolArray, FloatArray
 
 PARTS: dict[str, tuple[int, ...]] = {
@@ -32,8 +32,11 @@ NECK = (145, 157, 183, 184)
 MARGIN = 0.06
 """How far the outline is grown, in face widths (8 mm): a mask floats off cheek and jaw by as much."""
 
-HANGING_MARGIN = 0.5
-"""The same for a mask that hangs from one ear, beside the head."""
+HANGING_MARGIN = 0.75
+"""The same for a mask that hangs from one ear: some 17 cm long, it reaches 10 cm below the jaw beside it."""
+
+LONG_TYPES, SKIRT = ("scarf",), 0.5
+"""Types that hang over the neck by their nature, as wide as the jaw, and how far below it, in face widths (7 cm)."""
 
 HIDDEN, ON_EYE = 0.5, 0.1
 """Opacity from which a pixel counts as hidden, and as touched where it lies on an eye."""
@@ -101,15 +104,36 @@ class Truth:
     @cached_property
     def beyond(self) -> FloatArray:
         """(H, W): distance of every pixel from the head's outline, in face widths; 0 inside."""
-        away = cv2.distanceTransform((~self.head).astype(np.uint8), cv2.DIST_L2, 5)
+        return self._away(self.head)
+
+    @cached_property
+    def beyond_skirt(self) -> FloatArray:
+        """The same from an outline that takes in the neck further down, for LONG_TYPES."""
+        points = self.portrait.points
+        lower = points[list(JAW)] + SKIRT * self.portrait.face_width * self._down
+        return self._away(self.head | self._hull(np.concatenate([points[[*JAW, *NECK]], lower])))
+
+    def _away(self, area: BoolArray) -> FloatArray:
+        away = cv2.distanceTransform((~area).astype(np.uint8), cv2.DIST_L2, 5)
         return np.asarray(away / self.portrait.face_width)
 
-    def faults(self, alpha: FloatArray, style: str) -> list[str]:
+    @property
+    def _right(self) -> FloatArray:
+        """(2,) unit vector across the face, towards the picture's right on an upright head."""
+        across = self.portrait.points[RIGHT_JAW] - self.portrait.points[LEFT_JAW]
+        return np.asarray(across / np.linalg.norm(across))
+
+    @property
+    def _down(self) -> FloatArray:
+        return np.array([-self._right[1], self._right[0]])
+
+    def faults(self, alpha: FloatArray, style: str, mask_type: str = "") -> list[str]:
         """What is wrong with a mask worn in this style; empty where nothing is.
 
         Args:
             alpha: (H, W) opacity of the mask's sheet, 0..1.
             style: a wear style.
+            mask_type: some types may reach further down.
         """
         rule, hidden, found = RULES[style], alpha >= HIDDEN, []
         for part, (least, most) in rule.limits.items():
@@ -118,7 +142,7 @@ class Truth:
                 bound = f"at least {least:.0%}" if share < least else f"at most {most:.0%}"
                 found.append(f"{part} covered {share:.1%}, {bound}")
         found += self._eye_faults(alpha, rule)
-        found += self._spill(hidden, rule.margin)
+        found += self._spill(hidden, rule.margin, self.beyond_skirt if mask_type in LONG_TYPES else self.beyond)
         area = float(hidden.sum()) / self.portrait.face_width**2
         if area < PRESENT:
             found.append(f"mask of {area:.1%} of a square face width, at least {PRESENT:.0%}")
@@ -134,23 +158,20 @@ class Truth:
                 found.append(f"{eye} touched on {touched / inside.size:.1%}")
         return found
 
-    def _spill(self, hidden: BoolArray, margin: float) -> list[str]:
-        out = hidden & (self.beyond > margin)
+    def _spill(self, hidden: BoolArray, margin: float, beyond: FloatArray) -> list[str]:
+        out = hidden & (beyond > margin)
         if not out.any():
             return []
         rows, columns = np.nonzero(out)
-        worst = int(self.beyond[rows, columns].argmax())
+        worst = int(beyond[rows, columns].argmax())
         side = self._side(np.array([columns[worst], rows[worst]], dtype=np.float64))
-        reach = float(self.beyond[rows[worst], columns[worst]])
+        reach = float(beyond[rows[worst], columns[worst]])
         return [f"spill {side}, {reach:.1%} of the face width, at most {margin:.0%}"]
 
     def _side(self, place: FloatArray) -> str:
         """Where a pixel lies beside the face, in the face's own directions: left is the picture's left."""
-        points = self.portrait.points
-        right = points[133] - points[125]
-        right = right / np.linalg.norm(right)
-        away = place - points[[125, 133]].mean(0)
-        across, down = float(away @ right), float(away @ np.array([-right[1], right[0]]))
+        away = place - self.portrait.points[[LEFT_JAW, RIGHT_JAW]].mean(0)
+        across, down = float(away @ self._right), float(away @ self._down)
         half = self.portrait.face_width / 2
         height = "below" if down > 0.45 * half else "above" if down < -0.45 * half else "at the mouth"
         return f"{'left' if across < 0 else 'right'} {height}" if abs(across) > 0.4 * half else f"middle {height}"

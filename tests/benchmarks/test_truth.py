@@ -86,3 +86,10 @@ def test_a_side_is_the_faces_own(truth: Truth) -> None:
     upside_down = Truth(rolled(truth.portrait, 180))
     flipped = sheet(185, 325, 70, 290)[::-1, ::-1]
     assert any(fault.startswith("spill left") for fault in upside_down.faults(flipped, "correct"))
+
+
+def test_a_scarf_may_lie_over_the_neck(truth: Truth) -> None:
+    scarf = sheet(185, 325)
+    scarf[325:385, 150:250] = 1.0
+    assert truth.faults(scarf, "correct", "scarf") == []
+    assert truth.faults(scarf, "correct", "cloth")
