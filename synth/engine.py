@@ -147,17 +147,29 @@ class MaskEngine:
         ready = photo if isinstance(photo, Prepared) else self.prepare(photo, landmarks=landmarks)
         if wear == NOT_WEAR:
             return _bare(ready)
-        style, rng = get_wear_style(wear), np.random.default_rng(seed)
+        get_wear_style(wear)
+        rng = np.random.default_rng(seed)
         look = mask if isinstance(mask, Look) else sample_look(mask or str(rng.choice(list_mask_types())), rng)
-        cut = mask_type(look.mask_type).cut
-        seen: Coverage | None = None
+        return self._draw(ready, wear, look, outline, rng)
+
+    def _draw(
+        self, ready: Prepared, wear: str, look: Look, outline: Outline | None, rng: np.random.Generator
+    ) -> MaskedFace:
+        """Places a look by chance until it is seen to be worn in this style."""
+        style, cut = get_wear_style(wear), mask_type(look.mask_type).cut
+        refused = PhotoRefusedError("coverage_mismatch", "nothing was drawn")
         for _ in range(TRIES):
             placed = outline or style.place(cut, rng)
-            drawn = compose(ready.rgb, ready.to_picture, ready.light, look, placed, style.crumple, rng)
+            try:
+                drawn = compose(ready.rgb, ready.to_picture, ready.light, look, placed, style.crumple, rng)
+            except PhotoRefusedError as error:
+                refused = error
+                continue
             seen = measure(drawn.alpha, drawn.region, ready.face, ready.rgb.shape)
             if worn_style(seen) == wear:
                 return _masked(ready, wear, look, seen, drawn)
-        raise PhotoRefusedError("coverage_mismatch", f"{wear} was asked for, measured was {_told(seen)}")
+            refused = PhotoRefusedError("coverage_mismatch", f"{wear} was asked for, measured was {_told(seen)}")
+        raise refused
 
 
 def _masked(ready: Prepared, wear: str, look: Look, seen: Coverage, drawn: Composition) -> MaskedFace:
@@ -173,7 +185,5 @@ def _bare(ready: Prepared) -> MaskedFace:
     return MaskedFace(ready.rgb.copy(), NOT_WEAR, "", None, Coverage(0.0, 0.0, 0.0, 0.0), untouched, clear)
 
 
-def _told(seen: Coverage | None) -> str:
-    if seen is None:
-        return "nothing"
+def _told(seen: Coverage) -> str:
     return f"nose {seen.nose:.0%}, mouth {seen.mouth:.0%}, chin {seen.chin:.0%}, eyes {seen.eyes:.0%}"

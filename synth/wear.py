@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from synth.errors import SynthUsageError
+from synth.shape import MEAN_FACE
 from synth.surface import Outline
 
 NOT_WEAR = "not_wear"
@@ -131,17 +132,23 @@ def _chin(cut: Cut, rng: np.random.Generator) -> Outline:
     # neck; the sides follow the jaw up to the ears.
     top = rng.uniform(0.95, 1.13)
     worn = _worn(cut, rng, top, top + rng.uniform(0.36, 0.76))
-    top_side = rng.uniform(0.58, 0.84)
+    top_side = rng.uniform(0.58, 0.80)
+    bottom_side = top_side + rng.uniform(0.18, 0.32)
     return replace(
         worn,
         top_side=top_side,
-        bottom_side=top_side + rng.uniform(0.22, 0.42),
-        top_half=rng.uniform(0.74, 0.82),
-        bottom_half=rng.uniform(0.62, 0.72),
+        bottom_side=bottom_side,
+        top_half=_jaw_half(top_side) + rng.uniform(-0.01, 0.03),
+        bottom_half=_jaw_half(bottom_side) + rng.uniform(-0.01, 0.04),
         peak=rng.uniform(1.3, 2.2),
         standoff=0.8 * worn.standoff + rng.uniform(0.0, 0.04),
         drapes=True,
     )
+
+
+def _jaw_half(y: float) -> float:
+    """Half the width of the mean face's jaw at a height, head units."""
+    return float(np.interp(y, MEAN_FACE[16:7:-1, 1], MEAN_FACE[16:7:-1, 0]))
 
 
 @_wear_style("chin_out", "incorrect", crumple=0.3)
@@ -173,7 +180,7 @@ def _hanging(cut: Cut, rng: np.random.Generator) -> Outline:
         belly=2.0,
         standoff=0.04,
         tilt=side * rng.uniform(74.0, 98.0),
-        shift=side * (0.42 + height / 2 + rng.uniform(0.0, 0.12)),
+        shift=side * (0.46 + height / 2 + rng.uniform(0.0, 0.14)),
         floor=-0.42,
         hangs=side,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -21,7 +22,15 @@ def known() -> Face:
 
 def test_nothing_covers_nothing_and_all_covers_all() -> None:
     assert measure(np.zeros(SHAPE[:2]), WHOLE, known(), SHAPE) == Coverage(0, 0, 0, 0)
-    assert measure(np.ones(SHAPE[:2]), WHOLE, known(), SHAPE) == Coverage(1, 1, 1, 1)
+    seen = measure(np.ones(SHAPE[:2]), WHOLE, known(), SHAPE)
+    assert (seen.nose, seen.mouth, seen.chin, seen.eyes) == (1, 1, 1, 1)
+
+
+def test_the_area_is_a_share_of_the_face() -> None:
+    face = np.zeros(SHAPE[:2], np.uint8)
+    cv2.fillConvexPoly(face, cv2.convexHull(np.round(FACE.landmarks).astype(np.int32)), 1)
+    assert measure(face.astype(np.float32), WHOLE, known(), SHAPE).area == pytest.approx(1, abs=0.03)
+    assert measure(face * np.float32(0.25), WHOLE, known(), SHAPE).area == pytest.approx(0.25, abs=0.01)
 
 
 def test_what_is_half_transparent_counts_half() -> None:
@@ -56,7 +65,8 @@ def test_a_region_counts_the_same_as_the_whole_photo_around_it() -> None:
 
 def test_a_part_outside_the_photo_is_uncovered() -> None:
     away = Face.from_landmarks(np.add(FACE.landmarks, [2000, 0]))
-    assert measure(np.ones(SHAPE[:2]), WHOLE, away, SHAPE) == Coverage(0, 0, 0, 0)
+    seen = measure(np.ones(SHAPE[:2]), WHOLE, away, SHAPE)
+    assert (seen.nose, seen.mouth, seen.chin, seen.eyes) == (0, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -70,8 +80,15 @@ def test_a_part_outside_the_photo_is_uncovered() -> None:
         (Coverage(0.6, 1, 1, 0), None),
         (Coverage(1, 0.5, 1, 0), None),
         (Coverage(0, 0.5, 1, 0), None),
-        (Coverage(1, 1, 0, 0), None),
+        (Coverage(1, 1, 0, 0), "chin_out"),
+        (Coverage(1, 1, 0.5, 0), None),
         (Coverage(0, 0, 0.2, 0), None),
+        (Coverage(0, 0, 0.2, 0, 0.3), "hanging"),
+        (Coverage(0, 0, 0.3, 0, 0.3), None),
+        (Coverage(0, 0, 0, 0, 0.04), None),
+        (Coverage(0.4, 0, 0, 1, 0.4), "over_eyes"),
+        (Coverage(0.4, 0.3, 0, 1, 0.4), None),
+        (Coverage(0, 0, 0, 0.5, 0.3), None),
     ],
 )
 def test_the_style_follows_from_what_is_covered(seen: Coverage, style: str | None) -> None:

@@ -8,7 +8,8 @@ from synth.looks import list_mask_types, mask_type
 from synth.shape import CHIN, MEAN_FACE
 from synth.wear import get_wear_style, list_wear_styles, mask_state_of
 
-STATES = {"correct": "wear", "nose_out": "incorrect", "chin": "incorrect", "not_wear": "not_wear"}
+INCORRECT = ("nose_out", "chin", "chin_out", "hanging", "over_eyes")
+STATES = {"correct": "wear", **dict.fromkeys(INCORRECT, "incorrect"), "not_wear": "not_wear"}
 
 
 @pytest.mark.parametrize(("style", "state"), STATES.items())
@@ -17,7 +18,7 @@ def test_each_style_means_one_mask_state(style: str, state: str) -> None:
 
 
 def test_all_styles_are_listed_and_known() -> None:
-    assert set(STATES) <= set(list_wear_styles())
+    assert set(STATES) == set(list_wear_styles())
     assert list_wear_styles()[-1] == "not_wear"
     assert all(mask_state_of(style) in ("wear", "incorrect", "not_wear") for style in list_wear_styles())
 
@@ -32,17 +33,37 @@ def test_an_unknown_style_lists_the_known(ask) -> None:
 @pytest.mark.parametrize("kind", list_mask_types())
 def test_edges_sit_where_the_style_puts_them_on_the_mean_face(kind: str) -> None:
     cut = mask_type(kind).cut
-    eyes, nostrils, lip = MEAN_FACE[36:48, 1].max(), MEAN_FACE[33, 1], MEAN_FACE[57, 1]
+    eyes, tip, lip = MEAN_FACE[36:48, 1].max(), MEAN_FACE[30, 1], MEAN_FACE[57, 1]
     for seed in range(20):
         rng = np.random.default_rng(seed)
         correct, nose_out, chin = (get_wear_style(name).place(cut, rng) for name in ("correct", "nose_out", "chin"))
         assert eyes < correct.top < MEAN_FACE[29, 1]
-        assert nostrils < nose_out.top < MEAN_FACE[51, 1]
+        assert tip < nose_out.top < MEAN_FACE[51, 1]
         assert lip < chin.top < MEAN_FACE[CHIN, 1]
         for outline in (correct, nose_out, chin):
             assert outline.bottom > MEAN_FACE[CHIN, 1]
             assert outline.top_side < outline.bottom_side
             assert abs(outline.tilt) <= 10
+
+
+def test_the_rarer_styles_sit_where_they_are_named_for() -> None:
+    cut, brows = mask_type("surgical").cut, MEAN_FACE[17:27, 1].max()
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        chin_out, hanging, over_eyes = (get_wear_style(name).place(cut, rng) for name in INCORRECT[2:])
+        assert chin_out.top < MEAN_FACE[29, 1]
+        assert MEAN_FACE[57, 1] < chin_out.bottom < MEAN_FACE[CHIN, 1]
+        assert over_eyes.top < brows
+        assert MEAN_FACE[36:48, 1].max() < over_eyes.bottom < MEAN_FACE[33, 1]
+        assert hanging.hangs in (-1.0, 1.0)
+        # Its middle lies beside the mouth, on the side of the ear that it hangs from, and it hangs upright.
+        assert hanging.shift * hanging.hangs > MEAN_FACE[54, 0]
+        assert 70 < hanging.tilt * hanging.hangs < 100
+
+
+def test_a_hanging_mask_hangs_from_either_ear() -> None:
+    rng, cut = np.random.default_rng(0), mask_type("surgical").cut
+    assert {get_wear_style("hanging").place(cut, rng).hangs for _ in range(20)} == {-1.0, 1.0}
 
 
 def test_no_two_masks_sit_alike() -> None:
