@@ -27,6 +27,10 @@ TRIES = 3
 """How often a style is drawn anew where the measured coverage contradicts it, before the variant is refused."""
 
 
+TURNED = 8.0
+"""Yaw in degrees from which only one ear can hold a mask that hangs from one."""
+
+
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """A photo ready for any number of masks: its face was found, measured and passed the gate.
@@ -159,7 +163,7 @@ class MaskEngine:
         style, cut = get_wear_style(wear), mask_type(look.mask_type).cut
         refused = PhotoRefusedError("coverage_mismatch", "nothing was drawn")
         for _ in range(TRIES):
-            placed = outline or style.place(cut, rng)
+            placed = outline or _on_near_side(style.place(cut, rng), ready.pose)
             try:
                 drawn = compose(ready.rgb, ready.to_picture, ready.light, look, placed, style.crumple, rng)
             except PhotoRefusedError as error:
@@ -170,6 +174,11 @@ class MaskEngine:
                 return _masked(ready, wear, look, seen, drawn)
             refused = PhotoRefusedError("coverage_mismatch", f"{wear} was asked for, measured was {_told(seen)}")
         raise refused
+
+
+def _on_near_side(outline: Outline, pose: Pose) -> Outline:
+    """A mask hangs from the ear that a turned head shows: from the other one it would hang in the air."""
+    return outline.mirrored() if outline.hangs * pose.angles[0] > TURNED else outline
 
 
 def _masked(ready: Prepared, wear: str, look: Look, seen: Coverage, drawn: Composition) -> MaskedFace:

@@ -7,7 +7,7 @@ away from the camera, so that the far side of a turned head needs no depth buffe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -99,6 +99,10 @@ class Outline:
     floor: float = -2.0
     brow: bool = False
     hangs: float = 0.0
+
+    def mirrored(self) -> Outline:
+        """The same on the other side of the face."""
+        return replace(self, tilt=-self.tilt, shift=-self.shift, hangs=-self.hangs)
 
     def depth(self, x: FloatArray, y: FloatArray) -> FloatArray:
         """Depth z at x, y of what this mask lies on: the head's envelope, or where cloth hangs free that is nearer."""
