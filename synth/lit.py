@@ -19,6 +19,9 @@ make edges of the drawn pleats look cut."""
 HOLLOW = 0.05
 """Reach of the darkness in hollows, in head units (4 mm)."""
 
+SHEEN = 0.02
+"""Sheen that even matt cloth has: without it black masks would show no folds."""
+
 SHININESS = 10.0
 """Blinn-Phong exponent of cloth's and foam's broad sheen."""
 
@@ -44,7 +47,7 @@ def lit_texture(
         gloss: strength of the sheet's sheen, 0 to 1.
         gain: (R, C) of the light's pattern at the sheet's points, if it has one.
     """
-    brightness, sheen = _brightness(canvas, worn, pose, light, gloss * light.contact)
+    brightness, sheen = _brightness(canvas, worn, pose, light, (gloss + SHEEN) * light.contact)
     if gain is not None:
         brightness = cv2.multiply(brightness, cv2.resize(gain, brightness.shape[::-1]))
     scale = (1 - light.black) * light.exposure
@@ -92,7 +95,7 @@ def _brightness(
         occlusion = np.clip(1 - np.float32(28.0 * light.contact) * hollow, 0.5, 1.15)
         brightness = cv2.multiply(brightness, occlusion)
     sheen = None
-    if gloss > 0.01:
+    if gloss > 0:
         half = light.direction / max(float(np.linalg.norm(light.direction)), 1e-6) + [0, 0, 1]
         mirrored = cv2.max(towards(half / max(float(np.linalg.norm(half)), 1e-6)), 0.0)
         sheen = cv2.multiply(cv2.pow(mirrored, SHININESS), brightness, scale=gloss)
