@@ -25,6 +25,10 @@ MAX_FOLDED = 0.01
 SPARE = 0.05
 """How far past its standoff a mask may reach beyond the far cheek, in head units: landmarks err by as much."""
 
+SURER = (0.15, 0.25)
+"""Where the map folds for points near the outline of the head, these facing cosines leave them out one after another:
+crowded together they leave a spline no smooth way."""
+
 LEAST_SEEN = 0.1
 """Share of a mask's points that must face the camera: too few say nothing of where the others' texture belongs."""
 
@@ -122,11 +126,14 @@ def _laid(texture: FloatArray, placed: FloatArray, seen: FloatArray, region: Reg
     tight = Region(max(tight.x0, region.x0), max(tight.y0, region.y0), tight.x1, tight.y1)
     if tight.width < 2 or tight.height < 2:
         return layer
-    mapping = texture_map(placed, seen, tight)
-    cover = visible_cover(placed, seen, tight)
-    sampled = cv2.multiply(_look_up(texture, mapping), cv2.merge([cover] * 4))
-    folded = folds(mapping, sampled[..., 3])
-    if folded > MAX_FOLDED:
+    cover = cv2.merge([visible_cover(placed, seen, tight)] * 4)
+    for least in (SEEN, *SURER):
+        mapping = texture_map(placed, seen, tight, least)
+        sampled = cv2.multiply(_look_up(texture, mapping), cover)
+        folded = folds(mapping, sampled[..., 3])
+        if folded <= MAX_FOLDED:
+            break
+    else:
         raise PhotoRefusedError("folded", f"{folded:.1%} of the mask's pixels run backwards")
     y, x = tight.y0 - region.y0, tight.x0 - region.x0
     layer[y : y + tight.height, x : x + tight.width] = sampled
