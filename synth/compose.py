@@ -79,7 +79,8 @@ def compose(
     """
     worn = sheet(outline)
     placed, seen = to_picture(worn.points), to_picture.facing(worn.points, worn.normals)
-    seen = np.minimum(seen, within_head(placed, to_picture, 1.3 * outline.standoff + SPARE))
+    # Four times: where the outline cuts, points a little inside it still tell of the texture.
+    seen = np.minimum(seen, 4 * within_head(placed, to_picture, 1.3 * outline.standoff + SPARE))
     if (seen > SEEN).mean() < LEAST_SEEN:
         raise PhotoRefusedError("folded", f"{(seen > SEEN).mean():.0%} of the mask is turned to the camera")
     unit = to_picture.pose.pixels_per_unit

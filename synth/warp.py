@@ -245,7 +245,7 @@ def within_head(placed: FloatArray, to_picture: HeadToPicture, beyond: float) ->
     unit, points, turn = to_picture.pose.pixels_per_unit, to_picture.landmarks, np.radians(roll)
     far = np.sign(yaw) * np.array([np.cos(turn), np.sin(turn)])
     down = np.array([-np.sin(turn), np.cos(turn)])
-    grown = np.concatenate([points, points[CHIN_POINTS] + 0.5 * unit * down]) + beyond * unit * far
+    grown = np.concatenate([points, points[CHIN_POINTS] + 2.0 * unit * down]) + beyond * unit * far
     corners = np.concatenate([grown, grown - 3.0 * unit * far]).astype(np.float32)
     hull = cv2.convexHull(corners, clockwise=False)[:, 0].astype(np.float64)
     edges = np.roll(hull, -1, axis=0) - hull
