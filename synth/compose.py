@@ -20,7 +20,8 @@ from synth.warp import SEEN, HeadToPicture, Region, folds, texture_map, visible_
 
 TEXELS_PER_PIXEL = 1.0
 LARGEST_TEXTURE = 1400
-MAX_FOLDED = 0.01
+MAX_FOLDED = 0.015
+"""Share of the pixels of a mask that may run backwards: the hem of a hanging cloth turns under, and nobody sees it."""
 
 SPARE = 0.05
 """How far past its standoff a mask may reach beyond the far cheek, in head units: landmarks err by as much."""
