@@ -20,7 +20,7 @@ from synth.warp import SEEN, HeadToPicture, Region, folds, texture_map, visible_
 
 TEXELS_PER_PIXEL = 1.0
 LARGEST_TEXTURE = 1400
-MAX_FOLDED = 0.015
+MAX_FOLDED = 0.03
 """Share of the pixels of a mask that may run backwards: the hem of a hanging cloth turns under, and nobody sees it."""
 
 SPARE = 0.05

@@ -16,6 +16,9 @@ RELIEF = 4.0
 really worn pale masks at 100 pixels a face the details' contrast is 0.06 in the median; this gives 0.03, and more would
 make edges of the drawn pleats look cut."""
 
+STEEPEST = 0.6
+"""Slope that the steepest relief is lit as."""
+
 HOLLOW = 0.05
 """Reach of the darkness in hollows, in head units (4 mm)."""
 
@@ -77,8 +80,12 @@ def _brightness(
     texel = float(np.linalg.norm(np.diff(worn.points[len(worn.points) // 2], axis=0), axis=1).sum()) / width
     slope_x = cv2.Sobel(canvas.height, cv2.CV_32F, 1, 0, scale=RELIEF / (8 * texel))
     slope_y = cv2.Sobel(canvas.height, cv2.CV_32F, 0, 1, scale=RELIEF / (8 * texel))
-    steepness = cv2.add(cv2.add(cv2.multiply(slope_x, slope_x), cv2.multiply(slope_y, slope_y)), 1.0)
-    flatness = cv2.pow(steepness, -0.5)
+    # Fine relief is raised, coarse folds are as steep as they are: more would turn cloth into metal.
+    squared = cv2.add(cv2.multiply(slope_x, slope_x), cv2.multiply(slope_y, slope_y))
+    eased = cv2.pow(cv2.add(cv2.multiply(squared, 1 / STEEPEST**2), 1.0), -0.5)
+    cv2.multiply(slope_x, eased, dst=slope_x)
+    cv2.multiply(slope_y, eased, dst=slope_y)
+    flatness = cv2.pow(cv2.add(cv2.multiply(squared, cv2.multiply(eased, eased)), 1.0), -0.5)
     frame = _frame(worn, pose)
 
     def towards(direction: FloatArray) -> FloatArray:
