@@ -99,7 +99,7 @@ def _brightness(
     brightness = cv2.max(cv2.add(towards(light.direction), float(light.ambient)), 0.2)
     if light.contact > 0:
         hollow = cv2.subtract(_smooth(canvas.height, HOLLOW / texel), canvas.height)
-        occlusion = np.clip(1 - np.float32(28.0 * light.contact) * hollow, 0.5, 1.15)
+        occlusion = np.clip(1 - np.float32(28.0 * light.contact) * hollow, 0.5, 1.08)
         brightness = cv2.multiply(brightness, occlusion)
     sheen = None
     if gloss > 0:
