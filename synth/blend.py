@@ -57,10 +57,11 @@ def blend(
     Returns:
         The picture, (H, W, 3) uint8; the sheet's opacity and what may have changed, (h, w) of the region.
     """
-    shadow = contact_shadow(cv2.max(layers.sheet[..., 3], 0.6 * layers.cord[..., 3]), light, unit)
+    sheet, cord = cv2.extractChannel(layers.sheet, 3), cv2.extractChannel(layers.cord, 3)
+    shadow = contact_shadow(cv2.max(sheet, cv2.multiply(cord, 0.6)), light, unit)
     # Premultiplied colours are blurred by the photo's own blur, so that the mask is as soft as the face beside it.
     both = _soften(_over(layers), light.blur)
-    alpha, opacity = _soften(cv2.extractChannel(layers.sheet, 3), light.blur), cv2.extractChannel(both, 3)
+    alpha, opacity = _soften(sheet, light.blur), cv2.extractChannel(both, 3)
     before = np.ascontiguousarray(rgb[region.slices])
     # The mask's own shadow falls on the skin, not on itself.
     lit = cv2.subtract(1.0, cv2.multiply(shadow, cv2.subtract(1.0, alpha)))
@@ -78,7 +79,9 @@ def blend(
 
 
 def _over(layers: Layers) -> FloatArray:
-    clear = cv2.subtract(1.0, layers.sheet[..., 3])
+    if not layers.cord.any():
+        return layers.sheet
+    clear = cv2.subtract(1.0, cv2.extractChannel(layers.sheet, 3))
     return np.asarray(cv2.add(layers.sheet, cv2.multiply(layers.cord, cv2.merge([clear] * 4))))
 
 

@@ -6,6 +6,7 @@ All sums are in linear light (sRGB's transfer curve undone, IEC 61966-2-1).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from synth.arrays import BoolArray, FloatArray, RgbImage
 from synth.pose import Pose
 from synth.quality import jpeg_quality, sharpness
-from synth.surface import Outline, sheet
+from synth.surface import Outline, Sheet, sheet
 from synth.warp import HeadToPicture, Region
 
 LUMA = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
@@ -166,7 +167,7 @@ def read_light(
         source: (H, W, 3) uint8, RGB, the photo as it was opened, where `rgb` is a resized piece of it.
         zoom: how many times it was enlarged.
     """
-    skin = sheet(FACE, rows=FACE_ROWS, columns=FACE_COLUMNS)
+    skin = _face()
     placed = to_picture(skin.points)
     seen = to_picture.facing(skin.points, skin.normals) > 0.25
     inside = (placed >= 0).all(-1) & (placed < [rgb.shape[1] - 1, rgb.shape[0] - 1]).all(-1) & seen
@@ -194,6 +195,11 @@ def read_light(
         jpeg_quality(rgb if source is None else source),
         1.0 if source is None else zoom,
     )
+
+
+@lru_cache(maxsize=1)
+def _face() -> Sheet:
+    return sheet(FACE, rows=FACE_ROWS, columns=FACE_COLUMNS)
 
 
 def _samples(face: RgbImage, points: FloatArray, unit: float) -> FloatArray:

@@ -16,8 +16,14 @@ RELIEF = 4.0
 really worn pale masks at 100 pixels a face the details' contrast is 0.06 in the median; this gives 0.03, and more would
 make edges of the drawn pleats look cut."""
 
+STEEPEST = 0.6
+"""Slope that the steepest relief is lit as."""
+
 HOLLOW = 0.05
 """Reach of the darkness in hollows, in head units (4 mm)."""
+
+SHEEN = 0.02
+"""Sheen that even matt cloth has: without it black masks would show no folds."""
 
 SHININESS = 10.0
 """Blinn-Phong exponent of cloth's and foam's broad sheen."""
@@ -44,7 +50,7 @@ def lit_texture(
         gloss: strength of the sheet's sheen, 0 to 1.
         gain: (R, C) of the light's pattern at the sheet's points, if it has one.
     """
-    brightness, sheen = _brightness(canvas, worn, pose, light, gloss * light.contact)
+    brightness, sheen = _brightness(canvas, worn, pose, light, (gloss + SHEEN) * light.contact)
     if gain is not None:
         brightness = cv2.multiply(brightness, cv2.resize(gain, brightness.shape[::-1]))
     scale = (1 - light.black) * light.exposure
@@ -74,8 +80,12 @@ def _brightness(
     texel = float(np.linalg.norm(np.diff(worn.points[len(worn.points) // 2], axis=0), axis=1).sum()) / width
     slope_x = cv2.Sobel(canvas.height, cv2.CV_32F, 1, 0, scale=RELIEF / (8 * texel))
     slope_y = cv2.Sobel(canvas.height, cv2.CV_32F, 0, 1, scale=RELIEF / (8 * texel))
-    steepness = cv2.add(cv2.add(cv2.multiply(slope_x, slope_x), cv2.multiply(slope_y, slope_y)), 1.0)
-    flatness = cv2.pow(steepness, -0.5)
+    # Fine relief is raised, coarse folds are as steep as they are: more would turn cloth into metal.
+    squared = cv2.add(cv2.multiply(slope_x, slope_x), cv2.multiply(slope_y, slope_y))
+    eased = cv2.pow(cv2.add(cv2.multiply(squared, 1 / STEEPEST**2), 1.0), -0.5)
+    cv2.multiply(slope_x, eased, dst=slope_x)
+    cv2.multiply(slope_y, eased, dst=slope_y)
+    flatness = cv2.pow(cv2.add(cv2.multiply(squared, cv2.multiply(eased, eased)), 1.0), -0.5)
     frame = _frame(worn, pose)
 
     def towards(direction: FloatArray) -> FloatArray:
@@ -89,10 +99,10 @@ def _brightness(
     brightness = cv2.max(cv2.add(towards(light.direction), float(light.ambient)), 0.2)
     if light.contact > 0:
         hollow = cv2.subtract(_smooth(canvas.height, HOLLOW / texel), canvas.height)
-        occlusion = np.clip(1 - np.float32(28.0 * light.contact) * hollow, 0.5, 1.15)
+        occlusion = np.clip(1 - np.float32(28.0 * light.contact) * hollow, 0.5, 1.08)
         brightness = cv2.multiply(brightness, occlusion)
     sheen = None
-    if gloss > 0.01:
+    if gloss > 0:
         half = light.direction / max(float(np.linalg.norm(light.direction)), 1e-6) + [0, 0, 1]
         mirrored = cv2.max(towards(half / max(float(np.linalg.norm(half)), 1e-6)), 0.0)
         sheen = cv2.multiply(cv2.pow(mirrored, SHININESS), brightness, scale=gloss)

@@ -155,12 +155,11 @@ def _tile(coloured: bool, soft: bool) -> FloatArray:
     mixed = np.repeat(rng.standard_normal((TILE, TILE, 1), dtype=np.float32), 3, axis=2)
     if coloured:
         mixed += np.float32(0.35) * rng.standard_normal((TILE, TILE, 3), dtype=np.float32)
-    mixed = np.tile(mixed, (2, 2, 1))
     if soft:
+        around = cv2.copyMakeBorder(mixed, 4, 4, 4, 4, cv2.BORDER_WRAP)
         # A blurred white noise is weaker by 2 sqrt(pi) sigma.
-        gain = np.float32(2 * np.sqrt(np.pi) * 0.6)
-        mixed = cv2.GaussianBlur(mixed, (0, 0), 0.6) * gain
-    return np.asarray(mixed)
+        mixed = cv2.GaussianBlur(around, (0, 0), 0.6)[4:-4, 4:-4] * np.float32(2 * np.sqrt(np.pi) * 0.6)
+    return np.tile(mixed, (2, 2, 1))
 
 
 def grain(shape: tuple[int, ...], *, coloured: bool, soft: bool, rng: np.random.Generator) -> FloatArray:

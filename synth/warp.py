@@ -165,17 +165,18 @@ class Region:
         return cls(int(x0), int(y0), int(x1), int(y1))
 
 
-def texture_map(placed: FloatArray, seen: FloatArray, region: Region) -> FloatArray:
+def texture_map(placed: FloatArray, seen: FloatArray, region: Region, least: float = SEEN) -> FloatArray:
     """Where in the texture each pixel of a region looks, as (height, width, 2) float32 u, v in 0..1 (beyond: outside).
 
     Args:
         placed: (R, C, 2) pixels of the sheet's grid points.
         seen: (R, C) facing cosine; hidden points would fold the map and are left out.
         region: the pixels wanted.
+        least: facing cosine from which points are used.
     """
     rows, columns = placed.shape[:2]
     v, u = np.meshgrid(np.linspace(0, 1, rows), np.linspace(0, 1, columns), indexing="ij")
-    usable = seen > SEEN
+    usable = seen > least
     usable &= (np.arange(rows) % KNOTS[0] == 0)[:, None] & (np.arange(columns) % KNOTS[1] == 0)[None, :]
     spline = fit_spline(placed[usable], np.stack([u[usable], v[usable]], axis=1))
     step = max(float(LATTICE), max(region.width, region.height) / CELLS)
@@ -244,7 +245,7 @@ def within_head(placed: FloatArray, to_picture: HeadToPicture, beyond: float) ->
     unit, points, turn = to_picture.pose.pixels_per_unit, to_picture.landmarks, np.radians(roll)
     far = np.sign(yaw) * np.array([np.cos(turn), np.sin(turn)])
     down = np.array([-np.sin(turn), np.cos(turn)])
-    grown = np.concatenate([points, points[CHIN_POINTS] + 0.5 * unit * down]) + beyond * unit * far
+    grown = np.concatenate([points, points[CHIN_POINTS] + 2.0 * unit * down]) + beyond * unit * far
     corners = np.concatenate([grown, grown - 3.0 * unit * far]).astype(np.float32)
     hull = cv2.convexHull(corners, clockwise=False)[:, 0].astype(np.float64)
     edges = np.roll(hull, -1, axis=0) - hull

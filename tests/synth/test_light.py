@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from synth import MaskEngine
 from synth.arrays import RgbImage
+from synth.framing import Size
 from synth.light import LUMA, Light, to_linear, to_srgb
 from synth.lit import lit_colour
+from synth.quality import as_jpeg
 from tests.synth.builders import paint
 
 ENGINE = MaskEngine()
@@ -115,3 +117,64 @@ def test_flat_pictures_give_finite_light(level: int) -> None:
     values = [light.ambient, *light.direction, light.exposure, *light.tint, light.black, light.blur, light.grain]
     assert np.isfinite(values).all()
     assert LUMA.sum() == pytest.approx(1)
+
+
+def test_a_shadow_across_half_the_face_is_in_the_pattern_and_the_direction() -> None:
+    shadow = 1 / (1 + np.exp((np.arange(300) - 150) / 4.0))
+    half = np.asarray(FACE.rgb * (0.45 + 0.55 * shadow)[None, :, None], np.uint8)
+    light = light_of(half)
+    assert light.direction[0] < -0.05
+    assert light.pattern is not None
+    across = light.pattern(np.array([[125.0, 170.0], [175.0, 170.0]]))
+    even = light_of(FACE.rgb).pattern
+    assert even is not None
+    usual = even(np.array([[125.0, 170.0], [175.0, 170.0]]))
+    assert across[0] / across[1] > 1.1 * usual[0] / usual[1]
+
+
+def test_a_pattern_has_an_answer_everywhere_and_stays_near_one() -> None:
+    pattern = light_of(FACE.rgb).pattern
+    assert pattern is not None
+    far = pattern(np.array([[-500.0, 20.0], [900.0, 900.0], [150.0, 150.0]]))
+    assert np.isfinite(far).all()
+    assert (far > 0.2).all()
+    assert (far < 1.7).all()
+
+
+def test_where_skin_is_burnt_out_white_is_brighter_than_white() -> None:
+    assert light_of(scaled(2.5)).exposure > 1.1
+    assert light_of(FACE.rgb).exposure < 1.0
+
+
+def test_white_beside_dark_skin_is_hardly_darker_than_beside_light_skin() -> None:
+    skin = (np.abs(FACE.rgb.astype(int) - [205, 160, 135]) < 60).all(-1)
+    fair = FACE.rgb.copy()
+    fair[:60] = 235
+    dark = np.asarray(np.where(skin[..., None], fair * 0.6, fair), np.uint8)
+    bright, dim = light_of(fair).exposure, light_of(dark).exposure
+    assert 0.6 * bright < dim < bright
+
+
+def test_a_yellow_thing_does_not_colour_the_light() -> None:
+    shirt = FACE.rgb.copy()
+    shirt[-60:] = (250, 230, 20)
+    before, after = light_of(FACE.rgb).tint, light_of(shirt).tint
+    np.testing.assert_allclose(before, after, atol=0.04)
+
+
+def test_the_quality_is_the_opened_photos() -> None:
+    saved = as_jpeg(FACE.rgb, 50)
+    ready = ENGINE.prepare(saved, landmarks=FACE.landmarks)
+    again = ENGINE.prepare(saved, landmarks=FACE.landmarks, size=Size(240, 320))
+    assert ready.light.jpeg_quality == again.light.jpeg_quality == 50
+    assert ready.light.zoom == 1
+    assert again.light.zoom == again.zoom
+    assert light_of(FACE.rgb).jpeg_quality is None
+
+
+def test_flat_light_says_nothing() -> None:
+    flat = Light.flat()
+    normals = np.random.default_rng(0).normal(size=(20, 3))
+    np.testing.assert_array_equal(flat.shade(normals), 1)
+    albedo = np.array([[0.2, 0.5, 0.9]])
+    np.testing.assert_allclose(lit_colour(albedo, np.ones(1), flat), albedo, rtol=1e-6)

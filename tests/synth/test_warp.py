@@ -8,7 +8,7 @@ import pytest
 from synth.pose import fit_pose
 from synth.shape import MEAN_FACE
 from synth.surface import Outline, sheet
-from synth.warp import HeadToPicture, Region, fit_spline, folds, texture_map, visible_cover
+from synth.warp import HeadToPicture, Region, fit_spline, folds, texture_map, visible_cover, within_head
 from tests.synth.builders import head_shape, view
 
 MASK = Outline(top=0.12, bottom=1.38, top_side=0.36, bottom_side=0.9, top_half=0.77, bottom_half=0.62)
@@ -104,3 +104,42 @@ def test_regions_are_cut_at_the_photo(points: list[list[float]], expected: tuple
     region = Region.around(np.array(points), 2, (80, 100, 3))
     assert (region.x0, region.y0, region.x1, region.y1) == expected
     assert np.zeros((80, 100))[region.slices].shape == (region.height, region.width)
+
+
+def test_a_lattice_has_the_splines_own_values() -> None:
+    rng = np.random.default_rng(0)
+    points = rng.uniform(0, 300, (60, 2))
+    spline = fit_spline(points, rng.uniform(0, 1, (60, 2)))
+    xs, ys = np.linspace(-20, 320, 9), np.linspace(0, 280, 7)
+    exact = spline(np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)).reshape(7, 9, 2)
+    np.testing.assert_allclose(spline.on_lattice(xs, ys), exact, atol=1e-3)
+
+
+def test_between_lattice_points_the_map_is_smooth() -> None:
+    square = np.stack(np.meshgrid(np.linspace(10, 190, 9), np.linspace(20, 170, 9)), axis=-1)
+    mapping = texture_map(square, np.ones((9, 9)), Region(0, 0, 200, 190))
+    # A flat sheet's map is flat: equal steps from pixel to pixel.
+    np.testing.assert_allclose(np.diff(mapping[..., 0], axis=1), 1 / 180, atol=1e-5)
+    np.testing.assert_allclose(np.diff(mapping[..., 1], axis=0), 1 / 150, atol=1e-5)
+
+
+def test_a_frontal_head_has_no_far_side_and_a_turned_one_ends_there() -> None:
+    ahead = view().project(MEAN_FACE)
+    assert np.isinf(within_head(ahead.reshape(2, 34, 2), HeadToPicture(fit_pose(ahead), ahead), 0.05))
+    turned = view(yaw=30, roll=20).project(MEAN_FACE)
+    to_picture = HeadToPicture(fit_pose(turned), turned)
+    unit = to_picture.pose.pixels_per_unit
+    across = np.array([np.cos(np.radians(20)), np.sin(np.radians(20))])
+    nose = turned[33]
+    grid = (nose + np.linspace(-1.2, 1.2, 9)[:, None] * unit * across)[None].repeat(3, 0)
+    inside = within_head(grid, to_picture, 0.05)
+    assert isinstance(inside, np.ndarray)
+    assert inside[1, -1] < 0 < inside[1, 4]
+    assert inside[1, 0] > 0
+
+
+def test_a_sheet_beside_the_head_is_left_alone() -> None:
+    turned = view(yaw=30).project(MEAN_FACE)
+    to_picture = HeadToPicture(fit_pose(turned), turned)
+    beside = turned[:9].reshape(3, 3, 2) + np.array([400.0, 0.0])
+    assert np.isinf(within_head(beside, to_picture, 0.05))
