@@ -50,7 +50,7 @@ class Strap:
 
     Attributes:
         attach: `ears`, `head` (two straps behind the head) or `none`.
-        width: of a cord, head units; a cord wider than 0.06 is cut from the mask's own sheet and narrows to the ear.
+        width: of a cord, head units; a loop wider than 0.045 is cut from the mask's own sheet and narrows to the ear.
         seen: share of each cord's length that no hair hides.
     """
 
@@ -127,8 +127,8 @@ def draw_loops(worn: Sheet, to_picture: HeadToPicture, region: Region, strap: St
         # Hair or the ear itself lies over the end, so that no cord stops short in the open.
         shown = shown * np.clip((strap.seen - along) / 0.18 + 0.15, 0, 1)
         widths = strap.width * unit * np.ones(STEPS)
-        if strap.width > 0.06:
-            widths *= np.interp(along, [0, 0.5, 1], [1.5, 0.8, 0.6])
+        if strap.attach == "ears" and strap.width > 0.045:
+            widths *= np.interp(along, [0, 0.5, 1], [1.35, 0.8, 0.65])
         _lay(alpha, brightness, to_picture(line) - [region.x0, region.y0], widths, shown)
     return Loops(alpha, brightness)
 

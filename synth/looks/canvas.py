@@ -93,8 +93,10 @@ class Canvas:
         rows, columns = self.alpha.shape
         low, high = np.clip([v0 * rows, u0 * columns], 0, None), np.clip([v1 * rows, u1 * columns], 1, [rows, columns])
         part = np.s_[int(low[0]) : int(np.ceil(high[0])), int(low[1]) : int(np.ceil(high[1]))]
-        arrays = (self.u, self.v, self.albedo, self.alpha, self.height)
-        return Canvas(*(each[part] for each in arrays), self.aspect, self.shade[part])
+        u, v, albedo, alpha, height, shade = (
+            each[part] for each in (self.u, self.v, self.albedo, self.alpha, self.height, self.shade)
+        )
+        return Canvas(u, v, albedo, alpha, height, self.aspect, shade)
 
     def band(self, centre: FloatArray | float, half: float, along: FloatArray | None = None) -> FloatArray:
         """Soft stripe around v (or `along`) = centre: 1 inside, falling to 0 over about a texel.
@@ -199,6 +201,8 @@ class Canvas:
         """What a day's wear leaves, amount in 0..1: a yellowish grey, most before the mouth."""
         if amount <= 0:
             return
+        # On dark cloth dirt is as dark: it must not shine.
+        amount *= float(np.clip(3 * self.albedo[::8, ::8].mean(), 0, 1)) ** 2
         blotch = 0.5 + 0.5 * coarse_noise((4, 6), rng)
         mouth = np.exp(-(((_COARSE_U - 0.5) / 0.22) ** 2))[None, :] * np.exp(-(((_COARSE_V - 0.5) / 0.3) ** 2))[:, None]
         soiled = self.spread(np.clip(blotch * (0.35 + 0.65 * mouth) * amount, 0, 0.5))

@@ -61,13 +61,13 @@ def draw_kf94(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 @register(
     "kn95",
     cut=Cut(
-        top_half=0.74,
-        bottom_half=0.62,
+        top_half=0.73,
+        bottom_half=0.63,
         top_side=0.44,
         bottom_side=0.80,
-        standoff=0.15,
+        standoff=0.10,
         peak=1.2,
-        belly=1.6,
+        belly=1.75,
         form="ridge",
     ),
     shades=(
@@ -89,8 +89,8 @@ def draw_kn95(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     canvas.height += np.float32(0.010 * look.relief) * canvas.line(0.5, 0.018 / canvas.aspect, canvas.column)
     ribs = dashes(canvas, canvas.row[:, 0], 24)
     canvas.stripe(0.5, 0.018, 0.80, ribs, down=True)
-    for side in (-1, 1):
-        canvas.stripe(0.5 + side * 0.035 / canvas.aspect, 0.008, 0.84, down=True)
+    for away_from_seam in (-0.035, 0.035):
+        canvas.stripe(0.5 + away_from_seam / canvas.aspect, 0.008, 0.84, down=True)
     for line in (0.27, 0.75):
         bent = (line + (0.10 if line < 0.5 else -0.10) * away).astype(np.float32)
         crease(canvas, bent, 0.010 * look.relief, sharp=0.02, dark=0.86)

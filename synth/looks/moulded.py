@@ -25,7 +25,7 @@ SHADES = (Shade((94, 0, 1), 8), Shade((88, 0, 5), 2), Shade((72, -4, -12), 0.5),
 
 def _cup(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     """The dome: its rim, embossed ring or ribs, nose clip and approval print."""
-    level = canvas.oval(rng.uniform(2.3, 2.8))
+    level = canvas.oval(rng.uniform(2.1, 2.5))
     rim = np.clip((level - np.float32(0.93)) / np.float32(0.03), 0, 1)
     canvas.tint(rim, 0.90)
     canvas.tint(canvas.line(0.93, 0.010, level), 0.72)

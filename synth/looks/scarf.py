@@ -10,7 +10,7 @@ from synth.looks.prints import bandana, printed
 from synth.looks.registry import Look, Shade, register
 from synth.wear import Cut
 
-THINNEST = 0.35
+THINNEST = 0.45
 """Share of the sheet's height that is left of a triangle at its sides."""
 
 
