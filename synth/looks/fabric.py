@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from synth.looks.canvas import Canvas, lab_to_linear
+from synth.looks.canvas import Canvas, lab_to_linear, ramp
 from synth.looks.prints import mark, printed
 from synth.looks.registry import Look, Shade, register
 from synth.looks.strokes import crease, gather, hem, middle_seam, pleat
@@ -97,7 +97,7 @@ def draw_printed(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 def _foam(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     """Smooth foam, one seam down the middle, cut edges."""
     middle_seam(canvas, 0.6 * look.relief)
-    canvas.height += np.float32(0.012) * np.clip(1 - canvas.inset / np.float32(0.05), 0, 1)
+    canvas.height += np.float32(0.012) * ramp(1 - canvas.inset / np.float32(0.05))
     if look.mark:
         canvas.paint(mark(canvas, rng), lab_to_linear(look.accent))
     canvas.weave(0.03, rng)
