@@ -102,10 +102,10 @@ def _cord(start: FloatArray, end: FloatArray) -> FloatArray:
 
 
 def _side_normals(line: FloatArray) -> FloatArray:
-    """(N, 3) normals of the cheek under a cord: the rounder towards the front the further it is from the ear."""
-    forward = np.clip((line[:, 2] - EAR[2]) / 0.6, 0, 1)
+    """(..., 3) normals of the cheek under a cord: the rounder towards the front the further it is from the ear."""
+    forward = np.clip((line[..., 2] - EAR[2]) / 0.6, 0, 1)
     turn = np.radians(24 + 40 * forward)
-    normals = np.stack([np.sign(line[:, 0]) * np.cos(turn), np.zeros_like(turn), np.sin(turn)], axis=1)
+    normals = np.stack([np.sign(line[..., 0]) * np.cos(turn), np.zeros_like(turn), np.sin(turn)], axis=-1)
     return np.asarray(normals)
 
 
@@ -120,16 +120,21 @@ def draw_loops(worn: Sheet, to_picture: HeadToPicture, region: Region, strap: St
     """
     alpha = np.zeros((region.height, region.width), dtype=np.float32)
     brightness = np.full_like(alpha, 0.92)
-    unit = to_picture.pose.pixels_per_unit
-    for _, line in cords(worn, strap.attach):
-        shown = np.clip(to_picture.facing(line, _side_normals(line)) / BEHIND, 0, 1)
-        along = np.linspace(0, 1, STEPS)
-        # Hair or the ear itself lies over the end, so that no cord stops short in the open.
-        shown = shown * np.clip((strap.seen - along) / 0.18 + 0.15, 0, 1)
-        widths = strap.width * unit * np.ones(STEPS)
-        if strap.attach == "ears" and strap.width > 0.045:
-            widths *= np.interp(along, [0, 0.5, 1], [1.35, 0.8, 0.65])
-        _lay(alpha, brightness, to_picture(line) - [region.x0, region.y0], widths, shown)
+    lines = [line for _, line in cords(worn, strap.attach)]
+    if not lines:
+        return Loops(alpha, brightness)
+    # All cords in one call each: what the splines and the pose cost is mostly the call.
+    points = np.stack(lines)
+    pixels = to_picture(points) - [region.x0, region.y0]
+    shown = np.clip(to_picture.facing(points, _side_normals(points)) / BEHIND, 0, 1)
+    along = np.linspace(0, 1, STEPS)
+    # Hair or the ear itself lies over the end, so that no cord stops short in the open.
+    shown *= np.clip((strap.seen - along) / 0.18 + 0.15, 0, 1)
+    widths = strap.width * to_picture.pose.pixels_per_unit * np.ones(STEPS)
+    if strap.attach == "ears" and strap.width > 0.045:
+        widths *= np.interp(along, [0, 0.5, 1], [1.35, 0.8, 0.65])
+    for line, visible in zip(pixels, shown, strict=True):
+        _lay(alpha, brightness, line, widths, visible)
     return Loops(alpha, brightness)
 
 
