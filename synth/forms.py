@@ -16,7 +16,7 @@ from synth.errors import SynthUsageError
 BOAT_FOLDS = (0.33, 0.73)
 """v of the two folds of a three-panel mask: its middle panel stands upright between them."""
 
-NECK = (-0.16, 0.42, 0.35)
+NECK = (-0.16, 0.70, 0.35)
 """Where a scarf hangs before the throat, head units: depth z under the chin, how fast that falls off to the sides (by
 x squared) and downwards (by y)."""
 
@@ -34,7 +34,7 @@ def _cup(u: FloatArray, v: FloatArray) -> FloatArray:
 
 def _ridge(u: FloatArray, v: FloatArray) -> FloatArray:
     # Two halves that meet in a keel, foremost before the mouth; the keel is rounded so that its normals stay smooth.
-    keel = 1 - (np.sqrt(u**2 + 0.015) - np.sqrt(0.015)) / (np.sqrt(1.015) - np.sqrt(0.015))
+    keel = 1 - (np.sqrt(u**2 + 0.03) - np.sqrt(0.03)) / (np.sqrt(1.03) - np.sqrt(0.03))
     return np.asarray(keel * (1 - 0.85 * np.abs(v) ** 2.5))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from synth.arrays import FloatArray
 from synth.errors import SynthUsageError
 from synth.surface import Sheet
-from synth.warp import HeadToPicture, Region
+from synth.warp import HeadToPicture, Region, within_head
 
 EAR = np.array([0.85, 0.10, -0.70])
 """Where a loop goes behind the root of an ear, head units; the right ear of the picture. Just behind landmark 16."""
@@ -40,6 +40,9 @@ BEHIND = 0.35
 """Cosine to the camera under which the side of the head begins to hide a cord; at 0 it is hidden. The cheek before an
 ear is rounded, so that a cord goes out of sight little by little."""
 
+OFF_CHEEK = 0.05
+"""How far past the far cheek's outline a cord may lie, head units: it runs over the cheek's roundness."""
+
 SUPERSAMPLED = 4
 STEPS = 13
 
@@ -50,7 +53,7 @@ class Strap:
 
     Attributes:
         attach: `ears`, `head` (two straps behind the head) or `none`.
-        width: of a cord, head units; a cord wider than 0.06 is cut from the mask's own sheet and narrows to the ear.
+        width: of a cord, head units; a loop wider than 0.045 is cut from the mask's own sheet and narrows to the ear.
         seen: share of each cord's length that no hair hides.
     """
 
@@ -110,10 +113,10 @@ def _cord(start: FloatArray, end: FloatArray) -> FloatArray:
 
 
 def _side_normals(line: FloatArray) -> FloatArray:
-    """(N, 3) normals of the cheek under a cord: the rounder towards the front the further it is from the ear."""
-    forward = np.clip((line[:, 2] - EAR[2]) / 0.6, 0, 1)
+    """(..., 3) normals of the cheek under a cord: the rounder towards the front the further it is from the ear."""
+    forward = np.clip((line[..., 2] - EAR[2]) / 0.6, 0, 1)
     turn = np.radians(24 + 40 * forward)
-    normals = np.stack([np.sign(line[:, 0]) * np.cos(turn), np.zeros_like(turn), np.sin(turn)], axis=1)
+    normals = np.stack([np.sign(line[..., 0]) * np.cos(turn), np.zeros_like(turn), np.sin(turn)], axis=-1)
     return np.asarray(normals)
 
 
@@ -128,16 +131,23 @@ def draw_loops(held: list[tuple[float, FloatArray]], to_picture: HeadToPicture, 
     """
     alpha = np.zeros((region.height, region.width), dtype=np.float32)
     brightness = np.full_like(alpha, 0.92)
-    unit = to_picture.pose.pixels_per_unit
-    for _, line in held:
-        shown = np.clip(to_picture.facing(line, _side_normals(line)) / BEHIND, 0, 1)
-        along = np.linspace(0, 1, STEPS)
-        # Hair or the ear itself lies over the end, so that no cord stops short in the open.
-        shown = shown * np.clip((strap.seen - along) / 0.18 + 0.15, 0, 1)
-        widths = strap.width * unit * np.ones(STEPS)
-        if strap.width > 0.06:
-            widths *= np.interp(along, [0, 0.5, 1], [1.5, 0.8, 0.6])
-        _lay(alpha, brightness, to_picture(line) - [region.x0, region.y0], widths, shown)
+    lines = [line for _, line in held]
+    if not lines:
+        return Loops(alpha, brightness)
+    # All cords in one call each: what the splines and the pose cost is mostly the call.
+    points = np.stack(lines)
+    placed = to_picture(points)
+    shown = np.clip(to_picture.facing(points, _side_normals(points)) / BEHIND, 0, 1)
+    # Beyond the far cheek there is nothing that a cord could lie on.
+    shown *= np.asarray(within_head(placed, to_picture, OFF_CHEEK)) > 0
+    along = np.linspace(0, 1, STEPS)
+    # Hair or the ear itself lies over the end, so that no cord stops short in the open.
+    shown *= np.clip((strap.seen - along) / 0.18 + 0.15, 0, 1)
+    widths = strap.width * to_picture.pose.pixels_per_unit * np.ones(STEPS)
+    if strap.attach == "ears" and strap.width > 0.045:
+        widths *= np.interp(along, [0, 0.5, 1], [1.35, 0.8, 0.65])
+    for line, visible in zip(placed - [region.x0, region.y0], shown, strict=True):
+        _lay(alpha, brightness, line, widths, visible)
     return Loops(alpha, brightness)
 
 

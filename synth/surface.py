@@ -133,9 +133,10 @@ def sheet(outline: Outline, rows: int = 17, columns: int = 25) -> Sheet:
     across = _rows_across(outline, rows, columns)
     points = _on_envelope(across, outline)
     normals = surface_normals(points)
-    # What is pushed together to a strip has no room for the whole form.
-    standoff = outline.standoff * float(np.clip((outline.bottom - outline.top) / OPEN, 0, 1)) ** 1.5
-    points = points + normals * (standoff * lift(outline.form, rows, columns))[..., None]
+    # What is pushed together to a strip has no room for its form: it is as flat as any cloth.
+    room = float(np.clip((outline.bottom - outline.top) / OPEN, 0, 1)) ** 1.5
+    form = room * lift(outline.form, rows, columns) + (1 - room) * lift("sheet", rows, columns)
+    points = points + normals * (room * outline.standoff * form)[..., None]
     width = np.linalg.norm(np.diff(points[rows // 2], axis=0), axis=1).sum()
     height = np.linalg.norm(np.diff(points[:, columns // 2], axis=0), axis=1).sum()
     return Sheet(points, surface_normals(points), float(width / max(height, 1e-6)))

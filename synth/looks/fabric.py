@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from synth.looks.canvas import Canvas, lab_to_linear
+from synth.looks.canvas import Canvas, lab_to_linear, ramp
 from synth.looks.prints import mark, printed
 from synth.looks.registry import Look, Shade, register
 from synth.looks.strokes import crease, gather, hem, middle_seam, pleat
@@ -12,14 +12,13 @@ from synth.wear import Cut
 
 CLOTH_CUT = Cut(top_half=0.77, bottom_half=0.63, top_side=0.40, bottom_side=0.82, standoff=0.05, peak=1.2, belly=2.2)
 FOAM_CUT = Cut(
-    top_half=0.82,
-    bottom_half=0.70,
-    top_side=0.30,
-    bottom_side=0.66,
+    top_half=0.79,
+    bottom_half=0.67,
+    top_side=0.33,
+    bottom_side=0.68,
     standoff=0.04,
     peak=1.25,
     belly=1.75,
-    form="ridge",
 )
 
 
@@ -98,7 +97,7 @@ def draw_printed(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 def _foam(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     """Smooth foam, one seam down the middle, cut edges."""
     middle_seam(canvas, 0.6 * look.relief)
-    canvas.height += np.float32(0.012) * np.clip(1 - canvas.inset / np.float32(0.05), 0, 1)
+    canvas.height += np.float32(0.012) * ramp(1 - canvas.inset / np.float32(0.05))
     if look.mark:
         canvas.paint(mark(canvas, rng), lab_to_linear(look.accent))
     canvas.weave(0.03, rng)
@@ -109,7 +108,7 @@ def _foam(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     "black",
     cut=FOAM_CUT,
     shades=(Shade((9, 0, -1), 7), Shade((18, 0, -2), 2), Shade((24, 1, -4), 0.8)),
-    loop_width=0.085,
+    loop_width=0.055,
     gloss=0.05,
     own_strap=1.0,
     marked=0.15,
@@ -132,7 +131,7 @@ def draw_black(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
         Shade((46, 3, 14), 0.7),
         Shade((93, 0, 1), 0.8),
     ),
-    loop_width=0.085,
+    loop_width=0.055,
     own_strap=1.0,
     marked=0.1,
 )

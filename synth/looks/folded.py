@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from synth.forms import BOAT_FOLDS
-from synth.looks.canvas import Canvas, lab_to_linear
+from synth.looks.canvas import Canvas, lab_to_linear, ramp
 from synth.looks.prints import mark, small_print
 from synth.looks.registry import Look, Shade, register
 from synth.looks.strokes import crease, dashes, gather, nose_wire, valve, weld
@@ -44,9 +44,9 @@ def draw_kf94(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     crease(canvas, (upper + 0.06 * aside).astype(np.float32), -0.010 * look.relief, dark=0.74)
     crease(canvas, (lower - 0.08 * aside).astype(np.float32), -0.010 * look.relief, dark=0.66)
     # The lower panel turns from the light, and hollows where it meets the sides.
-    under = np.clip((canvas.row - (lower - 0.08 * aside)) / 0.12, 0, 1)
+    under = ramp((canvas.row - (lower - 0.08 * aside)) / 0.12)
     canvas.shade *= 1 - np.float32(0.16 * look.relief) * under.astype(np.float32)
-    canvas.tint(np.clip((aside - 0.72) / 0.28, 0, 1).astype(np.float32), 0.90)
+    canvas.tint(ramp((aside - 0.72) / 0.28).astype(np.float32), 0.90)
     nose_wire(canvas, look.relief, at=0.075, half_width=rng.uniform(0.2, 0.27))
     weld(canvas, 0.022)
     for side in (0.02, 0.98):
@@ -61,13 +61,13 @@ def draw_kf94(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 @register(
     "kn95",
     cut=Cut(
-        top_half=0.74,
-        bottom_half=0.62,
+        top_half=0.73,
+        bottom_half=0.63,
         top_side=0.44,
         bottom_side=0.80,
-        standoff=0.15,
+        standoff=0.10,
         peak=1.2,
-        belly=1.6,
+        belly=1.75,
         form="ridge",
     ),
     shades=(
@@ -89,12 +89,12 @@ def draw_kn95(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     canvas.height += np.float32(0.010 * look.relief) * canvas.line(0.5, 0.018 / canvas.aspect, canvas.column)
     ribs = dashes(canvas, canvas.row[:, 0], 24)
     canvas.stripe(0.5, 0.018, 0.80, ribs, down=True)
-    for side in (-1, 1):
-        canvas.stripe(0.5 + side * 0.035 / canvas.aspect, 0.008, 0.84, down=True)
+    for away_from_seam in (-0.035, 0.035):
+        canvas.stripe(0.5 + away_from_seam / canvas.aspect, 0.008, 0.84, down=True)
     for line in (0.27, 0.75):
         bent = (line + (0.10 if line < 0.5 else -0.10) * away).astype(np.float32)
         crease(canvas, bent, 0.010 * look.relief, sharp=0.02, dark=0.86)
-    wire = canvas.band(0.10, 0.03) * np.clip((0.2 - away) * 40, 0, 1)
+    wire = canvas.band(0.10, 0.03) * ramp((0.2 - away) * 40)
     canvas.height += np.float32(0.010) * wire
     canvas.tint(wire, 0.94)
     weld(canvas, 0.03, dark=0.84)

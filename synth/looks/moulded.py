@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from synth.looks.canvas import Canvas, lab_to_linear
+from synth.looks.canvas import Canvas, lab_to_linear, ramp
 from synth.looks.prints import small_print
 from synth.looks.registry import Look, Shade, register
 from synth.looks.strokes import METAL, dashes, valve
@@ -25,21 +25,21 @@ SHADES = (Shade((94, 0, 1), 8), Shade((88, 0, 5), 2), Shade((72, -4, -12), 0.5),
 
 def _cup(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     """The dome: its rim, embossed ring or ribs, nose clip and approval print."""
-    level = canvas.oval(rng.uniform(2.3, 2.8))
-    rim = np.clip((level - np.float32(0.93)) / np.float32(0.03), 0, 1)
+    level = canvas.oval(rng.uniform(2.1, 2.5))
+    rim = ramp((level - np.float32(0.93)) / np.float32(0.03))
     canvas.tint(rim, 0.90)
     canvas.tint(canvas.line(0.93, 0.010, level), 0.72)
     if rng.random() < 0.5:
         at = rng.uniform(0.62, 0.8)
-        ring = np.clip(1 - np.abs(level - at) / np.float32(0.05), 0, 1)
+        ring = ramp(1 - np.abs(level - at) / np.float32(0.05))
         canvas.height += np.float32(0.014 * look.relief) * ring
         canvas.tint(canvas.line(at + 0.05, 0.012, level), 0.86)
     else:
-        ribs, inside = dashes(canvas, canvas.row, rng.uniform(6, 10)), np.clip((0.8 - level) / 0.08, 0, 1)
+        ribs, inside = dashes(canvas, canvas.row, rng.uniform(6, 10)), ramp((0.8 - level) / 0.08)
         relief = (ribs * inside).astype(np.float32)
         canvas.height += np.float32(0.006 * look.relief) * relief
         canvas.tint(relief, 0.94)
-    clip = canvas.band(rng.uniform(0.075, 0.1), 0.026) * np.clip((0.17 - np.abs(canvas.column - 0.5)) * 60, 0, 1)
+    clip = canvas.band(rng.uniform(0.075, 0.1), 0.026) * ramp((0.17 - np.abs(canvas.column - 0.5)) * 60)
     canvas.height += np.float32(0.012) * clip
     # Bare metal on some; on others the clip is inside and only its edge shows.
     if rng.random() < 0.6:

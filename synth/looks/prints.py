@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from synth.arrays import FloatArray
-from synth.looks.canvas import Canvas, coarse_noise
+from synth.looks.canvas import Canvas, coarse_noise, ramp
 
 Print = Callable[[Canvas, np.random.Generator], FloatArray]
 
@@ -37,7 +37,7 @@ def _waves(canvas: Canvas, along: FloatArray, per_height: float, share: float) -
     """Stripes across a coordinate in sheet heights, even grey where they are finer than two texels."""
     phase = (along * np.float32(per_height)) % 1
     edge = np.float32(max(per_height * canvas.texel, 1e-6))
-    stripes = np.clip((np.float32(share / 2) - np.abs(phase - np.float32(0.5))) / edge + np.float32(0.5), 0, 1)
+    stripes = ramp((np.float32(share / 2) - np.abs(phase - np.float32(0.5))) / edge + np.float32(0.5))
     shown = np.float32(np.clip(1.6 - 2.2 * edge, 0, 1))
     return np.asarray(np.float32(share) + shown * (stripes - np.float32(share)))
 
@@ -92,20 +92,20 @@ def _camouflage(canvas: Canvas, rng: np.random.Generator) -> FloatArray:
     count = int(rng.integers(3, 8))
     coarse = coarse_noise((count, int(1.5 * count)), rng) + 0.5 * coarse_noise((2 * count, 3 * count), rng)
     blotches = canvas.spread(coarse)
-    return np.asarray(0.55 * np.clip(blotches * 22, 0, 1) + 0.45 * np.clip((blotches - 0.35) * 22, 0, 1))
+    return np.asarray(0.55 * ramp(blotches * 22) + 0.45 * ramp((blotches - 0.35) * 22))
 
 
 @_print("dye")
 def _dye(canvas: Canvas, rng: np.random.Generator) -> FloatArray:
     coarse = coarse_noise((4, 6), rng) + 0.6 * coarse_noise((9, 13), rng) + 0.3 * coarse_noise((20, 26), rng)
-    return np.asarray(np.clip(0.45 + 0.5 * canvas.spread(coarse), 0, 1))
+    return np.asarray(ramp(0.45 + 0.5 * canvas.spread(coarse)))
 
 
 @_print("halves")
 def _halves(canvas: Canvas, rng: np.random.Generator) -> FloatArray:
     slope, middle = rng.uniform(-1.2, 1.2), rng.uniform(0.35, 0.65)
     away = (canvas.row - middle) - slope * (canvas.column - 0.5) * canvas.aspect
-    return np.asarray(np.clip(away / (canvas.texel * np.hypot(1, slope)) + 0.5, 0, 1).astype(np.float32))
+    return np.asarray(ramp(away / (canvas.texel * np.hypot(1, slope)) + 0.5).astype(np.float32))
 
 
 @_print("writing")

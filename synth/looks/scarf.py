@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from synth.arrays import FloatArray
-from synth.looks.canvas import Canvas, coarse_axes, coarse_noise, lab_to_linear
+from synth.looks.canvas import Canvas, coarse_axes, coarse_noise, lab_to_linear, ramp
 from synth.looks.prints import bandana, printed
 from synth.looks.registry import Look, Shade, register
 from synth.wear import Cut
 
-THINNEST = 0.35
+THINNEST = 0.45
 """Share of the sheet's height that is left of a triangle at its sides."""
 
 
@@ -63,5 +63,5 @@ def draw_scarf(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     if look.pattern == "bandana" or rng.random() < 0.4:
         aside = np.abs(2 * canvas.column - 1)
         lower = 1 - (1 - THINNEST) * aside ** np.float32(1.2)
-        canvas.alpha *= np.clip((lower - canvas.row) / canvas.texel + 0.5, 0, 1).astype(np.float32)
+        canvas.alpha *= ramp((lower - canvas.row) / canvas.texel + 0.5).astype(np.float32)
     canvas.round_corners(0.05)

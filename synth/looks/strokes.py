@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from synth.arrays import FloatArray
-from synth.looks.canvas import Canvas, coarse_axes, coarse_noise
+from synth.looks.canvas import Canvas, coarse_axes, coarse_noise, ramp
 
 METAL = np.array([0.46, 0.47, 0.49], dtype=np.float32)
 """Linear reflectance of the bare aluminium of a cup's nose clip."""
@@ -25,14 +25,14 @@ def pleat(canvas: Canvas, line: FloatArray, depth: float, strength: FloatArray, 
     first = max(int((float(line.min()) - 0.05) * rows) - 1, 0)
     last = min(int((float(line.max()) + reach) * rows) + 2, rows)
     below = canvas.row[first:last] - line
-    under = np.clip(below * np.float32(rows) + np.float32(0.5), 0, 1)
+    under = ramp(below * np.float32(rows) + np.float32(0.5))
     # At few texels the shadow is wider and fainter: what it takes of the light stays the same.
     width = max(0.06, 1.5 * canvas.texel)
-    shadow = under * np.clip(1 - below / np.float32(width), 0, 1)
-    lip = np.clip(1 + below / np.float32(0.05), 0, 1) * (1 - under)
+    shadow = under * ramp(1 - below / np.float32(width))
+    lip = ramp(1 + below / np.float32(0.05)) * (1 - under)
     weight = np.float32(0.06 / width) * strength
     canvas.shade[first:last] *= 1 - weight * (np.float32(0.50) * shadow - np.float32(0.10) * lip)
-    canvas.height[first:last] -= np.float32(depth) * under * np.clip(1 - below / np.float32(reach), 0, 1)
+    canvas.height[first:last] -= np.float32(depth) * under * ramp(1 - below / np.float32(reach))
 
 
 def crease(canvas: Canvas, line: FloatArray, depth: float, sharp: float = 0.04, dark: float = 0.86) -> None:
@@ -43,25 +43,25 @@ def crease(canvas: Canvas, line: FloatArray, depth: float, sharp: float = 0.04, 
     away = np.abs(canvas.row[first:last] - line)
     canvas.height[first:last] -= np.float32(depth) * np.maximum(1 - away / np.float32(sharp), 0)
     half = max(0.007, 0.75 * canvas.texel)
-    mark = np.clip((np.float32(half) - away) * np.float32(rows) + np.float32(0.5), 0, 1)
+    mark = ramp((np.float32(half) - away) * np.float32(rows) + np.float32(0.5))
     canvas.shade[first:last] *= 1 - np.float32((1 - dark) * min(0.007 / half, 1.0)) * mark
 
 
 def nose_wire(canvas: Canvas, relief: float, at: float = 0.055, half_width: float = 0.27) -> None:
     """A wire under the cloth along the upper edge, pinched over the nose."""
-    span = np.clip((half_width - np.abs(canvas.column - 0.5)) * canvas.alpha.shape[1] + 0.5, 0, 1)
+    span = ramp((half_width - np.abs(canvas.column - 0.5)) * canvas.alpha.shape[1] + 0.5)
     upper = canvas.height[: max(round(0.25 * len(canvas.row)), 1)]
     rows = len(upper)
     upper += np.float32(0.010 * relief) * (canvas.band(at, 0.022)[:rows] * span)
     canvas.stripe(at + 0.028, 0.006, 0.88, span[0])
-    dent = np.exp(-(((canvas.column - 0.5) / 0.035) ** 2)) * np.clip(1 - canvas.row[:rows] / 0.22, 0, 1)
+    dent = np.exp(-(((canvas.column - 0.5) / 0.035) ** 2)) * ramp(1 - canvas.row[:rows] / 0.22)
     upper += np.float32(0.012 * relief) * dent
 
 
 def dashes(canvas: Canvas, along: FloatArray, per_height: float) -> FloatArray:
     """A stroke's dashes along a coordinate in sheet heights, in 0..1; even grey where texels can't show them."""
     shown = float(np.clip(1 / (2.5 * per_height * canvas.texel) - 0.6, 0, 1))
-    wave = np.clip(2.5 * np.sin(2 * np.pi * per_height * along) + 0.5, 0, 1)
+    wave = ramp(2.5 * np.sin(2 * np.pi * per_height * along) + 0.5)
     return np.asarray(0.5 + shown * (wave - 0.5), dtype=np.float32)
 
 
@@ -74,7 +74,7 @@ def weld(canvas: Canvas, inset: float, dark: float = 0.88) -> None:
 
 def binding(canvas: Canvas, width: float, factor: float) -> None:
     """A strip of other cloth sewn or welded round the edge; width as a share of the sheet's height."""
-    strip = np.clip((np.float32(width) - canvas.inset) * np.float32(1 / canvas.texel) + np.float32(0.5), 0, 1)
+    strip = ramp((np.float32(width) - canvas.inset) * np.float32(1 / canvas.texel) + np.float32(0.5))
     canvas.tint(strip, factor)
     canvas.height += np.float32(0.005) * strip
 
@@ -82,7 +82,7 @@ def binding(canvas: Canvas, width: float, factor: float) -> None:
 def hem(canvas: Canvas, width: float = 0.055) -> None:
     """A folded border with a line of stitches."""
     inset = canvas.inset
-    fold = np.clip((np.float32(width) - inset) / np.float32(0.02), 0, 1)
+    fold = ramp((np.float32(width) - inset) / np.float32(0.02))
     canvas.height += np.float32(0.009) * fold
     stitches = canvas.line(0.82 * width, 0.007, inset)
     stitches *= dashes(canvas, canvas.column * canvas.aspect, 24) * dashes(canvas, canvas.row, 24)
@@ -119,7 +119,7 @@ def tension(canvas: Canvas, amount: float, rng: np.random.Generator) -> None:
         along = (1 - u) if right else u
         away = (v - start - slope * along) / np.float32(rng.uniform(0.02, 0.045))
         length = np.float32(rng.uniform(0.25, 0.55))
-        rough += np.exp(-(away**2)) * np.clip(1.2 - along / length, 0, 1)
+        rough += np.exp(-(away**2)) * ramp(1.2 - along / length)
     _raise(canvas, rough, 0.034 * amount, 0.36 * amount)
 
 
@@ -148,14 +148,14 @@ def valve(canvas: Canvas, u: float, v: float, radius: float, rng: np.random.Gene
     power = float(rng.choice([2.0, 2.0, 5.0]))
     level = (np.abs(x / radius) ** power + np.abs(y / (0.85 * radius)) ** power) ** np.float32(1 / power)
     edge = np.float32(canvas.texel / radius)
-    disc = np.clip((1 - level) / edge + 0.5, 0, 1).astype(np.float32)
+    disc = ramp((1 - level) / edge + 0.5).astype(np.float32)
     part.shade += (1 - part.shade) * disc
     light = float(rng.choice([0.82, 0.74, 0.10, 0.55], p=[0.55, 0.2, 0.15, 0.1]))
     part.paint(disc, np.full(3, light) * np.array([1.0, 1.0, 0.98]))
-    part.height += np.float32(0.035) * np.clip((np.float32(1.08) - level) / np.float32(0.22), 0, 1)
-    rim = np.clip(1 - np.abs(level - 1) / np.maximum(np.float32(0.10), edge), 0, 1)
+    part.height += np.float32(0.035) * ramp((np.float32(1.08) - level) / np.float32(0.22))
+    rim = ramp(1 - np.abs(level - 1) / np.maximum(np.float32(0.10), edge))
     part.tint(rim, 0.62)
-    inner = np.clip(1 - np.abs(level - 0.72) / np.maximum(np.float32(0.07), edge), 0, 1)
+    inner = ramp(1 - np.abs(level - 0.72) / np.maximum(np.float32(0.07), edge))
     part.tint(inner, 0.80)
     slots = disc * (level < 0.66) * dashes(canvas, np.broadcast_to(y, level.shape), 1.6 / radius)
     part.tint(slots, 0.78)

@@ -144,6 +144,7 @@ def test_a_datasets_own_folder_is_no_output(photos: Path, tmp_path: Path, option
         (["--wear", "nose"], ["nose_out", "chin", "not_wear"]),
         (["--wear", "chin:many"], ["nose_out:2"]),
         (["--types", "veil"], ["kf94", "surgical"]),
+        (["--templates", "no-such-folder"], ["templates", "no-such-folder"]),
         (["--size", "big"], ["WxH"]),
         (["--size", "9999x9999"], ["4096"]),
         (["--faces", "both"], ["auto", "largest", "refuse"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -10,13 +10,16 @@ import pytest
 from synth.errors import SynthUsageError
 from synth.looks import draw_look, list_mask_types, mask_type, sample_look
 from synth.looks.canvas import Canvas, lab_to_linear, noise
-from synth.looks.registry import strap_colour
+from synth.looks.prints import list_prints, printed
+from synth.looks.registry import strap_colour, strap_of
+from synth.looks.strokes import dashes
 
 KINDS = list_mask_types()
 
 
 def test_the_types_the_design_names_are_there_in_order() -> None:
-    assert {"surgical", "kf94", "kn95", "cloth", "black", "printed"} <= set(KINDS)
+    named = "surgical kf94 kn95 n95_cup n95_valve cloth printed sponge black scarf"
+    assert set(named.split()) <= set(KINDS)
     assert sorted(KINDS) == KINDS
     assert all(mask_type(kind).name == kind for kind in KINDS)
 
@@ -47,7 +50,7 @@ def test_every_type_is_drawable_at_every_size(kind: str, width: int) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_middle_is_opaque_and_the_corners_are_cut(kind: str) -> None:
-    alpha = draw_look(sample_look(kind, np.random.default_rng(1)), 200, 1.6, 0.2).alpha
+    alpha = draw_look(replace(sample_look(kind, np.random.default_rng(1)), pattern=""), 200, 1.6, 0.2).alpha
     rows, columns = alpha.shape
     assert alpha[rows // 4 : -rows // 4, columns // 4 : -columns // 4].min() == 1
     assert max(alpha[0, 0], alpha[0, -1], alpha[-1, 0], alpha[-1, -1]) < 0.1
@@ -78,7 +81,58 @@ def test_black_is_dark_and_white_is_light() -> None:
     black = [draw_look(sample_look("black", rng), 60, 1.6, 0.1).albedo.mean() for _ in range(20)]
     kf94 = [draw_look(sample_look("kf94", rng), 60, 1.6, 0.1).albedo.mean() for _ in range(20)]
     assert np.median(black) < 0.06
-    assert np.median(kf94) > 0.5
+    assert np.median(kf94) > 0.4
+
+
+def test_white_masks_are_white() -> None:
+    rng = np.random.default_rng(5)
+    looks = [sample_look(kind, rng) for kind in ("kf94", "kn95", "surgical", "n95_cup") for _ in range(30)]
+    white = [look for look in looks if look.colour[0] > 92 and not look.pattern]
+    assert len(white) > 20
+    brightest = [np.percentile(draw_look(look, 60, 1.6, 0.1).albedo.mean(-1), 75) for look in white]
+    assert 0.75 < np.median(brightest) < 0.95
+
+
+@pytest.mark.parametrize("name", list_prints())
+@pytest.mark.parametrize("width", [24, 48, 220])
+def test_every_print_covers_a_part_and_keeps_its_share_at_every_size(name: str, width: int) -> None:
+    fine = printed(name, Canvas.blank(440, 1.5, np.ones(3)), np.random.default_rng(3))
+    here = printed(name, Canvas.blank(width, 1.5, np.ones(3)), np.random.default_rng(3))
+    assert 0 <= here.min() <= here.max() <= 1.001
+    assert 0.003 < fine.mean() < 0.97
+    assert here.mean() == pytest.approx(fine.mean(), abs=0.12)
+
+
+def test_stripes_finer_than_texels_turn_grey_instead_of_aliasing() -> None:
+    canvas = Canvas.blank(24, 1.5, np.ones(3))
+    for seed in range(20):
+        stripes = printed("stripes", canvas, np.random.default_rng(seed))
+        assert np.isfinite(stripes).all()
+    assert dashes(canvas, canvas.row, 200).std() < 0.01
+
+
+def test_pleats_read_at_a_hundred_pixels() -> None:
+    look = replace(sample_look("surgical", np.random.default_rng(6)), pattern="", relief=1.0, pleats=3)
+    albedo = draw_look(look, 100, 1.5, 0.1).albedo.mean(-1)
+    profile = albedo[:, 25:75].mean(1) / np.median(albedo)
+    dips = (profile[1:-1] < profile[:-2]) & (profile[1:-1] <= profile[2:]) & (profile[1:-1] < 0.93)
+    assert dips.sum() >= 3
+
+
+def test_a_valve_stands_out_of_the_dome() -> None:
+    look = sample_look("n95_valve", np.random.default_rng(7))
+    with_valve, without = (
+        draw_look(replace(look, mask_type=name), 200, 1.3, 0.0).height for name in ("n95_valve", "n95_cup")
+    )
+    assert (with_valve - without).max() > 0.02
+
+
+def test_cloth_of_one_colour_with_the_strap_of_foam() -> None:
+    look = sample_look("black", np.random.default_rng(8))
+    np.testing.assert_allclose(look.strap, look.colour, atol=6)
+    assert strap_of(look).width > 0.025
+    assert strap_of(sample_look("n95_cup", np.random.default_rng(8))).attach == "head"
+    assert strap_of(sample_look("scarf", np.random.default_rng(8))).attach == "none"
 
 
 def test_lab_ends_are_black_and_white() -> None:

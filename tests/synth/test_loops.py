@@ -1,9 +1,14 @@
+"""Cords: from the mask to ears or crown, thin, hidden by the head's own side."""
+
 from __future__ import annotations
+
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from synth.loops import EAR, cords, draw_loops
+from synth.errors import SynthUsageError
+from synth.loops import ENDS, Strap, cords, draw_loops
 from synth.pose import fit_pose
 from synth.shape import MEAN_FACE
 from synth.surface import Outline, sheet
@@ -11,36 +16,83 @@ from synth.warp import HeadToPicture, Region
 from tests.synth.builders import view
 
 WORN = sheet(Outline(top=0.12, bottom=1.38, top_side=0.36, bottom_side=0.9, top_half=0.77, bottom_half=0.62))
+ON_CHIN = sheet(Outline(top=1.04, bottom=1.46, top_side=0.72, bottom_side=0.95, top_half=0.76, bottom_half=0.66))
 REGION = Region(0, 0, 300, 340)
 
 
-def seen(yaw: float) -> tuple[HeadToPicture, np.ndarray]:
-    landmarks = view(yaw).project(MEAN_FACE)
+def seen(yaw: float, strap: Strap = Strap(), unit: float = 90.0) -> np.ndarray:  # noqa: B008
+    landmarks = view(yaw, unit=unit).project(MEAN_FACE)
     to_picture = HeadToPicture(fit_pose(landmarks), landmarks)
-    return to_picture, draw_loops(WORN, to_picture, REGION, 3.0).alpha
+    return draw_loops(WORN, to_picture, REGION, strap).alpha
 
 
-def test_two_cords_a_side_go_from_the_mask_to_the_ear() -> None:
-    lines = cords(WORN)
+def halves(yaw: float, strap: Strap = Strap()) -> tuple[float, float]:  # noqa: B008
+    """Cords drawn at the picture's left and right."""
+    alpha = seen(yaw, strap)
+    middle = round(float(view(yaw).project(np.array([0.0, 0.6, 0.4]))[0]))
+    return float(alpha[:, :middle].sum()), float(alpha[:, middle:].sum())
+
+
+@pytest.mark.parametrize("worn", [WORN, ON_CHIN])
+@pytest.mark.parametrize("attach", ["ears", "head"])
+def test_two_cords_a_side_go_from_the_mask_backwards(attach: str, worn) -> None:
+    lines = cords(worn, attach)
+    upper, lower = ENDS[attach]
     assert sorted(side for side, _ in lines) == [-1, -1, 1, 1]
-    for side, line in lines:
+    for (side, line), end in zip(lines, (upper, lower, upper, lower), strict=True):
         assert np.sign(line[:, 0]).tolist() == [side] * len(line)
-        assert line[-1, 2] < line[0, 2]
-        assert abs(line[-1, 0]) == pytest.approx(EAR[0], abs=0.05)
+        np.testing.assert_allclose(line[-1], end * [side, 1, 1], atol=1e-9)
+        assert np.linalg.norm(line[0] - worn.points[:, 0 if side < 0 else -1], axis=1).min() < 0.1
 
 
-def test_seen_from_the_front_both_sides_show() -> None:
-    _, alpha = seen(0)
-    assert alpha.min() >= 0
-    assert alpha.max() <= 1
-    assert alpha[:, :150].sum() == pytest.approx(alpha[:, 150:].sum(), rel=0.2)
-    assert alpha.sum() > 50
+def test_a_head_strap_passes_above_and_below_the_ear() -> None:
+    ears, head = ([line[-1] for _, line in cords(WORN, attach)] for attach in ("ears", "head"))
+    assert head[0][1] < ears[0][1] < ears[1][1] < head[1][1]
 
 
-@pytest.mark.parametrize(("yaw", "hidden"), [(35, 1.0), (-35, -1.0)])
-def test_the_far_ears_cords_are_hidden(yaw: float, hidden: float) -> None:
-    to_picture, alpha = seen(yaw)
-    for side, line in cords(WORN):
-        x, y = np.round(to_picture(line)[6]).astype(int)
-        near = alpha[max(y - 3, 0) : y + 4, max(x - 3, 0) : x + 4]
-        assert near.max() < 0.05 if side == hidden else near.max() > 0.4
+def test_what_nothing_holds_has_no_cords() -> None:
+    assert cords(WORN, "none") == []
+    assert seen(0, Strap("none")).max() == 0
+
+
+def test_an_unknown_attachment_lists_the_known() -> None:
+    with pytest.raises(SynthUsageError, match="ears, head, none"):
+        Strap("glue")
+
+
+def test_seen_from_the_front_both_sides_show_alike() -> None:
+    left, right = halves(0)
+    assert left == pytest.approx(right, rel=0.2)
+    assert left + right > 50
+    assert 0 <= seen(0).min() <= seen(0).max() <= 1
+
+
+def test_the_far_cords_go_out_of_sight_little_by_little() -> None:
+    shown = [halves(yaw)[1] for yaw in (0, 8, 16, 24, 35)]
+    assert all(before > after for before, after in pairwise(shown) if before > 1)
+    assert 0 < shown[2] < shown[0]
+    assert shown[-1] < 0.06 * shown[0]
+    assert halves(35)[0] > shown[0]
+
+
+def test_left_and_right_are_mirrored() -> None:
+    assert halves(25)[0] == pytest.approx(halves(-25)[1], rel=0.1)
+
+
+def test_hair_over_the_ears_leaves_the_part_on_the_cheek() -> None:
+    whole, part = seen(0), seen(0, Strap(seen=0.5))
+    assert 0.2 * whole.sum() < part.sum() < 0.8 * whole.sum()
+    assert (part <= whole + 1e-6).all()
+
+
+def test_a_cord_thinner_than_a_pixel_is_faint() -> None:
+    landmarks = view(0, unit=20.0).project(MEAN_FACE)
+    small = draw_loops(WORN, HeadToPicture(fit_pose(landmarks), landmarks), REGION, Strap(width=0.01)).alpha
+    assert 0 < small.max() < 0.5
+
+
+def test_cords_outside_the_region_are_left_out() -> None:
+    landmarks = view(0).project(MEAN_FACE)
+    far = draw_loops(WORN, HeadToPicture(fit_pose(landmarks), landmarks), Region(290, 0, 300, 20), Strap())
+    assert far.alpha.shape == (20, 10)
+    assert far.alpha.max() == 0

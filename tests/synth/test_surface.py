@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from synth.forms import lift
 from synth.looks import list_mask_types, mask_type
 from synth.shape import MEAN_FACE
 from synth.surface import Outline, envelope_depth, sheet
@@ -32,12 +33,16 @@ def test_the_envelope_is_symmetric_and_convex() -> None:
 @pytest.mark.parametrize("kind", list_mask_types())
 def test_a_sheet_floats_before_the_face_and_is_seen_from_the_front(kind: str, style: str) -> None:
     for seed in range(5):
-        made = sheet(get_wear_style(style).place(mask_type(kind).cut, np.random.default_rng(seed)))
+        placed = get_wear_style(style).place(mask_type(kind).cut, np.random.default_rng(seed))
+        made = sheet(placed)
         assert np.isfinite(made.points).all()
         np.testing.assert_allclose(np.linalg.norm(made.normals, axis=-1), 1, atol=1e-6)
         assert (made.normals[2:-2, 3:-3, 2] > -0.1).all()
         depth = envelope_depth(made.points[..., 0], made.points[..., 1])
-        assert (made.points[1:-1, 1:-1, 2] >= depth[1:-1, 1:-1] - 0.05).all()
+        # A cup's corners are cut away by its look and may dip into the face.
+        kept = lift(placed.form, *depth.shape) > 0
+        kept[[0, -1]] = kept[:, [0, -1]] = False
+        assert (made.points[..., 2] >= depth - 0.05)[kept].all()
         assert 0.5 < made.aspect < 8
 
 
