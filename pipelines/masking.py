@@ -35,7 +35,8 @@ from pipelines.types import ProgressCallback
 from pipelines.variant_files import PREVIEW, forget_run, make_tasks
 from synth.errors import PhotoRefusedError
 from synth.framing import Size
-from synth.journal import Journal, run_lock
+from synth.journal import FOLDER, Journal, run_lock
+from synth.landmark_cache import FOLDER as LANDMARKS
 from synth.output import remove_parts
 from synth.plans import Plan, custom_plan, get_plan
 from synth.run import STAGE, Job, PhotoTask, Settings, died, mask_photo
@@ -64,7 +65,9 @@ class MaskOptions:
         workers: Processes; 0 takes every core.
         quality: Of the JPEGs, 1 to 100.
         resume: Go on where a run with the same options was; otherwise what it left is replaced.
-        faces: Which face of several is meant: auto, largest or refuse.
+        faces: Which face of several is meant: auto, largest, all or refuse.
+        find_budget: Nominal milliseconds for finding the faces of a photo; without limit when None.
+        cache: Folder that keeps the faces found, for other runs on the same photos; the output's own when None.
         backend: Where the workers are: processes, or ray.
     """
 
@@ -78,6 +81,8 @@ class MaskOptions:
     resume: bool = True
     faces: str = "auto"
     backend: str = "processes"
+    find_budget: float | None = None
+    cache: Path | None = None
 
     def settings(self) -> Settings:
         """Return what synth needs of them.
@@ -93,7 +98,7 @@ class MaskOptions:
         if self.workers < 0:
             raise SettingsError(f"expected 0 (every core) or more workers, got {self.workers}")
         size = None if self.size is None else Size.parse("{}x{}".format(*self.size))
-        return Settings(self.chosen_plan(), size, self.seed, self.quality, self.faces)
+        return Settings(self.chosen_plan(), size, self.seed, self.quality, self.faces, self.find_budget)
 
     def chosen_plan(self) -> Plan:
         """Return the plan, narrowed by wear styles and mask types."""
@@ -232,7 +237,14 @@ def _mask_locked(
         remove_parts(out)
         journal.drop_absent(given.tasks)
         waiting = [task for task in given.tasks if not journal.is_done(task)]
-        _work(waiting, Job(settings, out, read_for_masking), options, journal, len(given.tasks), progress)
+        _work(
+            waiting,
+            Job(settings, out, read_for_masking, options.cache or out / FOLDER / LANDMARKS),
+            options,
+            journal,
+            len(given.tasks),
+            progress,
+        )
         outcomes = journal.outcomes(given.tasks)
     return _write(given, outcomes, out, len(given.tasks) - len(waiting))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -13,11 +13,12 @@ from synth.coverage import Coverage, measure, worn_style
 from synth.errors import PhotoRefusedError, SynthUsageError
 from synth.face import Face
 from synth.finder import FaceFinder
-from synth.framing import Size, reframe
-from synth.gate import Gate, check_face, check_policy, choose_face
+from synth.framing import Size, reframe_all
+from synth.gate import Gate, check_face, check_policy, choose_face, other_faces, rivals_of
 from synth.light import Light, read_light
 from synth.looks import Look, list_mask_types, mask_type, sample_look
 from synth.pose import Pose, fit_pose
+from synth.several import check_others, mask_everyone, within
 from synth.warp import HeadToPicture
 from synth.wear import NOT_WEAR, get_wear_style
 
@@ -35,6 +36,7 @@ class Prepared:
         pose, light: of that face.
         to_picture: head coordinates to its pixels.
         zoom: how many times the reframing enlarged the photo; 1 without reframing.
+        others: further faces of the photo that are masked with this one, each as if it were the only one.
     """
 
     rgb: RgbImage
@@ -43,6 +45,7 @@ class Prepared:
     light: Light
     to_picture: HeadToPicture
     zoom: float = 1.0
+    others: tuple[Prepared, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,13 +87,21 @@ class MaskEngine:
         cv2.setNumThreads(1)
         check_policy(self.faces)
 
-    def prepare(self, rgb: RgbImage, *, landmarks: FloatArray | None = None, size: Size | None = None) -> Prepared:
+    def prepare(
+        self,
+        rgb: RgbImage,
+        *,
+        landmarks: FloatArray | None = None,
+        size: Size | None = None,
+        found: list[Face] | None = None,
+    ) -> Prepared:
         """Finds and checks the face of a photo, once for all its variants.
 
         Args:
             rgb: (H, W, 3) uint8, RGB.
             landmarks: (68, 2), x, y in pixels, where they are known.
             size: reframes to the competition's framing at this size.
+            found: what `find` returns of this photo, where that is known.
 
         Raises:
             PhotoRefusedError: no mask can be drawn; with the reason.
@@ -98,20 +109,23 @@ class MaskEngine:
         """
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
             raise SynthUsageError(f"expected an (H, W, 3) uint8 RGB array, got {rgb.shape} {rgb.dtype}")
-        face = self._given_or_found(rgb, landmarks)
-        pose = fit_pose(face.landmarks)
-        check_face(rgb, face, pose, self.gate)
+        if landmarks is not None:
+            found, face = [], Face.from_landmarks(landmarks)
+        else:
+            found = self.find(rgb) if found is None else found
+            face = choose_face(found, rgb.shape, self.faces, self.gate)
+        check_face(rgb, face, fit_pose(face.landmarks), self.gate)
+        others = other_faces(found, face, self.faces)
+        check_others(rgb, others, self.gate)
         zoom = 1.0
         if size is not None:
-            rgb, face, zoom = reframe(rgb, face, size)
-            pose = fit_pose(face.landmarks)
-        to_picture = HeadToPicture(pose, face.landmarks)
-        return Prepared(rgb, face, pose, read_light(rgb, pose, to_picture), to_picture, zoom)
+            rgb, (face, *others), zoom = reframe_all(rgb, [face, *others], size)
+            others = within(others, rgb.shape, self.gate)
+        return replace(_ready(rgb, face), zoom=zoom, others=tuple(_ready(rgb, other) for other in others))
 
-    def _given_or_found(self, rgb: RgbImage, landmarks: FloatArray | None) -> Face:
-        if landmarks is not None:
-            return Face.from_landmarks(landmarks)
-        return choose_face(self.finder.find(rgb), rgb.shape, self.faces, self.gate)
+    def find(self, rgb: RgbImage) -> list[Face]:
+        """The faces of a photo, (H, W, 3) uint8 RGB, down to the size that matters here; the largest first."""
+        return self.finder.find(rgb, rivals_of(self.faces))
 
     def mask(
         self,
@@ -138,6 +152,8 @@ class MaskEngine:
         ready = photo if isinstance(photo, Prepared) else self.prepare(photo, landmarks=landmarks)
         if wear == NOT_WEAR:
             return _bare(ready)
+        if ready.others:
+            return mask_everyone(self, ready, wear, mask, seed)
         style, rng = get_wear_style(wear), np.random.default_rng(seed)
         look = sample_look(mask or str(rng.choice(list_mask_types())), rng)
         cut = mask_type(look.mask_type).cut
@@ -151,6 +167,12 @@ class MaskEngine:
                 touched[drawn.region.slices] = drawn.touched
                 return MaskedFace(drawn.rgb, wear, look.mask_type, look, seen, touched)
         raise PhotoRefusedError("coverage_mismatch", f"{wear} was asked for, measured was {_told(seen)}")
+
+
+def _ready(rgb: RgbImage, face: Face) -> Prepared:
+    pose = fit_pose(face.landmarks)
+    to_picture = HeadToPicture(pose, face.landmarks)
+    return Prepared(rgb, face, pose, read_light(rgb, pose, to_picture), to_picture)
 
 
 def _bare(ready: Prepared) -> MaskedFace:

@@ -37,10 +37,15 @@ SURE = 0.5
 """A face that the fast detector scores higher has its landmarks where they belong; of others it is measured."""
 
 RIVALS = 0.67
-"""Two faces whose sides differ more can't be taken for each other: the larger one is meant."""
+"""Smallest side of other faces that are looked for, as a share of the largest's: where sides differ more, the larger
+face is meant."""
 
 WINDOW, FINEST = 80, 1200
 """Side of the smallest face that the fast detector knows, and the longest side it is shown, in pixels."""
+
+TILTS = {3: -30.0, 4: 30.0}
+"""The fast detector is five: ahead, turned left, turned right, and these two for heads rolled so, degrees clockwise:
+on 25 faces rolled by 30 to 40 degrees either way 80 of 83 findings are theirs."""
 
 SMALLEST = 32
 """Shortest side for the network, in pixels: in less it finds no face, and in much less its filters don't fit."""
@@ -60,6 +65,16 @@ def model_file(name: str) -> Path:
     raise ModelFileError(f"expected the model {name} of face-recognition-models, found none: install that package")
 
 
+def check_budget(budget_ms: float | None) -> None:
+    """Makes sure that something can be looked for in so many nominal milliseconds.
+
+    Raises:
+        SynthUsageError: the budget is not positive.
+    """
+    if budget_ms is not None and not budget_ms > 0:
+        raise SynthUsageError(f"expected a budget above 0 milliseconds for finding faces, got {budget_ms}")
+
+
 class FaceFinder:
     """Finds the faces of a photo and their landmarks.
 
@@ -75,8 +90,7 @@ class FaceFinder:
     """
 
     def __init__(self, *, use_cnn: bool = True, budget_ms: float | None = None) -> None:
-        if budget_ms is not None and not budget_ms > 0:
-            raise SynthUsageError(f"expected a budget above 0 milliseconds for finding faces, got {budget_ms}")
+        check_budget(budget_ms)
         self.use_cnn, self.budget_ms = use_cnn, budget_ms
 
     def identity(self) -> str:
@@ -144,22 +158,25 @@ class FaceFinder:
     def _at(self, rgb: RgbImage, level: Level) -> list[Face]:
         found: list[Face] = []
         for picture, back, roll in level.pictures(rgb):
-            for box, score in self._boxes(picture, level):
+            for box, score, tilt in self._boxes(picture, level):
                 middle, side = moved(box.reshape(2, 2).mean(0), back), float((box[2] - box[0]) * np.hypot(*back[:, 0]))
-                points = place_landmarks(self._predictor, rgb, middle, side, roll)
+                points = place_landmarks(self._predictor, rgb, middle, side, roll + tilt)
                 sides = np.round(np.concatenate([middle - side / 2, middle + side / 2]))
                 sure = level.detector == "hog" and score > SURE
-                spread = 0.0 if sure else landmark_spread(self._predictor, rgb, points, middle, side, roll)
+                spread = 0.0 if sure else landmark_spread(self._predictor, rgb, points, middle, side, roll + tilt)
                 found.append(Face(sides, points, score, level.detector, spread))
         return _apart(found) if len(level.rolls) > 1 else found
 
-    def _boxes(self, picture: RgbImage, level: Level) -> list[tuple[FloatArray, float]]:
+    def _boxes(self, picture: RgbImage, level: Level) -> list[tuple[FloatArray, float, float]]:
+        """Box, score and roll of each finding, in the pixels of a picture."""
         if level.detector == "hog":
-            boxes, scores, _ = self._hog.run(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), 0, level.least)
-            return [(_sides(box), float(score)) for box, score in zip(boxes, scores, strict=True)]
+            found = self._hog.run(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), 0, level.least)
+            return [
+                (_sides(box), float(score), TILTS.get(which, 0.0)) for box, score, which in zip(*found, strict=True)
+            ]
         if min(picture.shape[:2]) < SMALLEST:
             return []
-        return [(_sides(each.rect), float(each.confidence)) for each in self._cnn(picture, 0)]
+        return [(_sides(each.rect), float(each.confidence), 0.0) for each in self._cnn(picture, 0)]
 
 
 def _sides(box: Any) -> FloatArray:
