@@ -7,8 +7,8 @@ iBUG 300-W, whose terms exclude commercial use). They sit behind `FaceFinder`, s
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Iterator, Sequence
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -153,13 +153,16 @@ class FaceFinder:
             return []
         if self.budget_ms is not None and level.cost(rgb.shape) + finer.cost(rgb.shape) > self.budget_ms:
             return []
-        return [face for face in self._at(rgb, finer) if _doubt(face) < 1]
+        return [face for face in self._at(rgb, finer, faces) if _doubt(face) < 1]
 
-    def _at(self, rgb: RgbImage, level: Level) -> list[Face]:
+    def _at(self, rgb: RgbImage, level: Level, known: Sequence[Face] = ()) -> list[Face]:
+        """The faces that one level shows beside those known already."""
         found: list[Face] = []
         for picture, back, roll in level.pictures(rgb):
             for box, score, tilt in self._boxes(picture, level):
                 middle, side = moved(box.reshape(2, 2).mean(0), back), float((box[2] - box[0]) * np.hypot(*back[:, 0]))
+                if any(_same_place(middle, side, face) for face in known):
+                    continue
                 points = place_landmarks(self._predictor, rgb, middle, side, roll + tilt)
                 sides = np.round(np.concatenate([middle - side / 2, middle + side / 2]))
                 sure = level.detector == "hog" and score > SURE
@@ -183,6 +186,7 @@ def _sides(box: Any) -> FloatArray:
     return np.array([box.left(), box.top(), box.right(), box.bottom()], dtype=np.float64)
 
 
+@lru_cache(maxsize=64)
 def _doubt(face: Face) -> float:
     """Of the landmarks against the mean face: below 1 they are plausible."""
     try:
@@ -195,9 +199,13 @@ def _apart(faces: list[Face], *, by_doubt: bool = True) -> list[Face]:
     """Without those found twice: of faces in one place the one that fits best is kept, or else the first."""
     kept: list[Face] = []
     for face in sorted(faces, key=_doubt) if by_doubt else faces:
-        middle = face.box.reshape(2, 2).mean(0)
-        gaps = [np.abs(middle - other.box.reshape(2, 2).mean(0)).max() for other in kept]
-        sides = [min(face.box[2] - face.box[0], other.box[2] - other.box[0]) for other in kept]
-        if all(gap > side / 2 for gap, side in zip(gaps, sides, strict=True)):
+        middle, side = face.box.reshape(2, 2).mean(0), float(face.box[2] - face.box[0])
+        if not any(_same_place(middle, side, other) for other in kept):
             kept.append(face)
     return kept
+
+
+def _same_place(middle: FloatArray, side: float, face: Face) -> bool:
+    """Whether a box and a face's box are of one face."""
+    gap = np.abs(middle - face.box.reshape(2, 2).mean(0)).max()
+    return bool(gap <= min(side, float(face.box[2] - face.box[0])) / 2)

@@ -145,7 +145,7 @@ def test_landmarks_that_follow_the_detectors_box_are_ambiguous() -> None:
 
 
 def test_a_face_forty_pixels_wide_is_large_enough() -> None:
-    face = paint(size=(80, 92), unit=24.0)
+    face = paint(size=(84, 96), unit=25.6)
     assert np.ptp(face.landmarks[:17, 0]) == pytest.approx(40, abs=1)
     ENGINE.prepare(face.rgb, landmarks=face.landmarks)
 
