@@ -97,7 +97,8 @@ class FaceCache:
 
 def embedder_version(embedder: Embedder) -> str:
     """Return a key of everything that shapes an embedding: our source code, the embedder's settings, its weights."""
-    code = code_digest("synth.finder", "synth.face", "models.embedding", "pipelines.faces", "datasets.photos")
+    finding = ("synth.finder", "synth.levels", "synth.predictor", "synth.pose", "synth.face")
+    code = code_digest(*finding, "models.embedding", "pipelines.faces", "datasets.photos")
     state = {
         name: file_digest(value) if isinstance(value, Path) else repr(value)
         for name, value in sorted(vars(embedder).items())

@@ -25,7 +25,8 @@ from pipelines.variant_files import PREVIEW, forget_run
 from synth.balance_file import is_balance_file
 from synth.errors import PhotoRefusedError
 from synth.framing import Size
-from synth.journal import Journal, run_lock
+from synth.journal import FOLDER, Journal, run_lock
+from synth.landmark_cache import FOLDER as LANDMARKS
 from synth.looks import load_templates
 from synth.output import remove_parts
 from synth.plans import AssignedPlan, Plan, custom_plan, get_plan
@@ -55,7 +56,9 @@ class MaskOptions:
         workers: Processes; 0 takes every core.
         quality: Of the JPEGs, 1 to 100.
         resume: Go on where a run with the same options was; otherwise what it left is replaced.
-        faces: Which face of several is meant: auto, largest or refuse; what the plan says where this is auto.
+        faces: Which face of several is meant: auto, largest, all or refuse; what the plan says where this is auto.
+        find_budget: Nominal milliseconds for finding the faces of a photo; without limit when None.
+        cache: Folder that keeps the faces found, for other runs on the same photos; the output's own when None.
         backend: Where the workers are: processes, or ray.
         templates: Folder of the user's own mask types (PNG and TOML), drawn beside the built-in ones.
         balance: What the plan `balance` is made of.
@@ -73,6 +76,8 @@ class MaskOptions:
     backend: str = "processes"
     templates: Path | None = None
     balance: BalanceOptions = field(default_factory=BalanceOptions)
+    find_budget: float | None = None
+    cache: Path | None = None
 
     def settings(self, assigned: AssignedPlan | None = None) -> Settings:
         """Return what synth needs of them.
@@ -93,7 +98,7 @@ class MaskOptions:
         size = None if self.size is None else Size.parse("{}x{}".format(*self.size))
         plan = assigned or self.chosen_plan()
         faces = plan.faces if plan.faces and self.faces == "auto" else self.faces
-        return Settings(plan, size, self.seed, self.quality, faces, self.templates)
+        return Settings(plan, size, self.seed, self.quality, faces, self.templates, self.find_budget)
 
     @property
     def is_balance(self) -> bool:
@@ -199,7 +204,14 @@ def _mask_locked(
         remove_parts(out)
         journal.drop_absent(given.tasks)
         waiting = [task for task in given.tasks if not journal.is_done(task)]
-        _work(waiting, Job(settings, out, read_for_masking), options, journal, len(given.tasks), progress)
+        _work(
+            waiting,
+            Job(settings, out, read_for_masking, options.cache or out / FOLDER / LANDMARKS),
+            options,
+            journal,
+            len(given.tasks),
+            progress,
+        )
         outcomes = journal.outcomes(given.tasks)
     return _write(given, outcomes, out, len(given.tasks) - len(waiting))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -13,12 +13,13 @@ from synth.coverage import Coverage, measure, worn_style
 from synth.errors import PhotoRefusedError, SynthUsageError
 from synth.face import Face
 from synth.finder import FaceFinder
-from synth.framing import Size, reframe
-from synth.gate import Gate, check_face, check_policy, choose_face
+from synth.framing import Size, reframe_all
+from synth.gate import Gate, check_face, check_policy, choose_face, other_faces, rivals_of
 from synth.light import Light, read_light
 from synth.looks import Look, list_mask_types, mask_type, sample_look
 from synth.memory import keep_memory
 from synth.pose import Pose, fit_pose
+from synth.several import check_others, mask_everyone, within
 from synth.surface import Outline
 from synth.warp import HeadToPicture
 from synth.wear import NOT_WEAR, get_wear_style
@@ -41,6 +42,7 @@ class Prepared:
         pose, light: of that face.
         to_picture: head coordinates to its pixels.
         zoom: how many times the reframing enlarged the photo; 1 without reframing.
+        others: further faces of the photo that are masked with this one, each as if it were the only one.
     """
 
     rgb: RgbImage
@@ -49,6 +51,7 @@ class Prepared:
     light: Light
     to_picture: HeadToPicture
     zoom: float = 1.0
+    others: tuple[Prepared, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,13 +96,21 @@ class MaskEngine:
         keep_memory()
         check_policy(self.faces)
 
-    def prepare(self, rgb: RgbImage, *, landmarks: FloatArray | None = None, size: Size | None = None) -> Prepared:
+    def prepare(
+        self,
+        rgb: RgbImage,
+        *,
+        landmarks: FloatArray | None = None,
+        size: Size | None = None,
+        found: list[Face] | None = None,
+    ) -> Prepared:
         """Finds and checks the face of a photo, once for all its variants.
 
         Args:
             rgb: (H, W, 3) uint8, RGB.
             landmarks: (68, 2), x, y in pixels, where they are known.
             size: reframes to the competition's framing at this size.
+            found: what `find` returns of this photo, where that is known.
 
         Raises:
             PhotoRefusedError: no mask can be drawn; with the reason.
@@ -107,21 +118,24 @@ class MaskEngine:
         """
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
             raise SynthUsageError(f"expected an (H, W, 3) uint8 RGB array, got {rgb.shape} {rgb.dtype}")
-        face = self._given_or_found(rgb, landmarks)
-        pose = fit_pose(face.landmarks)
-        check_face(rgb, face, pose, self.gate)
+        if landmarks is not None:
+            found, face = [], Face.from_landmarks(landmarks)
+        else:
+            found = self.find(rgb) if found is None else found
+            face = choose_face(found, rgb.shape, self.faces, self.gate)
+        check_face(rgb, face, fit_pose(face.landmarks), self.gate)
+        others = other_faces(found, face, self.faces)
+        check_others(rgb, others, self.gate)
         source, zoom = rgb, 1.0
         if size is not None:
-            rgb, face, zoom = reframe(rgb, face, size)
-            pose = fit_pose(face.landmarks)
-        to_picture = HeadToPicture(pose, face.landmarks)
-        light = read_light(rgb, pose, to_picture, source, zoom)
-        return Prepared(rgb, face, pose, light, to_picture, zoom)
+            rgb, (face, *others), zoom = reframe_all(rgb, [face, *others], size)
+            others = within(others, rgb.shape, self.gate)
+        first, *rest = (_ready(rgb, each, source, zoom) for each in (face, *others))
+        return replace(first, others=tuple(rest))
 
-    def _given_or_found(self, rgb: RgbImage, landmarks: FloatArray | None) -> Face:
-        if landmarks is not None:
-            return Face.from_landmarks(landmarks)
-        return choose_face(self.finder.find(rgb), rgb.shape, self.faces, self.gate)
+    def find(self, rgb: RgbImage) -> list[Face]:
+        """The faces of a photo, (H, W, 3) uint8 RGB, down to the size that matters here; the largest first."""
+        return self.finder.find(rgb, rivals_of(self.faces))
 
     def mask(
         self,
@@ -151,6 +165,8 @@ class MaskEngine:
         ready = photo if isinstance(photo, Prepared) else self.prepare(photo, landmarks=landmarks)
         if wear == NOT_WEAR:
             return _bare(ready)
+        if ready.others:
+            return mask_everyone(self, ready, wear, mask, seed)
         get_wear_style(wear)
         rng = np.random.default_rng(seed)
         look = mask if isinstance(mask, Look) else sample_look(mask or str(rng.choice(list_mask_types())), rng)
@@ -185,6 +201,12 @@ def _masked(ready: Prepared, wear: str, look: Look, seen: Coverage, drawn: Compo
     touched, alpha = np.zeros(ready.rgb.shape[:2], dtype=bool), np.zeros(ready.rgb.shape[:2], dtype=np.float32)
     touched[drawn.region.slices], alpha[drawn.region.slices] = drawn.touched, drawn.alpha
     return MaskedFace(drawn.rgb, wear, look.mask_type, look, seen, touched, alpha)
+
+
+def _ready(rgb: RgbImage, face: Face, source: RgbImage, zoom: float) -> Prepared:
+    pose = fit_pose(face.landmarks)
+    to_picture = HeadToPicture(pose, face.landmarks)
+    return Prepared(rgb, face, pose, read_light(rgb, pose, to_picture, source, zoom), to_picture, zoom)
 
 
 def _bare(ready: Prepared) -> MaskedFace:

@@ -7,8 +7,8 @@ iBUG 300-W, whose terms exclude commercial use). They sit behind `FaceFinder`, s
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Iterator, Sequence
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +37,15 @@ SURE = 0.5
 """A face that the fast detector scores higher has its landmarks where they belong; of others it is measured."""
 
 RIVALS = 0.67
-"""Two faces whose sides differ more can't be taken for each other: the larger one is meant."""
+"""Smallest side of other faces that are looked for, as a share of the largest's: where sides differ more, the larger
+face is meant."""
 
 WINDOW, FINEST = 80, 1200
 """Side of the smallest face that the fast detector knows, and the longest side it is shown, in pixels."""
+
+TILTS = {3: -30.0, 4: 30.0}
+"""The fast detector is five: ahead, turned left, turned right, and these two for heads rolled so, degrees clockwise:
+on 25 faces rolled by 30 to 40 degrees either way 80 of 83 findings are theirs."""
 
 SMALLEST = 32
 """Shortest side for the network, in pixels: in less it finds no face, and in much less its filters don't fit."""
@@ -60,6 +65,16 @@ def model_file(name: str) -> Path:
     raise ModelFileError(f"expected the model {name} of face-recognition-models, found none: install that package")
 
 
+def check_budget(budget_ms: float | None) -> None:
+    """Makes sure that something can be looked for in so many nominal milliseconds.
+
+    Raises:
+        SynthUsageError: the budget is not positive.
+    """
+    if budget_ms is not None and not budget_ms > 0:
+        raise SynthUsageError(f"expected a budget above 0 milliseconds for finding faces, got {budget_ms}")
+
+
 class FaceFinder:
     """Finds the faces of a photo and their landmarks.
 
@@ -75,8 +90,7 @@ class FaceFinder:
     """
 
     def __init__(self, *, use_cnn: bool = True, budget_ms: float | None = None) -> None:
-        if budget_ms is not None and not budget_ms > 0:
-            raise SynthUsageError(f"expected a budget above 0 milliseconds for finding faces, got {budget_ms}")
+        check_budget(budget_ms)
         self.use_cnn, self.budget_ms = use_cnn, budget_ms
 
     def identity(self) -> str:
@@ -139,33 +153,40 @@ class FaceFinder:
             return []
         if self.budget_ms is not None and level.cost(rgb.shape) + finer.cost(rgb.shape) > self.budget_ms:
             return []
-        return [face for face in self._at(rgb, finer) if _doubt(face) < 1]
+        return [face for face in self._at(rgb, finer, faces) if _doubt(face) < 1]
 
-    def _at(self, rgb: RgbImage, level: Level) -> list[Face]:
+    def _at(self, rgb: RgbImage, level: Level, known: Sequence[Face] = ()) -> list[Face]:
+        """The faces that one level shows beside those known already."""
         found: list[Face] = []
         for picture, back, roll in level.pictures(rgb):
-            for box, score in self._boxes(picture, level):
+            for box, score, tilt in self._boxes(picture, level):
                 middle, side = moved(box.reshape(2, 2).mean(0), back), float((box[2] - box[0]) * np.hypot(*back[:, 0]))
-                points = place_landmarks(self._predictor, rgb, middle, side, roll)
+                if any(_same_place(middle, side, face) for face in known):
+                    continue
+                points = place_landmarks(self._predictor, rgb, middle, side, roll + tilt)
                 sides = np.round(np.concatenate([middle - side / 2, middle + side / 2]))
                 sure = level.detector == "hog" and score > SURE
-                spread = 0.0 if sure else landmark_spread(self._predictor, rgb, points, middle, side, roll)
+                spread = 0.0 if sure else landmark_spread(self._predictor, rgb, points, middle, side, roll + tilt)
                 found.append(Face(sides, points, score, level.detector, spread))
         return _apart(found) if len(level.rolls) > 1 else found
 
-    def _boxes(self, picture: RgbImage, level: Level) -> list[tuple[FloatArray, float]]:
+    def _boxes(self, picture: RgbImage, level: Level) -> list[tuple[FloatArray, float, float]]:
+        """Box, score and roll of each finding, in the pixels of a picture."""
         if level.detector == "hog":
-            boxes, scores, _ = self._hog.run(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), 0, level.least)
-            return [(_sides(box), float(score)) for box, score in zip(boxes, scores, strict=True)]
+            found = self._hog.run(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), 0, level.least)
+            return [
+                (_sides(box), float(score), TILTS.get(which, 0.0)) for box, score, which in zip(*found, strict=True)
+            ]
         if min(picture.shape[:2]) < SMALLEST:
             return []
-        return [(_sides(each.rect), float(each.confidence)) for each in self._cnn(picture, 0)]
+        return [(_sides(each.rect), float(each.confidence), 0.0) for each in self._cnn(picture, 0)]
 
 
 def _sides(box: Any) -> FloatArray:
     return np.array([box.left(), box.top(), box.right(), box.bottom()], dtype=np.float64)
 
 
+@lru_cache(maxsize=64)
 def _doubt(face: Face) -> float:
     """Of the landmarks against the mean face: below 1 they are plausible."""
     try:
@@ -178,9 +199,13 @@ def _apart(faces: list[Face], *, by_doubt: bool = True) -> list[Face]:
     """Without those found twice: of faces in one place the one that fits best is kept, or else the first."""
     kept: list[Face] = []
     for face in sorted(faces, key=_doubt) if by_doubt else faces:
-        middle = face.box.reshape(2, 2).mean(0)
-        gaps = [np.abs(middle - other.box.reshape(2, 2).mean(0)).max() for other in kept]
-        sides = [min(face.box[2] - face.box[0], other.box[2] - other.box[0]) for other in kept]
-        if all(gap > side / 2 for gap, side in zip(gaps, sides, strict=True)):
+        middle, side = face.box.reshape(2, 2).mean(0), float(face.box[2] - face.box[0])
+        if not any(_same_place(middle, side, other) for other in kept):
             kept.append(face)
     return kept
+
+
+def _same_place(middle: FloatArray, side: float, face: Face) -> bool:
+    """Whether a box and a face's box are of one face."""
+    gap = np.abs(middle - face.box.reshape(2, 2).mean(0)).max()
+    return bool(gap <= min(side, float(face.box[2] - face.box[0])) / 2)

@@ -6,6 +6,7 @@ Their photos are 384 wide and 512 high, the face in the middle: the baseline of 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -75,6 +76,13 @@ def reframe(rgb: RgbImage, face: Face, size: Size) -> tuple[RgbImage, Face, floa
     moved = np.asarray(framed, dtype=np.uint8)
     filled = moved if inside.all() else _soften_beyond(moved, inside)
     return filled, face.moved(matrix), float(matrix[0, 0])
+
+
+def reframe_all(rgb: RgbImage, faces: Sequence[Face], size: Size) -> tuple[RgbImage, list[Face], float]:
+    """As `reframe` for the first of several faces; the others move with the photo and may lie outside of it then."""
+    framed, first, zoom = reframe(rgb, faces[0], size)
+    matrix = _placement(rgb.shape, faces[0], size)
+    return framed, [first, *(face.moved(matrix) for face in faces[1:])], zoom
 
 
 def _placement(shape: tuple[int, ...], face: Face, size: Size) -> FloatArray:

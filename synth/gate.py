@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from synth.arrays import FloatArray, RgbImage
+from synth.covered import cover_score
 from synth.errors import PhotoRefusedError, SynthUsageError
 from synth.face import STEADY, Face
 from synth.pose import Pose
@@ -36,7 +37,7 @@ class Gate:
     """The limits of what is drawn.
 
     Attributes:
-        min_eye_distance: between the eyes' centres, in pixels.
+        min_eye_distance: between the eyes' centres, in pixels; on a face 40 pixels wide it is 17.
         max_yaw, max_pitch, max_roll: degrees either way.
         max_error: of the landmarks against the mean face, head units: 99.9 % of 1,133 faces found in real
             photos lie below 0.105.
@@ -44,19 +45,28 @@ class Gate:
             times; a face weighs its area, less the further it is from the middle of the photo.
         max_equals: with more other faces than this of at least half its size, no face of a photo stands out.
         min_skin: share of the lower face that must be coloured like the skin between the eyes.
+        max_cover: how much the lower face may look covered (`synth.covered.cover_score`): at 0, 96 % of masked faces
+            would be refused instead of 95 %, and full beards with them.
     """
 
     min_eye_distance: float = 14.0
     max_yaw: float = 48.0
     max_pitch: float = 32.0
-    max_roll: float = 60.0
+    max_roll: float = 95.0
     max_error: float = 0.115
     dominance: float = 2.2
     max_equals: int = 2
     min_skin: float = 0.12
+    max_cover: float = 0.6
 
 
-FACE_POLICIES = ("auto", "largest", "refuse")
+FACE_POLICIES = ("auto", "largest", "all", "refuse")
+
+NOTABLE = 0.25
+"""A face whose side is at least this share of the largest's is masked with it under the policy `all`."""
+
+RIVALS = 0.67
+"""Two faces whose sides differ more can't be taken for each other under the policy `auto`."""
 
 MARGIN = 0.08
 """How far outside the photo a landmark may lie, in head units (7 mm): a face cropped close at the chin still shows
@@ -68,9 +78,8 @@ MIDDLE = 0.45
 
 PALER, REDDER = np.array([8.0, 9.0]), 30.0
 """How much less red and yellow, and how much more, skin below may be than skin between the eyes, in 8-bit Lab a, b.
-Set on 300 bare web faces and 100 really masked ones that the finder finds. `Gate.min_skin` then refuses 0.7 % of 539
-bare web faces and 83 % of 77 masked ones. At 0.2 it would be 2 % and 91 %, but the bare ones that it refuses more are
-full beards, that is, the older men that data is short of."""
+Set on 300 bare web faces and 100 really masked ones that the finder finds. `Gate.min_skin` alone refuses 0.3 % of 2,514
+bare faces and 86 % of 224 masked ones; `Gate.max_cover` then finds most of the others."""
 
 
 def check_policy(policy: str) -> None:
@@ -89,8 +98,8 @@ def choose_face(faces: list[Face], shape: tuple[int, ...], policy: str, gate: Ga
     Args:
         faces: of the photo, the largest first.
         shape: of the photo (H, W, ...).
-        policy: `auto` takes the face that stands out by size and place, `largest` takes the largest anyway, `refuse`
-            takes a face only where it is the only one.
+        policy: `auto` takes the face that stands out by size and place, `largest` takes the largest anyway, and so does
+            `all`, which masks the others too (`other_faces`); `refuse` takes a face only where it is the only one.
         gate: the limits.
 
     Raises:
@@ -98,7 +107,7 @@ def choose_face(faces: list[Face], shape: tuple[int, ...], policy: str, gate: Ga
     """
     if not faces:
         raise PhotoRefusedError("no_face", "neither the fast detector nor the network found one")
-    if len(faces) == 1 or policy == "largest":
+    if len(faces) == 1 or policy in ("largest", "all"):
         return faces[0]
     weights = np.array([_weight(face, shape) for face in faces])
     first, second = (int(index) for index in np.argsort(-weights, kind="stable")[:2])
@@ -107,6 +116,22 @@ def choose_face(faces: list[Face], shape: tuple[int, ...], policy: str, gate: Ga
     if policy == "auto" and ratio >= gate.dominance and equals <= gate.max_equals:
         return faces[first]
     raise PhotoRefusedError("several_faces", f"{len(faces)} faces, and none stands out by size and place")
+
+
+def other_faces(faces: list[Face], chosen: Face, policy: str) -> list[Face]:
+    """The faces that are masked beside the chosen one: under the policy `all` every one of notable size."""
+    if policy != "all":
+        return []
+    return [face for face in faces if face is not chosen and _side(face) >= NOTABLE * _side(chosen)]
+
+
+def rivals_of(policy: str) -> float:
+    """How small a face matters under a policy, as a share of the largest's side (`FaceFinder.find`)."""
+    return {"largest": 1.0, "all": NOTABLE, "refuse": NOTABLE}.get(policy, RIVALS)
+
+
+def _side(face: Face) -> float:
+    return float(face.box[2] - face.box[0])
 
 
 def _weight(face: Face, shape: tuple[int, ...]) -> float:
@@ -130,7 +155,7 @@ def check_face(rgb: RgbImage, face: Face, pose: Pose, gate: Gate) -> None:
     for name, angle, limit in limits:
         if abs(angle) > limit:
             raise PhotoRefusedError("extreme_pose", f"{name} {angle:.0f} degrees, at most {limit:.0f} look right")
-    _check_inside(face.landmarks, rgb.shape, MARGIN * pose.pixels_per_unit)
+    check_inside(face, pose, rgb.shape)
     if face.spread > STEADY:
         raise PhotoRefusedError(
             "ambiguous_face",
@@ -141,10 +166,19 @@ def check_face(rgb: RgbImage, face: Face, pose: Pose, gate: Gate) -> None:
     skin = skin_below(rgb, face)
     if skin < gate.min_skin:
         raise PhotoRefusedError("already_covered", f"{skin:.0%} of the lower face looks like the skin above it")
+    score = cover_score(rgb, face)
+    if score > gate.max_cover:
+        raise PhotoRefusedError("already_covered", f"colours and edges below the eyes are a mask's by {score:.1f}")
 
 
-def _check_inside(landmarks: FloatArray, shape: tuple[int, ...], margin: float) -> None:
-    needed = landmarks[[*range(3, 14), *range(27, 36), *range(48, 60)]]
+def check_inside(face: Face, pose: Pose, shape: tuple[int, ...]) -> None:
+    """Refuses a face whose nose, mouth or chin a photo of `shape` (H, W, ...) doesn't show.
+
+    Raises:
+        PhotoRefusedError: `cut_off`.
+    """
+    margin = MARGIN * pose.pixels_per_unit
+    needed = face.landmarks[[*range(3, 14), *range(27, 36), *range(48, 60)]]
     outside = np.asarray(((needed < -margin) | (needed > [shape[1] + margin, shape[0] + margin])).any(-1))
     if outside.mean() > 0.1 or outside[5]:
         raise PhotoRefusedError("cut_off", f"{int(outside.sum())} of {len(needed)} landmarks lie outside the photo")

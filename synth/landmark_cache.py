@@ -80,6 +80,8 @@ class LandmarkCache:
         line = b"\n" + json.dumps(record, separators=(",", ":")).encode() + b"\n"
         path = self._path(key[:2])
         try:
+            # Somebody may have cleared it away since: a process that serves runs lives for days.
+            self.folder.mkdir(parents=True, exist_ok=True)
             handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
             try:
                 if os.write(handle, line) != len(line):

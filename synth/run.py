@@ -14,8 +14,11 @@ import numpy as np
 from synth.arrays import RgbImage
 from synth.engine import MaskedFace, MaskEngine, Prepared
 from synth.errors import OutputError, PhotoRefusedError, SynthError, SynthUsageError
+from synth.face import Face
+from synth.finder import FaceFinder, check_budget
 from synth.framing import Size
-from synth.gate import Gate, check_policy
+from synth.gate import Gate, check_policy, rivals_of
+from synth.landmark_cache import LandmarkCache, cache_key
 from synth.looks.templates import templates_digest, use_templates
 from synth.output import write_jpeg
 from synth.plans import AssignedPlan, Order, Plan
@@ -57,8 +60,9 @@ class Settings:
         size: of the competition's framing; None keeps each photo's own frame.
         seed: of the run.
         quality: of the JPEGs, 1 to 100.
-        faces: which face of several is meant: auto, largest or refuse.
+        faces: which face of several is meant: auto, largest, all or refuse.
         templates: folder of the user's own mask types, see `synth.looks.templates`.
+        find_budget: nominal milliseconds for finding the faces of a photo (`FaceFinder`); without limit where None.
     """
 
     plan: Plan | AssignedPlan
@@ -67,10 +71,12 @@ class Settings:
     quality: int = 92
     faces: str = "auto"
     templates: Path | None = None
+    find_budget: float | None = None
     templates_digest: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
         check_policy(self.faces)
+        check_budget(self.find_budget)
         if self.templates is not None:
             # Read once, where the run is set up: workers take the digest along and check nothing again.
             object.__setattr__(self, "templates_digest", templates_digest(self.templates))
@@ -79,7 +85,8 @@ class Settings:
         """As JSON values."""
         frame = [self.size.width, self.size.height] if self.size else None
         own = {"templates": self.templates_digest} if self.templates is not None else {}
-        return {"size": frame, "quality": self.quality, "faces": self.faces, "gate": asdict(Gate()), **own}
+        finding = {"faces": self.faces, "find_budget": self.find_budget}
+        return {"size": frame, "quality": self.quality, **finding, "gate": asdict(Gate()), **own}
 
     def identity(self) -> str:
         """Sixteen hex digits; two runs with the same make the same bytes of the same photos."""
@@ -105,11 +112,20 @@ class PhotoTask:
 
 @dataclass(frozen=True)
 class Job:
-    """What all photos of a run share."""
+    """What all photos of a run share.
+
+    Attributes:
+        settings: what shapes the variants.
+        out: the folder they are written to.
+        reader: opens photos.
+        cache: folder in which the faces found are kept, and taken from where an earlier run found them; with or
+            without it the variants are the same, byte for byte. None keeps none.
+    """
 
     settings: Settings
     out: Path
     reader: Reader
+    cache: Path | None = None
 
     def plan_of(self, task: PhotoTask) -> Plan:
         """Which variants a photo gets.
@@ -198,30 +214,53 @@ def file_stamp(path: Path) -> list[int]:
 
 
 @lru_cache(maxsize=2)
-def _engine(faces: str) -> MaskEngine:
-    return MaskEngine(faces=faces)
+def _engine(faces: str, find_budget: float | None) -> MaskEngine:
+    return MaskEngine(faces=faces, finder=FaceFinder(budget_ms=find_budget))
+
+
+def _engine_of(job: Job) -> MaskEngine:
+    return _engine(job.settings.faces, job.settings.find_budget)
+
+
+@lru_cache(maxsize=2)
+def _cache(folder: Path) -> LandmarkCache:
+    return LandmarkCache(folder)
+
+
+def _found(job: Job, photo: DecodedPhoto) -> list[Face]:
+    """The faces of a photo, as the engine finds them or an earlier run's found them."""
+    engine = _engine_of(job)
+    if job.cache is None:
+        return engine.find(photo.rgb)
+    cache = _cache(job.cache)
+    key = cache_key(photo.sha256, photo.rgb.shape, f"{engine.finder.identity()}, rivals {rivals_of(engine.faces)}")
+    faces = cache.get(key)
+    if faces is None:
+        faces = engine.find(photo.rgb)
+        cache.put(key, faces)
+    return faces
 
 
 def _open(job: Job, task: PhotoTask) -> tuple[str, Prepared]:
     """The photo's SHA-256 and the photo with its face; read again at full size where fewer pixels don't suffice."""
-    engine, size = _engine(job.settings.faces), job.settings.size
+    engine, size = _engine_of(job), job.settings.size
     photo = job.reader(task.path, DECODE_SIDE if size else None)
     try:
-        ready = engine.prepare(photo.rgb, size=size)
+        ready = engine.prepare(photo.rgb, size=size, found=_found(job, photo))
         if photo.scale == 1 or ready.zoom <= 1:
             return photo.sha256, ready
     except PhotoRefusedError as refused:
         if photo.scale == 1 or refused.reason not in ("no_face", "face_too_small"):
             raise
     photo = job.reader(task.path, None)
-    return photo.sha256, engine.prepare(photo.rgb, size=size)
+    return photo.sha256, engine.prepare(photo.rgb, size=size, found=_found(job, photo))
 
 
 def _make_variant(job: Job, task: PhotoTask, sha256: str, ready: Prepared, order: Order) -> dict[str, Any]:
     settings = job.settings
     recipe = recipe_id({**settings.parameters(), "wear_style": order.wear_style, "mask_type": order.mask_type})
     seed = variant_seed(settings.seed, sha256, order.key, recipe)
-    masked = _engine(settings.faces).mask(ready, wear=order.wear_style, mask=order.mask_type or None, seed=seed)
+    masked = _engine_of(job).mask(ready, wear=order.wear_style, mask=order.mask_type or None, seed=seed)
     relative = _variant_path(task, order.key)
     try:
         written = write_jpeg(masked.rgb, job.out / relative, settings.quality)

@@ -49,8 +49,20 @@ def mask(
         str | None, typer.Option("--size", metavar="WxH", help="Reframe to the competition's framing, e.g. 384x512.")
     ] = None,
     faces: Annotated[
-        str, typer.Option("--faces", help="Of several faces: auto (the largest if it stands out), largest, refuse.")
+        str, typer.Option("--faces", help="Of several faces: auto (the one that stands out), largest, all, refuse.")
     ] = "auto",
+    find_budget: Annotated[
+        float | None,
+        typer.Option(
+            "--find-budget",
+            metavar="MS",
+            help="For finding a photo's faces, nominal milliseconds.",
+        ),
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option("--cache", metavar="DIR", help="Keeps faces found for other runs. [default: OUT/.palette]"),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, photos and options: same bytes.")] = 0,
     workers: WorkersOption = 0,
     backend: Annotated[str, typer.Option("--backend", help="Where the workers are: processes, or ray.")] = "processes",
@@ -80,6 +92,8 @@ def mask(
         backend=backend,
         templates=templates,
         balance=balance,
+        find_budget=find_budget,
+        cache=cache,
     )
     options.settings()
     _check_apart(photos, out)

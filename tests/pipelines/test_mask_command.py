@@ -250,3 +250,23 @@ def test_a_manifest_is_masked_with_its_labels(tmp_path: Path, drawn: tuple[Portr
         assert (set(made["gender"]), set(made["age"])) == ({"female"}, {65.0})
     refused = palette("mask", folder, tmp_path / "out2", "--licence", "CC0-1.0")
     assert "labels of its own" in assert_one_line(refused, 2)
+
+
+def test_faces_are_kept_for_other_runs_where_asked(tmp_path: Path, drawn: tuple[Portrait, ...]) -> None:
+    photos = save_people(tmp_path / "photos", drawn, 1)
+    first = palette("mask", photos, tmp_path / "one", "--cache", tmp_path / "kept", "--workers", 1)
+    assert first.code == 0, first.err
+    kept = [path.read_bytes() for path in sorted((tmp_path / "kept").iterdir())]
+    assert kept
+    again = palette("mask", photos, tmp_path / "two", "--cache", tmp_path / "kept", "--workers", 1)
+    assert again.code == 0, again.err
+    assert [path.read_bytes() for path in sorted((tmp_path / "kept").iterdir())] == kept
+    assert results(tmp_path / "one") == results(tmp_path / "two")
+
+
+def test_a_budget_of_nothing_is_a_wrong_call(tmp_path: Path, drawn: tuple[Portrait, ...]) -> None:
+    photos = save_people(tmp_path / "photos", drawn, 1)
+    done = palette("mask", photos, tmp_path / "out", "--find-budget", 0)
+    assert done.code == 2
+    assert "budget" in done.err
+    assert not (tmp_path / "out").exists()

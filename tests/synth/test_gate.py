@@ -50,7 +50,7 @@ def test_five_people_side_by_side_are_several(drawn: tuple[Portrait, ...]) -> No
     assert "5" in error.detail
 
 
-@pytest.mark.parametrize("policy", ["auto", "largest", "refuse"])
+@pytest.mark.parametrize("policy", ["auto", "largest", "all", "refuse"])
 def test_the_only_face_is_taken_under_every_policy(policy: str) -> None:
     face = boxed(10, 10, 20)
     assert choose_face([face], SHAPE, policy, Gate()) is face
@@ -78,7 +78,7 @@ def test_the_middle_counts_as_well_as_the_size() -> None:
 
 
 def test_an_unknown_policy_lists_the_known() -> None:
-    with pytest.raises(SynthUsageError, match=r"auto, largest, refuse"):
+    with pytest.raises(SynthUsageError, match=r"auto, largest, all, refuse"):
         MaskEngine(faces="smallest")
 
 
@@ -99,7 +99,7 @@ def test_a_small_face_that_is_turned_is_told_from_a_far_one() -> None:
 
 @pytest.mark.parametrize(
     ("yaw", "pitch", "roll", "named"),
-    [(60, 0, 0, "yaw"), (-60, 0, 0, "yaw"), (0, 42, 0, "pitch"), (0, -42, 0, "pitch"), (0, 0, 75, "roll")],
+    [(60, 0, 0, "yaw"), (-60, 0, 0, "yaw"), (0, 42, 0, "pitch"), (0, -42, 0, "pitch"), (0, 0, 110, "roll")],
 )
 def test_heads_turned_too_far_are_refused_by_name(yaw: float, pitch: float, roll: float, named: str) -> None:
     face = paint(yaw, pitch, roll)
@@ -108,7 +108,9 @@ def test_heads_turned_too_far_are_refused_by_name(yaw: float, pitch: float, roll
     assert error.detail.startswith(named)
 
 
-@pytest.mark.parametrize(("yaw", "pitch", "roll"), [(40, 0, 0), (-40, 0, 0), (0, 20, 0), (0, -20, 0), (0, 0, -45)])
+@pytest.mark.parametrize(
+    ("yaw", "pitch", "roll"), [(40, 0, 0), (-40, 0, 0), (0, 20, 0), (0, -20, 0), (0, 0, -45), (0, 0, 90)]
+)
 def test_heads_turned_as_people_do_pass(yaw: float, pitch: float, roll: float) -> None:
     face = paint(yaw, pitch, roll)
     assert ENGINE.prepare(face.rgb, landmarks=face.landmarks).pose.angles == pytest.approx((yaw, pitch, roll), abs=3)
@@ -133,6 +135,19 @@ def test_landmarks_that_miss_a_face_are_ambiguous(seed: int) -> None:
     face = paint()
     bent = face.landmarks + np.random.default_rng(seed).normal(0, 14, (68, 2))
     assert refusal(face.rgb, bent).reason == "ambiguous_face"
+
+
+def test_landmarks_that_follow_the_detectors_box_are_ambiguous() -> None:
+    face = paint()
+    loose = replace(Face.from_landmarks(face.landmarks), spread=0.3)
+    with pytest.raises(PhotoRefusedError, match="ambiguous_face"):
+        check_face(face.rgb, loose, face.pose, Gate())
+
+
+def test_a_face_forty_pixels_wide_is_large_enough() -> None:
+    face = paint(size=(84, 96), unit=25.6)
+    assert np.ptp(face.landmarks[:17, 0]) == pytest.approx(40, abs=1)
+    ENGINE.prepare(face.rgb, landmarks=face.landmarks)
 
 
 def test_landmarks_that_are_no_face_at_all_are_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -102,6 +103,15 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"file.*choose another"):
         LandmarkCache(tmp_path / "file")
+
+
+def test_a_folder_that_was_cleared_away_is_made_again(tmp_path: Path) -> None:
+    cache = LandmarkCache(tmp_path / "cache")
+    cache.put(key(0), faces(0))
+    shutil.rmtree(tmp_path / "cache")
+    assert cache.get(key(0)) is None
+    cache.put(key(0), faces(0))
+    assert alike(cache.get(key(0)), faces(0))
 
 
 def test_a_disk_that_takes_no_more_is_said(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from datasets.portraits import Portrait
+from synth import Face, FaceFinder, run
 from synth.arrays import RgbImage
 from synth.errors import OutputError, PhotoRefusedError
 from synth.framing import Size
@@ -208,3 +209,37 @@ def test_stamps_tell_changed_photos(tmp_path: Path) -> None:
     before = file_stamp(path)
     os.utime(path, ns=(1, before[1] + 5_000_000))
     assert file_stamp(path) != before
+
+
+def test_a_second_run_with_other_masks_takes_the_faces_from_the_cache(
+    tmp_path: Path, photo: PhotoTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[object] = []
+    found = FaceFinder.find
+
+    def counted(self: FaceFinder, rgb: RgbImage, rivals: float = 1.0) -> list[Face]:
+        calls.append(rgb.shape)
+        return found(self, rgb, rivals)
+
+    monkeypatch.setattr(FaceFinder, "find", counted)
+    cached = replace(job(tmp_path), cache=tmp_path / "cache")
+    first = mask_photo(cached, photo)
+    assert len(calls) == 1
+    other = replace(COMPETITION, seed=8, plan=get_plan("wear"), size=Size(96, 128))
+    for settings in (COMPETITION, replace(COMPETITION, seed=8), other):
+        run._cache.cache_clear()
+        again = mask_photo(replace(cached, settings=settings, out=tmp_path / "again"), photo)
+        assert again["variants"]
+    assert len(calls) == 1
+    assert mask_photo(replace(job(tmp_path), out=tmp_path / "without"), photo) == first
+    assert len(calls) == 2
+    mask_photo(replace(cached, settings=replace(COMPETITION, find_budget=40.0), out=tmp_path / "budget"), photo)
+    assert len(calls) == 3
+
+
+def test_with_a_cache_the_bytes_are_the_same(tmp_path: Path, photo: PhotoTask) -> None:
+    mask_photo(job(tmp_path / "plain"), photo)
+    for name in ("one", "two"):
+        run._cache.cache_clear()
+        mask_photo(replace(job(tmp_path / name), cache=tmp_path / "cache"), photo)
+        assert files(tmp_path / name) == files(tmp_path / "plain")
