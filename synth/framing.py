@@ -63,7 +63,7 @@ def reframe(rgb: RgbImage, face: Face, size: Size) -> tuple[RgbImage, Face, floa
     Returns:
         The framed photo, the face in its pixels, and how many times it was enlarged.
     """
-    matrix = _placement(rgb.shape, face, size)
+    matrix = frame_matrix(rgb.shape, face, size)
     shrinking = matrix[0, 0] < 0.7
     source, inner = (rgb, matrix) if not shrinking else _prefiltered(rgb, matrix)
     framed = cv2.warpAffine(
@@ -77,7 +77,14 @@ def reframe(rgb: RgbImage, face: Face, size: Size) -> tuple[RgbImage, Face, floa
     return filled, face.moved(matrix), float(matrix[0, 0])
 
 
-def _placement(shape: tuple[int, ...], face: Face, size: Size) -> FloatArray:
+def frame_matrix(shape: tuple[int, ...], face: Face, size: Size) -> FloatArray:
+    """(2, 3): leads from a photo's pixels to those of the frame, by one scale and a shift.
+
+    Args:
+        shape: of the photo (H, W, ...).
+        face: to bring to its place.
+        size: of the frame.
+    """
     eyes = (face.landmarks[LEFT_EYE].mean(0) + face.landmarks[RIGHT_EYE].mean(0)) / 2
     reach = float(np.linalg.norm(face.landmarks[CHIN] - eyes))
     scale = EYES_TO_CHIN * size.height / max(reach, 1e-3)
