@@ -62,7 +62,7 @@ def mask(
     as_json: JsonOption = False,
 ) -> None:
     """Put masks on the faces of a folder of photos, in every way people wear them."""
-    from pipelines.balancing import BalanceOptions
+    from pipelines.balancing import BalanceOptions, require_variants
     from pipelines.mask_input import photos_at
     from pipelines.masking import MaskOptions, mask_photos, with_plan
     from pipelines.progress import progress_bar
@@ -80,6 +80,7 @@ def mask(
     options.settings()
     _check_apart(photos, out)
     given = with_plan(photos_at(photos, labels, licence, name), options)
+    require_variants(given)
     if dry_run:
         show_summary("Would mask", _plan_summary(given, options, as_json), as_json=as_json)
         return

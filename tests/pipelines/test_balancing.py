@@ -11,12 +11,22 @@ from datasets.errors import DatasetsError
 from datasets.labels import encode_label
 from datasets.manifest import make_manifest, read_manifest, read_refusals, write_manifest
 from datasets.portraits import Portrait
-from pipelines.balancing import CLASSES, BalanceOptions, assign_plan, chosen_balance, count_all, plan_balance
+from pipelines.balancing import (
+    CLASSES,
+    BalanceOptions,
+    assign_plan,
+    chosen_balance,
+    count_all,
+    plan_balance,
+    require_variants,
+)
 from pipelines.errors import SettingsError
 from pipelines.mask_input import MaskInput, photos_of_manifest
 from pipelines.masking import MaskOptions, mask_photos, with_plan
+from pipelines.settings import SynthFlowSettings
+from pipelines.stages import mask_options, mask_stage
 from synth.balance import BalancePlan, FaceClass
-from synth.balance_file import read_balance
+from synth.balance_file import read_balance, write_balance
 from synth.errors import SynthUsageError
 from tests.datasets.builders import row
 from tests.pipelines.mask_builders import palette, quick, save
@@ -100,12 +110,39 @@ def test_photos_that_are_not_needed_are_counted(dataset: Path, tmp_path: Path) -
     assert (made.planned, made.not_needed, sorted(planned(made).values())) == (2, 1, [1, 1])
 
 
-def test_plans_that_ask_for_nothing_or_for_other_photos(dataset: Path) -> None:
-    given = photos_of_manifest(dataset)
-    with pytest.raises(SettingsError, match="asks for no variant"):
-        assign_plan(given, BalancePlan({"aaf:0.png": {}}))
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("plan", [{"aaf:0.png": {}}, {"other:0.png": {"chin": 1}}])
+def test_plans_that_give_these_photos_nothing(dataset: Path, tmp_path: Path, plan: dict[str, dict[str, int]]) -> None:
+    given = assign_plan(photos_of_manifest(dataset), BalancePlan(plan))
     with pytest.raises(SettingsError, match="none of these photos"):
-        assign_plan(given, BalancePlan({"other:0.png": {"chin": 1}}))
+        require_variants(given)
+    file = write_balance(BalancePlan(plan), tmp_path / "plan.toml")
+    done = palette("mask", dataset, tmp_path / "out", "--plan", file)
+    assert (done.code, len(done.err.strip().splitlines()), (tmp_path / "out").exists()) == (2, 1, False)
+    # A flow goes on: another source may have filled every class.
+    made = mask_stage(dataset, tmp_path / "out", MaskOptions(str(file)))
+    assert (made.summary["variants"], made.summary["planned"]) == (0, 0)
+    assert len(read_manifest(made.manifest)) == 0
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_flows_second_source_fills_what_the_first_left(dataset: Path, tmp_path: Path) -> None:
+    settings = SynthFlowSettings(plan="balance", target="2", cap=2, size=None, workers=1)
+    options = mask_options(settings, [dataset])
+    assert (options.balance.target, options.balance.counts) == ("2", (dataset,))
+    first = mask_stage(dataset, tmp_path / "one", options)
+    assert first.summary["planned"] == 4  # of wear and incorrect two each: three bare ones are there
+    again = mask_stage(dataset, tmp_path / "one", options)
+    assert again.summary["finished_before"] == again.summary["photos"] > 0
+    second = mask_stage(dataset, tmp_path / "two", mask_options(settings, [dataset, first.manifest]))
+    assert second.summary["planned"] == 0
+
+
+@pytest.mark.parametrize("changes", [{"target": "most"}, {"target": 0}, {"cap": 0}, {"plan": "balanced"}])
+def test_settings_of_the_flow_are_judged_before_it_runs(changes: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"target|cap|unknown plan"):
+        SynthFlowSettings(**{"plan": "balance", **changes})
+    assert SynthFlowSettings(target=300).target == "300"
 
 
 def test_a_target_of_counts_needs_counts(dataset: Path) -> None:
