@@ -61,7 +61,15 @@ def mask(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; open and write nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Put masks on the faces of a folder of photos, in every way people wear them."""
+    """Put masks on the faces of a folder of photos, in every way people wear them.
+
+    \b
+    A plan of your own is a TOML file with a table for each kind of variant:
+        \\[\\[variants]]
+        wear = {nose_out = 3, chin = 2}   # a style, a list, or styles and weights
+        count = 2                         # 1 when left out
+        types = \\["kf94", "surgical"]      # all when left out
+    """
     from pipelines.balancing import BalanceOptions, require_variants
     from pipelines.mask_input import photos_at
     from pipelines.masking import MaskOptions, mask_photos, with_plan

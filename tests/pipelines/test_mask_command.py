@@ -249,3 +249,9 @@ def test_a_manifest_is_masked_with_its_labels(tmp_path: Path, drawn: tuple[Portr
         assert (set(made["gender"]), set(made["age"])) == ({"female"}, {65.0})
     refused = palette("mask", folder, tmp_path / "out2", "--licence", "CC0-1.0")
     assert "labels of its own" in assert_one_line(refused, 2)
+
+
+def test_the_help_shows_what_a_plan_looks_like() -> None:
+    told = palette("mask", "--help").out
+    for line in ("[[variants]]", "wear = {nose_out = 3, chin = 2}", 'types = ["kf94", "surgical"]'):
+        assert line in told
