@@ -29,7 +29,7 @@ from rich.table import Table
 from benchmarks.residuals import PATCH, Picture, classify
 from datasets.photos import find_photos, read_photo
 from synth import MaskEngine, PhotoRefusedError
-from synth.framing import Size, frame_matrix
+from synth.framing import Size, frame_box, frame_matrix
 from synth.output import write_jpeg
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -82,8 +82,7 @@ def prepare(path: Path, engine: MaskEngine, folder: Path, seed: int) -> Subject 
         made = [engine.mask(each, wear=wear, seed=seed) for each in (ready, framed) for wear in ("not_wear", "correct")]
     except PhotoRefusedError:
         return None
-    scale, x, y = frame_matrix(rgb.shape, ready.face, SIZE)[[0, 0, 1], [0, 2, 2]]
-    box = (-x / scale, -y / scale, (SIZE.width - x) / scale, (SIZE.height - y) / scale)
+    box = frame_box(frame_matrix(rgb.shape, ready.face, SIZE), SIZE)
     inside = min(box[:2]) >= 0 and box[2] <= rgb.shape[1] and box[3] <= rgb.shape[0]
     if not inside or any(each.touched[:STRIP].any() for each in made):
         return None
