@@ -65,7 +65,7 @@ def _cooccurrence(gray: NDArray[np.float32], order: int) -> Floats:
         steps = np.clip(np.round(residual), -STEPS, STEPS).astype(np.int64) + STEPS
         codes = (steps[:, :-2] * (2 * STEPS + 1) + steps[:, 1:-1]) * (2 * STEPS + 1) + steps[:, 2:]
         counts += np.bincount(codes.ravel(), minlength=counts.size)
-    return counts / counts.sum()
+    return np.asarray(counts / counts.sum())
 
 
 def _cosines(gray: NDArray[np.float32]) -> Floats:
@@ -74,7 +74,7 @@ def _cosines(gray: NDArray[np.float32]) -> Floats:
     blocks = gray[:height, :width].reshape(height // 8, 8, width // 8, 8).swapaxes(1, 2) - 128
     spectra = np.clip(np.round(dctn(blocks, axes=(2, 3), norm="ortho")), -10, 10).astype(np.int64) + 10
     found = [np.bincount(spectra[:, :, i, j].ravel(), minlength=21) for i, j in COEFFICIENTS]
-    return np.concatenate(found) / (spectra.shape[0] * spectra.shape[1])
+    return np.asarray(np.concatenate(found) / (spectra.shape[0] * spectra.shape[1]))
 
 
 def _energies(gray: NDArray[np.float32]) -> Floats:
@@ -140,10 +140,10 @@ def _learn_cnn(inputs: NDArray[np.float32], labels: NDArray[np.int64], test: NDA
     flat = torch.from_numpy(inputs.reshape(-1, *inputs.shape[2:]))
     targets = torch.from_numpy(np.repeat(labels, PATCHES).astype(np.float32))
     for _ in range(EPOCHS):
-        for batch in torch.randperm(len(flat)).split(64):
+        for batch in torch.split(torch.randperm(len(flat)), 64):
             loss = nn.functional.binary_cross_entropy_with_logits(network(flat[batch])[:, 0], targets[batch])
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
     network.eval()
     with torch.no_grad():
