@@ -137,16 +137,9 @@ def assign_plan(given: MaskInput, plan: BalancePlan, types: tuple[str, ...] = ()
         given: The photos.
         plan: Which variants each gets.
         types: Mask types to draw from; all when empty.
-
-    Raises:
-        SettingsError: The plan was made for other photos, or asks for nothing.
     """
-    if not any(plan.photos.values()):
-        raise SettingsError("the plan asks for no variant: every class that these photos could add to has its target")
     planned = [(task, plan.plan_of(task.photo_id, types)) for task in given.tasks]
     tasks = [replace(task, plan=own) for task, own in planned if own is not None]
-    if not tasks:
-        raise SettingsError("the plan names none of these photos: make one for them with palette plan")
     idle = [task.photo_id for task, own in planned if own is None]
     nobody = [Refusal(name, STAGE, "unlabelled", told) for name in idle if (told := _unknown(given.rows[name]))]
     refused = pd.concat([given.refused, make_refusals(nobody)], ignore_index=True)
@@ -158,6 +151,19 @@ def assign_plan(given: MaskInput, plan: BalancePlan, types: tuple[str, ...] = ()
         goals=plan.classes,
         not_needed=len(idle) - len(nobody),
     )
+
+
+def require_variants(given: MaskInput) -> None:
+    """Make sure that the plan gives any photo a variant, where it is one that gives each its own.
+
+    Raises:
+        SettingsError: It doesn't.
+    """
+    if given.assigned is not None and not given.tasks:
+        raise SettingsError(
+            "the plan gives none of these photos a variant: it was made for others, or every class that they could "
+            "add to has its target, or none has a gender and an age"
+        )
 
 
 def _unknown(row: Mapping[str, Any]) -> str:

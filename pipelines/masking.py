@@ -177,7 +177,7 @@ def with_plan(given: MaskInput, options: MaskOptions) -> MaskInput:
 
     Raises:
         DatasetsError: What is counted can't be read.
-        SettingsError: The plan names none of the photos, or lacks what it is made of.
+        SettingsError: The plan lacks what it is made of.
         SynthUsageError: The plan's file or target is malformed.
     """
     if given.assigned is not None or not options.is_balance:

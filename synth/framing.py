@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from synth.arrays import FloatArray, RgbImage
 from synth.errors import SynthUsageError
@@ -54,7 +55,8 @@ class Size:
 def reframe(rgb: RgbImage, face: Face, size: Size) -> tuple[RgbImage, Face, float]:
     """The photo moved and scaled, not turned, so that the face sits as in the competition's photos.
 
-    Pixels beyond the photo are its edge carried on, ever more blurred, like a background out of focus.
+    Pixels beyond the photo are its edge carried on, ever more blurred, like a background out of focus. The others are
+    what Pillow's bicubic resize makes of them: a filter of our own would be a fingerprint.
 
     Args:
         rgb: (H, W, 3) uint8, RGB.
@@ -64,28 +66,30 @@ def reframe(rgb: RgbImage, face: Face, size: Size) -> tuple[RgbImage, Face, floa
     Returns:
         The framed photo, the face in its pixels, and how many times it was enlarged.
     """
-    matrix = _placement(rgb.shape, face, size)
-    shrinking = matrix[0, 0] < 0.7
-    source, inner = (rgb, matrix) if not shrinking else _prefiltered(rgb, matrix)
-    framed = cv2.warpAffine(
-        source, inner, (size.width, size.height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    )
-    inside = cv2.warpAffine(
-        np.full(source.shape[:2], 255, np.uint8), inner, (size.width, size.height), flags=cv2.INTER_NEAREST
-    )
+    matrix = frame_matrix(rgb.shape, face, size)
+    near, box = _around(rgb, frame_box(matrix, size), float(matrix[0, 0]))
+    framed = Image.fromarray(near).resize((size.width, size.height), Image.Resampling.BICUBIC, box=box)
+    inside = _inside(rgb.shape, matrix, size)
     moved = np.asarray(framed, dtype=np.uint8)
-    filled = moved if inside.all() else _soften_beyond(moved, inside)
+    filled = moved.copy() if inside.all() else _soften_beyond(moved, inside)
     return filled, face.moved(matrix), float(matrix[0, 0])
 
 
 def reframe_all(rgb: RgbImage, faces: Sequence[Face], size: Size) -> tuple[RgbImage, list[Face], float]:
     """As `reframe` for the first of several faces; the others move with the photo and may lie outside of it then."""
     framed, first, zoom = reframe(rgb, faces[0], size)
-    matrix = _placement(rgb.shape, faces[0], size)
+    matrix = frame_matrix(rgb.shape, faces[0], size)
     return framed, [first, *(face.moved(matrix) for face in faces[1:])], zoom
 
 
-def _placement(shape: tuple[int, ...], face: Face, size: Size) -> FloatArray:
+def frame_matrix(shape: tuple[int, ...], face: Face, size: Size) -> FloatArray:
+    """(2, 3): leads from a photo's pixels to those of the frame, by one scale and a shift.
+
+    Args:
+        shape: of the photo (H, W, ...).
+        face: to bring to its place.
+        size: of the frame.
+    """
     eyes = (face.landmarks[LEFT_EYE].mean(0) + face.landmarks[RIGHT_EYE].mean(0)) / 2
     reach = float(np.linalg.norm(face.landmarks[CHIN] - eyes))
     scale = EYES_TO_CHIN * size.height / max(reach, 1e-3)
@@ -99,16 +103,50 @@ def _placement(shape: tuple[int, ...], face: Face, size: Size) -> FloatArray:
     return np.array([[scale, 0.0, shift[0]], [0.0, scale, shift[1]]])
 
 
-def _prefiltered(rgb: RgbImage, matrix: FloatArray) -> tuple[RgbImage, FloatArray]:
-    """Shrunk by area first, since a cubic warp that shrinks much would alias."""
-    scale = float(matrix[0, 0])
-    height, width = rgb.shape[:2]
-    small = (max(round(width * scale), 1), max(round(height * scale), 1))
-    source = np.asarray(cv2.resize(rgb, small, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    ratio = np.array([small[0] / width, small[1] / height])
-    inner = matrix.copy()
-    inner[0, 0], inner[1, 1] = matrix[0, 0] / ratio[0], matrix[1, 1] / ratio[1]
-    return source, inner
+def frame_box(matrix: FloatArray, size: Size) -> tuple[float, float, float, float]:
+    """The part of the photo that a frame shows: x0, y0, x1, y1, in pixels counted from their edges, as Pillow does."""
+    scale, x, y = float(matrix[0, 0]), float(matrix[0, 2]), float(matrix[1, 2])
+    x0, y0 = (0.5 * scale - 0.5 - x) / scale, (0.5 * scale - 0.5 - y) / scale
+    return x0, y0, x0 + size.width / scale, y0 + size.height / scale
+
+
+def _around(
+    rgb: RgbImage, box: tuple[float, float, float, float], scale: float
+) -> tuple[RgbImage, tuple[float, float, float, float]]:
+    """The photo around the box, its edge carried on where it ends, and the box in that.
+
+    Args:
+        rgb: (H, W, 3) uint8, RGB.
+        box: may reach beyond the photo.
+        scale: of the resampling, whose filter reaches two pixels of the smaller picture to each side.
+    """
+    x0, y0, x1, y1 = box
+    reach = 2 + int(np.ceil(2 / min(scale, 1.0)))
+    left, top = int(np.floor(x0)) - reach, int(np.floor(y0)) - reach
+    right, bottom = int(np.ceil(x1)) + reach, int(np.ceil(y1)) + reach
+    rows, above, below = _within(top, bottom, rgb.shape[0])
+    columns, before, behind = _within(left, right, rgb.shape[1])
+    near = np.ascontiguousarray(rgb[rows, columns])
+    if above or below or before or behind:
+        near = np.asarray(cv2.copyMakeBorder(near, above, below, before, behind, cv2.BORDER_REPLICATE), np.uint8)
+    return near, (x0 - left, y0 - top, x1 - left, y1 - top)
+
+
+def _within(start: int, stop: int, length: int) -> tuple[slice, int, int]:
+    """The part of a range within 0 to `length`, one pixel at least, and how much is missing on either side."""
+    first, last = (min(max(end, 0), length - 1) for end in (start, stop - 1))
+    missing = stop - start - (last + 1 - first)
+    lower = min(max(-start, 0), missing)
+    return slice(first, last + 1), lower, missing - lower
+
+
+def _inside(shape: tuple[int, ...], matrix: FloatArray, size: Size) -> RgbImage:
+    """(H, W) uint8: 255 where the frame shows the photo, 0 beyond it."""
+    across = (np.arange(size.width) - matrix[0, 2]) / matrix[0, 0]
+    down = (np.arange(size.height) - matrix[1, 2]) / matrix[1, 1]
+    columns = (across >= -0.5) & (across <= shape[1] - 0.5)
+    rows = (down >= -0.5) & (down <= shape[0] - 0.5)
+    return np.where(rows[:, None] & columns[None, :], 255, 0).astype(np.uint8)
 
 
 def _soften_beyond(framed: RgbImage, inside: RgbImage) -> RgbImage:

@@ -76,8 +76,16 @@ def mask(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; open and write nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Put masks on the faces of a folder of photos, in every way people wear them."""
-    from pipelines.balancing import BalanceOptions
+    """Put masks on the faces of a folder of photos, in every way people wear them.
+
+    \b
+    A plan of your own is a TOML file with a table for each kind of variant:
+        \\[\\[variants]]
+        wear = {nose_out = 3, chin = 2}   # a style, a list, or styles and weights
+        count = 2                         # 1 when left out
+        types = \\["kf94", "surgical"]      # all when left out
+    """
+    from pipelines.balancing import BalanceOptions, require_variants
     from pipelines.mask_input import photos_at
     from pipelines.masking import MaskOptions, mask_photos, with_plan
     from pipelines.progress import progress_bar
@@ -98,6 +106,7 @@ def mask(
     options.settings()
     _check_apart(photos, out)
     given = with_plan(photos_at(photos, labels, licence, name), options)
+    require_variants(given)
     if dry_run:
         show_summary("Would mask", _plan_summary(given, options, as_json), as_json=as_json)
         return

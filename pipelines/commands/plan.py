@@ -46,7 +46,7 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """Decide which variants each photo should get, most for the rarest classes; for palette mask --plan PLAN."""
-    from pipelines.balancing import BalanceOptions, assign_plan, plan_balance
+    from pipelines.balancing import BalanceOptions, assign_plan, plan_balance, require_variants
     from pipelines.mask_input import photos_at
     from pipelines.summary import show_summary
     from synth.balance_file import write_balance
@@ -54,6 +54,7 @@ def plan(
     given = photos_at(photos, labels, None, name)
     made = plan_balance(given, BalanceOptions(tuple(counts or ()), target, cap))
     planned = assign_plan(given, made)
+    require_variants(planned)
     write_balance(made, file)
     show_summary("Planned", {"plan": file, **goal_summary(planned, as_json)}, as_json=as_json)
 

@@ -270,3 +270,9 @@ def test_a_budget_of_nothing_is_a_wrong_call(tmp_path: Path, drawn: tuple[Portra
     assert done.code == 2
     assert "budget" in done.err
     assert not (tmp_path / "out").exists()
+
+
+def test_the_help_shows_what_a_plan_looks_like() -> None:
+    told = palette("mask", "--help").out
+    for line in ("[[variants]]", "wear = {nose_out = 3, chin = 2}", 'types = ["kf94", "surgical"]'):
+        assert line in told

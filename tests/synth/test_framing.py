@@ -5,9 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from synth import Face, MaskEngine, SynthUsageError
-from synth.framing import EXTRA_ZOOM, EYES_AT, EYES_TO_CHIN, Size, reframe
+from synth.framing import EXTRA_ZOOM, EYES_AT, EYES_TO_CHIN, Size, frame_box, frame_matrix, reframe
 from tests.synth.builders import paint
 
 SIZE = Size(384, 512)
@@ -83,6 +84,16 @@ def test_shrinking_much_does_not_alias() -> None:
     assert zoom < 0.2
     assert abs(framed.astype(float).mean() - 127.5) < 3
     assert framed.astype(float).std() < 12
+
+
+@pytest.mark.parametrize("unit", [60, 260])
+def test_a_frame_within_the_photo_is_what_pillow_makes_of_it(unit: float) -> None:
+    painted = paint(size=(1500, 1500), unit=unit, centre=(700.0, 700.0))
+    face = Face.from_landmarks(painted.landmarks)
+    framed, _, _ = reframe(painted.rgb, face, SIZE)
+    box = frame_box(frame_matrix(painted.rgb.shape, face, SIZE), SIZE)
+    ordinary = Image.fromarray(painted.rgb).resize((384, 512), Image.Resampling.BICUBIC, box=box)
+    assert np.abs(framed.astype(int) - np.asarray(ordinary)).max() <= 1  # the box's fractions are single floats
 
 
 def test_the_given_photo_is_not_changed() -> None:

@@ -1,0 +1,40 @@
+"""The classifiers that look for fingerprints: they find what is there and nothing where nothing is."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("sklearn")
+
+from benchmarks.residuals import Picture, classify, features
+
+LABELS = np.arange(40) % 2
+
+
+def textures(blurred: bool) -> list[Picture]:
+    """Forty pictures of soft noise, every second one a little softer if asked."""
+    made = []
+    for number, label in enumerate(LABELS):
+        noise = np.random.default_rng(number).normal(128, 40, (96, 96, 3))
+        soft = cv2.GaussianBlur(noise, (0, 0), 1.2 if blurred and label else 1.0)
+        made.append(np.clip(soft, 0, 255).astype(np.uint8))
+    return made
+
+
+def test_histograms_each_sum_to_one_and_nothing_is_lost() -> None:
+    found = features(textures(blurred=False)[0])
+    assert np.isfinite(found).all()
+    assert [found[start : start + 125].sum() for start in (0, 125, 250)] == pytest.approx([1, 1, 1])
+    assert found[375:-14].reshape(-1, 21).sum(1) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("kind", ["linear", "trees"])
+def test_a_difference_is_found_and_none_is_not(kind: str) -> None:
+    found = classify(kind, textures(blurred=True), LABELS)
+    assert found.low <= found.value <= found.high
+    assert found.value > 0.95
+    assert found.tells_apart
+    assert not classify(kind, textures(blurred=False), LABELS).tells_apart
