@@ -16,7 +16,7 @@ from synth.errors import SynthUsageError
 BOAT_FOLDS = (0.33, 0.73)
 """v of the two folds of a three-panel mask: its middle panel stands upright between them."""
 
-NECK = (-0.16, 0.70, 0.35)
+NECK = (-0.16, 0.20, 0.30)
 """Where a scarf hangs before the throat, head units: depth z under the chin, how fast that falls off to the sides (by
 x squared) and downwards (by y)."""
 
