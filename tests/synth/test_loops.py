@@ -23,7 +23,7 @@ REGION = Region(0, 0, 300, 340)
 def seen(yaw: float, strap: Strap = Strap(), unit: float = 90.0) -> np.ndarray:  # noqa: B008
     landmarks = view(yaw, unit=unit).project(MEAN_FACE)
     to_picture = HeadToPicture(fit_pose(landmarks), landmarks)
-    return draw_loops(WORN, to_picture, REGION, strap).alpha
+    return draw_loops(cords(WORN, strap.attach), to_picture, REGION, strap).alpha
 
 
 def halves(yaw: float, strap: Strap = Strap()) -> tuple[float, float]:  # noqa: B008
@@ -87,12 +87,12 @@ def test_hair_over_the_ears_leaves_the_part_on_the_cheek() -> None:
 
 def test_a_cord_thinner_than_a_pixel_is_faint() -> None:
     landmarks = view(0, unit=20.0).project(MEAN_FACE)
-    small = draw_loops(WORN, HeadToPicture(fit_pose(landmarks), landmarks), REGION, Strap(width=0.01)).alpha
+    small = draw_loops(cords(WORN), HeadToPicture(fit_pose(landmarks), landmarks), REGION, Strap(width=0.01)).alpha
     assert 0 < small.max() < 0.5
 
 
 def test_cords_outside_the_region_are_left_out() -> None:
     landmarks = view(0).project(MEAN_FACE)
-    far = draw_loops(WORN, HeadToPicture(fit_pose(landmarks), landmarks), Region(290, 0, 300, 20), Strap())
+    far = draw_loops(cords(WORN), HeadToPicture(fit_pose(landmarks), landmarks), Region(290, 0, 300, 20), Strap())
     assert far.alpha.shape == (20, 10)
     assert far.alpha.max() == 0
