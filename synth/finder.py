@@ -31,7 +31,7 @@ CNN_FILE = "mmod_human_face_detector.dat"
 
 PLAUSIBLE = 0.1
 """Landmarks that miss the mean face by more, in head units, are looked for at the next level too: most of what the fast
-detector takes for faces by mistake shows itself so, and 99.7 % of 1,133 true faces lie below."""
+detector takes for faces by mistake shows itself so."""
 
 SURE = 0.5
 """A face that the fast detector scores higher has its landmarks where they belong; of others it is measured."""
