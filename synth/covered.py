@@ -3,8 +3,8 @@
 A logistic model over a grid that is laid on the face by its eyes and chin, its left and right halves averaged. Own
 work: trained on 1,490 FairFace photos (CC BY 4.0) and 595 further bare faces, in colour and in gray, against 600
 variants of them with masks of our own, and on 150 drawn faces; no really worn mask was among them. At the gate's limit
-it refuses, with `synth.gate.skin_below`, 0.7 % of 2,514 bare faces, which include full beards, and 95 % of 224 faces
-under really worn masks (64 % where the photo is made gray).
+it refuses, with `synth.gate.skin_below`, 0.6 % of 2,514 bare faces (1.6 % of the 429 not trained on) and 95 % of 224
+faces under really worn masks (64 % where the photo is made gray).
 """
 
 from __future__ import annotations

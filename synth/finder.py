@@ -31,7 +31,7 @@ CNN_FILE = "mmod_human_face_detector.dat"
 
 PLAUSIBLE = 0.1
 """Landmarks that miss the mean face by more, in head units, are looked for at the next level too: most of what the fast
-detector takes for faces by mistake shows itself so, and 99.7 % of 1,133 true faces lie below."""
+detector takes for faces by mistake shows itself so."""
 
 SURE = 0.5
 """A face that the fast detector scores higher has its landmarks where they belong; of others it is measured."""
@@ -129,7 +129,7 @@ class FaceFinder:
             found = self._at(rgb, level)
             faces = [face for face in found if _doubt(face) < 1 and face.spread < STEADY]
             if faces:
-                faces = _apart([*faces, *self._others(rgb, level, faces, rivals)], by_doubt=False)
+                faces = [*faces, *self._others(rgb, level, faces, rivals)]
                 return sorted(faces, key=lambda face: (-face.area, *face.box.tolist()))
             doubtful += found
         return sorted(doubtful, key=_doubt)[:1]
@@ -153,7 +153,7 @@ class FaceFinder:
             return []
         if self.budget_ms is not None and level.cost(rgb.shape) + finer.cost(rgb.shape) > self.budget_ms:
             return []
-        return [face for face in self._at(rgb, finer, faces) if _doubt(face) < 1]
+        return [face for face in self._at(rgb, finer, faces) if _doubt(face) < 1 and face.spread < STEADY]
 
     def _at(self, rgb: RgbImage, level: Level, known: Sequence[Face] = ()) -> list[Face]:
         """The faces that one level shows beside those known already."""
@@ -195,10 +195,10 @@ def _doubt(face: Face) -> float:
         return 1 / PLAUSIBLE
 
 
-def _apart(faces: list[Face], *, by_doubt: bool = True) -> list[Face]:
-    """Without those found twice: of faces in one place the one that fits best is kept, or else the first."""
+def _apart(faces: list[Face]) -> list[Face]:
+    """Without those that several turns of the picture showed: the detector scores the true one highest."""
     kept: list[Face] = []
-    for face in sorted(faces, key=_doubt) if by_doubt else faces:
+    for face in sorted(faces, key=lambda face: -face.score):
         middle, side = face.box.reshape(2, 2).mean(0), float(face.box[2] - face.box[0])
         if not any(_same_place(middle, side, other) for other in kept):
             kept.append(face)
