@@ -4,7 +4,8 @@
 
 Every photo, that is every person, is on one side only: half are variants, half are photos that took an ordinary way to
 the same size and JPEG quality. Three classifiers on noise residuals (`benchmarks.residuals`), fivefold: 0.5 is chance.
-The controls must be told apart, or the check could not fail.
+The controls must be told apart, or the check could not fail: the network, which needs more photos than the others to
+learn, says nothing in a column where they are not.
 
 Framing resamples, and any two filters leave different noise: the last rows compare Pillow's own. So a framed variant is
 like a photo that came by the same filter, which is Pillow's bicubic, and may be told from one that came by another.

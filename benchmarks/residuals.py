@@ -29,7 +29,7 @@ STEPS = 2
 """Residuals are cut off at so many steps either way."""
 
 COEFFICIENTS = [(i, j) for i in range(5) for j in range(5) if 0 < i + j < 5]
-PATCH, PATCHES, EPOCHS = 64, 6, 6
+PATCH, PATCHES, EPOCHS = 64, 6, 24
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def _learn_cnn(inputs: NDArray[np.float32], labels: NDArray[np.int64], test: NDA
     flat = torch.from_numpy(inputs.reshape(-1, *inputs.shape[2:]))
     targets = torch.from_numpy(np.repeat(labels, PATCHES).astype(np.float32))
     for _ in range(EPOCHS):
-        for batch in torch.split(torch.randperm(len(flat)), 64):
+        for batch in torch.split(torch.randperm(len(flat)), 16):
             loss = nn.functional.binary_cross_entropy_with_logits(network(flat[batch])[:, 0], targets[batch])
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
