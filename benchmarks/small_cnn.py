@@ -21,8 +21,8 @@ class Recipe:
     """The training, the same for every training set.
 
     Attributes:
-        sides: of the network's input in pixels, and how many epochs at each: small pictures first, since most is learned
-            from them at a third of the cost. The last is the side that is tested at.
+        sides: of the network's input in pixels, and how many epochs at each: small pictures first, since most is
+            learned from them at a third of the cost. The last is the side that is tested at.
         batch, rate, decay: AdamW with one cycle of the learning rate.
         smoothing: of the labels.
         shares: how often each class is drawn: wear, incorrect, not_wear.
