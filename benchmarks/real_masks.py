@@ -2,9 +2,9 @@
 
     .venv/bin/python -m benchmarks.real_masks [--seeds 2] [--photos 2580] [--ablation]
 
-It learns from scratch on variants of the FairFace and All-Age-Faces samples and is tested on `mask_states_dev`: crops of
-real masks, from which nothing is learned and by which no epoch is chosen. One fixed recipe (`benchmarks.small_cnn`), so
-that what differs between two rows is the engine. With --ablation also without its light, its geometry, its looks and
+It learns from scratch on variants of the FairFace and All-Age-Faces samples and is tested on `mask_states_dev`: crops
+of real masks, from which nothing is learned and by which no epoch is chosen. One fixed recipe (`benchmarks.small_cnn`),
+so that what differs between two rows is the engine. With --ablation also without its light, its geometry, its looks and
 its spread of wear. The photographs lie below PALETTE_REALDATA (default ../shared/realdata).
 """
 
@@ -138,7 +138,9 @@ def main() -> int:
     keep.mkdir(parents=True, exist_ok=True)
     test, console = real_masks(realdata), Console()
     weights = sum(weight.numel() for weight in network(Recipe(), len(STATES)).parameters())
-    console.print(f"{weights:,} weights, {Recipe().side} pixels, {Recipe().epochs} epochs, {torch.get_num_threads()} threads")
+    console.print(
+        f"{weights:,} weights, {Recipe().side} pixels, {Recipe().epochs} epochs, {torch.get_num_threads()} threads"
+    )
     with progress_bar("finding faces") as progress:
         landmarks = landmarks_of(photos(realdata, given.photos), given.workers, progress)
     results = []
@@ -147,7 +149,9 @@ def main() -> int:
         name = f"without {without}" if without else "our variants"
         results.append(measure(name, training, test, given.seeds, keep))
         console.print(results_table(results[-1:], test.labels))
-    console.print(results_table(results, test.labels), confusion_table(results[0], test.labels), f"predictions in {keep}")
+    console.print(
+        results_table(results, test.labels), confusion_table(results[0], test.labels), f"predictions in {keep}"
+    )
     return 0
 
 

@@ -173,9 +173,11 @@ def probabilities(net: nn.Module, images: Images, recipe: Recipe) -> NDArray[np.
     """(N, C) class probabilities of (N, S, S, 3) crops, mean over the picture and its mirror image."""
     seen = []
     for start in range(0, len(images), 256):
-        x = functional.interpolate(
-            _tensor(images[start : start + 256]), size=recipe.side, mode="area"
-        ) if images.shape[1] != recipe.side else _tensor(images[start : start + 256])
+        x = (
+            functional.interpolate(_tensor(images[start : start + 256]), size=recipe.side, mode="area")
+            if images.shape[1] != recipe.side
+            else _tensor(images[start : start + 256])
+        )
         x = x.contiguous(memory_format=torch.channels_last)
         seen.append((net(x).softmax(1) + net(x.flip(3)).softmax(1)) / 2)
     return np.asarray(torch.cat(seen).numpy(), dtype=np.float32)
