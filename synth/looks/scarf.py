@@ -49,6 +49,7 @@ def _folds(rng: np.random.Generator) -> FloatArray:
     ),
     patterns=("", "", "bandana", "bandana", "checks", "stripes", "dye", "camouflage"),
     attach="none",
+    unsuited=("chin_out", "hanging"),
 )
 def draw_scarf(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     """A triangle with its point on the chest, or a tube that goes all round."""

@@ -301,6 +301,17 @@ def test_unknown_names_list_the_valid_ones(arguments: dict[str, str], listed: li
     assert all(name in str(caught.value) for name in listed)
 
 
+def test_a_type_that_cannot_be_worn_so_is_a_wrong_call() -> None:
+    for mask in ("scarf", ENGINE.mask(ready(), mask="scarf").look):
+        with pytest.raises(SynthUsageError, match="a scarf can't be worn hanging: use one of"):
+            ENGINE.mask(ready(), wear="hanging", mask=mask)
+
+
+def test_by_chance_only_types_that_can_be_worn_so_come_up() -> None:
+    drawn = {ENGINE.mask(ready(), wear="hanging", seed=seed).mask_type for seed in range(40)}
+    assert drawn == set(list_mask_types("hanging"))
+
+
 def attempt(rgb: RgbImage, landmarks: FloatArray, style: str, seed: int) -> MaskedFace | PhotoRefusedError:
     try:
         return ENGINE.mask(rgb, landmarks=landmarks, wear=style, seed=seed)
