@@ -34,7 +34,7 @@ PARTS = ("light", "geometry", "looks", "spread")
 """What can be taken away from the engine."""
 
 ORDERS = ("correct", "correct", "incorrect", "incorrect", "incorrect", "not_wear", "not_wear")
-INCORRECT = {"nose_out": 0.46, "chin": 0.36, "chin_out": 0.03, "hanging": 0.07, "over_eyes": 0.08}
+INCORRECT = {"nose_out": 0.52, "chin": 0.36, "chin_out": 0.03, "hanging": 0.04, "over_eyes": 0.05}
 """How often each wrong wear style is drawn."""
 
 

@@ -3,8 +3,8 @@
     .venv/bin/python -m benchmarks.real_masks [--seeds 2] [--photos 2580] [--ablation]
 
 It learns from scratch on variants of the FairFace and All-Age-Faces samples and is tested on `mask_states_dev`: crops
-of real masks, from which nothing is learned and by which no epoch is chosen. One fixed recipe (`benchmarks.small_cnn`),
-so that what differs between two rows is the engine. With --ablation also without its light, its geometry, its looks and
+of real masks, from which nothing is learned and by which no epoch is chosen. One fixed recipe (`benchmarks.small_cnn`), so
+that what differs between two rows is the engine. With --ablation also without its light, its geometry, its looks and
 its spread of wear. The photographs lie below PALETTE_REALDATA (default ../shared/realdata).
 """
 
@@ -30,10 +30,11 @@ from sklearn.metrics import confusion_matrix, f1_score, recall_score
 from benchmarks.masked_crops import PARTS, SIDE, STATES, CropTask, landmarks_of, make_crops
 from benchmarks.small_cnn import Recipe, network, probabilities, train
 from datasets.photos import read_photo
-from datasets.workers import map_files
+from datasets.workers import map_files, stream_files
 from pipelines.progress import progress_bar
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+REAL = "real.npz"
 
 
 @dataclass(frozen=True)
@@ -80,16 +81,36 @@ def training_crops(landmarks: dict[Path, NDArray[np.float64]], without: str, wor
     return Crops(np.stack([crop[0] for crop in crops]), np.array([crop[1] for crop in crops]))
 
 
-def measure(name: str, training: Crops, test: Crops, seeds: int, keep: Path) -> Result:
-    """Trains once a seed and predicts the real masks; the predictions stay in `keep`."""
-    recipe, predicted = Recipe(), []
-    for seed in range(seeds):
-        with progress_bar(f"{name}, seed {seed}", "batches") as progress:
-            net = train(training.images, training.labels, recipe, seed, progress)
-        chances = probabilities(net, test.images, recipe)
-        np.savez(keep / f"{name.replace(' ', '-')}-{seed}.npz", probabilities=chances, labels=test.labels)
-        predicted.append(chances.argmax(1))
-    return Result(name, len(training.labels), predicted)
+@dataclass(frozen=True)
+class Training:
+    """One training: its name, its seed, and the folder with its crops and the real ones."""
+
+    name: str
+    seed: int
+    keep: Path
+
+
+def learn(task: Training) -> NDArray[np.float32]:
+    """Trains once on one core, and gives the real crops' (N, 3) probabilities; they stay in the task's folder, too."""
+    torch.set_num_threads(1)
+    crops, real, recipe = np.load(task.keep / f"{task.name}.npz"), np.load(task.keep / REAL), Recipe()
+    with progress_bar(f"{task.name}, seed {task.seed}", "batches") as progress:
+        net = train(crops["images"], crops["labels"], recipe, task.seed, progress)
+    chances = probabilities(net, real["images"], recipe)
+    np.savez(task.keep / f"{task.name} {task.seed}.npz", probabilities=chances, labels=real["labels"])
+    return chances
+
+
+def measure(name: str, training: Crops, seeds: int, keep: Path, workers: int) -> Result:
+    """Trains once a seed, each on a core of its own, and predicts the real masks."""
+    np.savez(keep / f"{name}.npz", images=training.images, labels=training.labels)
+    tasks = [Training(name, seed, keep) for seed in range(seeds)]
+    chances = [each for batch in stream_files(learn, tasks, workers=workers, crashed=_died, batch=1) for each in batch]
+    return Result(name, len(training.labels), [each.argmax(1) for each in chances])
+
+
+def _died(task: Training) -> NDArray[np.float32]:
+    raise SystemExit(f"the training {task.name}, seed {task.seed}, was ended, perhaps for want of memory")
 
 
 def results_table(results: Sequence[Result], labels: NDArray[np.int64]) -> Table:
@@ -137,21 +158,19 @@ def main() -> int:
     keep = given.keep or Path(tempfile.mkdtemp(prefix="real-masks-"))
     keep.mkdir(parents=True, exist_ok=True)
     test, console = real_masks(realdata), Console()
+    np.savez(keep / REAL, images=test.images, labels=test.labels)
     weights = sum(weight.numel() for weight in network(Recipe(), len(STATES)).parameters())
-    console.print(
-        f"{weights:,} weights, {Recipe().side} pixels, {Recipe().epochs} epochs, {torch.get_num_threads()} threads"
-    )
+    console.print(f"{weights:,} weights, {Recipe().side} pixels, {Recipe().epochs} epochs")
     with progress_bar("finding faces") as progress:
         landmarks = landmarks_of(photos(realdata, given.photos), given.workers, progress)
     results = []
     for without in ("", *(PARTS if given.ablation else ())):
         training = training_crops(landmarks, without, given.workers)
         name = f"without {without}" if without else "our variants"
-        results.append(measure(name, training, test, given.seeds, keep))
+        results.append(measure(name, training, given.seeds, keep, given.workers))
         console.print(results_table(results[-1:], test.labels))
-    console.print(
-        results_table(results, test.labels), confusion_table(results[0], test.labels), f"predictions in {keep}"
-    )
+    console.print(results_table(results, test.labels), confusion_table(results[0], test.labels))
+    console.print(f"crops and predictions: {keep}")
     return 0
 
 

@@ -21,19 +21,31 @@ class Recipe:
     """The training, the same for every training set.
 
     Attributes:
-        side: of the network's input, in pixels.
-        epochs, batch, rate, decay: AdamW with one cycle of the learning rate.
+        sides: of the network's input in pixels, and how many epochs at each: small pictures first, since most is
+            learned from them at a third of the cost. The last is the side that is tested at.
+        batch, rate, decay: AdamW with one cycle of the learning rate.
         smoothing: of the labels.
+        shares: how often each class is drawn: wear, incorrect, not_wear.
         widths: channels of the stem and of the three stages.
     """
 
-    side: int = 64
-    epochs: int = 14
+    sides: tuple[tuple[int, int], ...] = ((48, 8), (80, 5))
     batch: int = 64
     rate: float = 3e-3
     decay: float = 0.02
     smoothing: float = 0.05
+    shares: tuple[float, ...] = (0.37, 0.28, 0.35)
     widths: tuple[int, int, int, int] = (24, 48, 96, 128)
+
+    @property
+    def side(self) -> int:
+        """Of the pictures that are tested, in pixels."""
+        return self.sides[-1][0]
+
+    @property
+    def epochs(self) -> int:
+        """At all sides together."""
+        return sum(epochs for _, epochs in self.sides)
 
 
 class Block(nn.Module):
@@ -86,11 +98,12 @@ def augment(batch: Tensor, side: int, random: torch.Generator) -> Tensor:
     def draw(low: float, high: float, *shape: int) -> Tensor:
         return low + (high - low) * torch.rand(n, *shape, generator=random)
 
-    turn, scale = torch.deg2rad(draw(-20, 20)), torch.exp(draw(-0.22, 0.16))
-    stretch = torch.exp(draw(-0.1, 0.1))
+    turn, scale = torch.deg2rad(draw(-22, 22)), torch.exp(draw(-0.32, 0.2))
+    stretch = torch.exp(draw(-0.14, 0.14))
     flip = torch.where(draw(0, 1) < 0.5, -1.0, 1.0)
     cos, sin = torch.cos(turn) * scale, torch.sin(turn) * scale
-    rows = torch.stack([cos * flip * stretch, -sin, draw(-0.12, 0.12), sin * flip, cos / stretch, draw(-0.12, 0.12)], 1)
+    shift_x, shift_y = draw(-0.18, 0.18), draw(-0.18, 0.18)
+    rows = torch.stack([cos * flip * stretch, -sin, shift_x, sin * flip, cos / stretch, shift_y], 1)
     grid = functional.affine_grid(rows.view(n, 2, 3), [n, 3, side, side], align_corners=False)
     x = functional.grid_sample(batch, grid, padding_mode="border", align_corners=False)
     # Softness: now and then the whole batch through fewer pixels, since a photo may be small or out of focus.
@@ -143,14 +156,15 @@ def train(
     random = torch.Generator().manual_seed(seed)
     net = network(recipe, int(labels.max()) + 1).train()
     optimiser = torch.optim.AdamW(net.parameters(), recipe.rate, weight_decay=recipe.decay)
-    weight = torch.from_numpy(1 / np.bincount(labels)[labels])
+    weight = torch.from_numpy((np.array(recipe.shares) / np.bincount(labels))[labels])
     steps = len(labels) // recipe.batch
+    sides = [side for side, epochs in recipe.sides for _ in range(epochs)]
     total, done = steps * recipe.epochs, 0
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda at: _rate(at / total))
-    for _ in range(recipe.epochs):
+    for side in sides:
         order = torch.multinomial(weight, steps * recipe.batch, replacement=True, generator=random)
         for chosen in order.view(steps, recipe.batch):
-            batch = augment(_tensor(images[chosen.numpy()]), recipe.side, random)
+            batch = augment(_tensor(images[chosen.numpy()]), side, random)
             logits = net(batch.contiguous(memory_format=torch.channels_last))
             loss = functional.cross_entropy(
                 logits, torch.from_numpy(labels[chosen.numpy()]), label_smoothing=recipe.smoothing
