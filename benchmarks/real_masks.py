@@ -3,9 +3,10 @@
     .venv/bin/python -m benchmarks.real_masks [--seeds 2] [--photos 2580] [--ablation]
 
 It learns from scratch on variants of the FairFace and All-Age-Faces samples and is tested on `mask_states_dev`: crops
-of real masks, from which nothing is learned and by which no epoch is chosen. One fixed recipe (`benchmarks.small_cnn`), so
-that what differs between two rows is the engine. With --ablation also without its light, its geometry, its looks and
-its spread of wear. The photographs lie below PALETTE_REALDATA (default ../shared/realdata).
+of real masks, from which nothing is learned and by which no epoch is chosen. One fixed recipe
+(`benchmarks.small_cnn`), so that what differs between two rows is the engine. With --ablation also without its light,
+its geometry, its looks and its spread of wear. The photographs lie below PALETTE_REALDATA (default
+../shared/realdata).
 """
 
 from __future__ import annotations
