@@ -87,13 +87,14 @@ def cut_out(rgb: RgbImage, landmarks: FloatArray) -> RgbImage:
 def draw_pool(photos: Sequence[Path], wanted: int, seed: int, refused: Counter[str]) -> Iterator[Shot]:
     """Random variants, one a photo, until there are enough; counts what is refused."""
     rng, engine = np.random.default_rng(seed), MaskEngine()
-    styles, types = [style for style in list_wear_styles() if style != NOT_WEAR], list_mask_types()
+    styles = [style for style in list_wear_styles() if style != NOT_WEAR]
     made = 0
     for index in rng.permutation(len(photos)):
         if made == wanted:
             return
         path = photos[int(index)]
-        style, kind, own = str(rng.choice(styles)), str(rng.choice(types)), int(rng.integers(2**31))
+        style = str(rng.choice(styles))
+        kind, own = str(rng.choice(list_mask_types(style))), int(rng.integers(2**31))
         try:
             ready = engine.prepare(read_photo(path, max_side=1600).rgb)
             masked = engine.mask(ready, wear=style, mask=kind, seed=own)

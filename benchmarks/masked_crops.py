@@ -148,7 +148,7 @@ def make_crops(task: CropTask) -> list[tuple[NDArray[np.uint8], int, str]]:
 def _without_spread(style: str, rng: np.random.Generator) -> dict[str, Any]:
     from synth.looks import list_mask_types, sample_look
 
-    look = sample_look(str(rng.choice(list_mask_types())), rng)
+    look = sample_look(str(rng.choice(list_mask_types(style))), rng)
     return {"mask": look, "outline": _outline(style, look)}
 
 

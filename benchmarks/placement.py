@@ -28,6 +28,7 @@ from pipelines.executors import stream_batches
 from synth import MaskEngine, PhotoRefusedError, list_mask_types, list_wear_styles
 from synth.arrays import BoolArray, RgbImage
 from synth.engine import Prepared
+from synth.looks import suited_types
 
 VIEWS = ("upright", "roll 15", "roll 30", "roll 45", "60 px")
 FACE_PIXELS = 60
@@ -60,7 +61,8 @@ class Trial:
     @property
     def keys(self) -> list[tuple[str, str, int]]:
         """Wear style, mask type and seed of every variant of a view."""
-        return [(style, kind, seed) for style in self.styles for kind in self.types for seed in range(self.seeds)]
+        pairs = [(style, kind) for style in self.styles for kind in suited_types(self.types, style)]
+        return [(style, kind, seed) for style, kind in pairs for seed in range(self.seeds)]
 
 
 def seen(portrait: Portrait, view: str, clockwise: bool) -> Portrait:
@@ -160,7 +162,7 @@ def tables(outcomes: Sequence[Outcome], trial: Trial) -> list[Table]:
         table.add_column("mask type")
         for view in trial.views:
             table.add_column(view, justify="right")
-        for kind in trial.types:
+        for kind in suited_types(trial.types, style):
             table.add_row(kind, *(str(counts[style, kind, view]) for view in trial.views))
         shown.append(table)
     return shown

@@ -88,13 +88,18 @@ def count_all(paths: Iterable[Path]) -> dict[FaceClass, int]:
     return {each: sum(count[each] for count in counts) for each in CLASSES}
 
 
-def plan_balance(given: MaskInput, options: BalanceOptions) -> BalancePlan:
+def plan_balance(given: MaskInput, options: BalanceOptions, types: tuple[str, ...] = ()) -> BalancePlan:
     """Decide which variants each photo gets; see `synth.balance.balance`.
+
+    Args:
+        given: The photos.
+        options: What is wanted, and what is there already.
+        types: Mask types to draw from; all when empty.
 
     Raises:
         DatasetsError: What is counted can't be read.
         SettingsError: No target can be taken from counts, for there are none.
-        SynthUsageError: The target or the cap is malformed.
+        SynthUsageError: The target or the cap is malformed, or a mask type unknown.
     """
     if not options.counts and not options.target.isdecimal():
         raise SettingsError(
@@ -102,12 +107,12 @@ def plan_balance(given: MaskInput, options: BalanceOptions) -> BalancePlan:
             "or give the target as a number"
         )
     present = count_all(options.counts)
-    return balance(_people(given), present, resolve_target(options.target, present), options.cap)
+    return balance(_people(given), present, resolve_target(options.target, present), options.cap, types)
 
 
-def chosen_balance(given: MaskInput, plan: str, options: BalanceOptions) -> BalancePlan:
+def chosen_balance(given: MaskInput, plan: str, options: BalanceOptions, types: tuple[str, ...] = ()) -> BalancePlan:
     """Return the balance plan of that name: one made for these photos, or what a file says."""
-    return plan_balance(given, options) if plan == BALANCE else read_balance(Path(plan))
+    return plan_balance(given, options, types) if plan == BALANCE else read_balance(Path(plan))
 
 
 def _people(given: MaskInput) -> list[Person]:

@@ -182,7 +182,7 @@ def with_plan(given: MaskInput, options: MaskOptions) -> MaskInput:
     """
     if given.assigned is not None or not options.is_balance:
         return given
-    return assign_plan(given, chosen_balance(given, options.plan, options.balance), options.types)
+    return assign_plan(given, chosen_balance(given, options.plan, options.balance, options.types), options.types)
 
 
 def mask_photos(

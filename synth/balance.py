@@ -130,7 +130,13 @@ def resolve_target(text: str, present: Mapping[FaceClass, int]) -> int:
     return target
 
 
-def balance(people: Iterable[Person], present: Mapping[FaceClass, int], target: int, cap: int = 20) -> BalancePlan:
+def balance(
+    people: Iterable[Person],
+    present: Mapping[FaceClass, int],
+    target: int,
+    cap: int = 20,
+    types: tuple[str, ...] = (),
+) -> BalancePlan:
     """Decides which variants each photo gets.
 
     Within a gender and age group the classes furthest below the target come first. What a group gets is spread over its
@@ -142,9 +148,10 @@ def balance(people: Iterable[Person], present: Mapping[FaceClass, int], target: 
         present: photos of each class that are there already; those that aren't named have none.
         target: photos wanted of each class.
         cap: most variants of one person, 1 to 100.
+        types: mask types that will be drawn from; all when empty. A style in which none can be worn isn't planned.
 
     Raises:
-        SynthUsageError: a cap or target out of range, or a photo that is named twice.
+        SynthUsageError: a cap or target out of range, an unknown type, or a photo that is named twice.
     """
     if not 1 <= cap <= LARGEST_COUNT:
         raise SynthUsageError(f"expected a cap from 1 to {LARGEST_COUNT} variants a person, got {cap}")
@@ -159,7 +166,7 @@ def balance(people: Iterable[Person], present: Mapping[FaceClass, int], target: 
         classes = [FaceClass(state, gender, age_group) for state in STATES]
         there = np.array([present.get(each, 0) for each in classes], dtype=np.int64)
         planned = _share(members, np.array(caps, dtype=np.int64), there, target)
-        photos |= _deal(members, np.array(caps, dtype=np.int64), planned)
+        photos |= _deal(members, np.array(caps, dtype=np.int64), planned, types)
         limits = _limits(members, caps, int(planned[2]))
         for each, before, made, limit in zip(classes, there.tolist(), planned.tolist(), limits, strict=True):
             goals.append(ClassGoal(each, before, made, target, limit if before + made < target else ""))
@@ -227,12 +234,14 @@ def spread(total: int, levels: Integers, room: Integers) -> Integers:
     return given
 
 
-def _deal(members: list[Person], caps: Integers, planned: Integers) -> dict[str, dict[str, int]]:
+def _deal(
+    members: list[Person], caps: Integers, planned: Integers, types: tuple[str, ...]
+) -> dict[str, dict[str, int]]:
     """Photo id to wear style to count."""
     bare = spread(int(planned[2]), np.zeros_like(caps), _bare_room(members, caps))
     wrong = spread(int(planned[1]), bare, caps - bare)
     right = spread(int(planned[0]), bare + wrong, caps - bare - wrong)
-    sequences = [_sequence("wear", right), _sequence("incorrect", wrong)]
+    sequences = [_sequence(state, given, types) for state, given in (("wear", right), ("incorrect", wrong))]
     dealt: dict[str, dict[str, int]] = {}
     for number, person in enumerate(members):
         photos = sorted(person.photos, key=_rank)
@@ -245,9 +254,9 @@ def _deal(members: list[Person], caps: Integers, planned: Integers) -> dict[str,
     return {photo: dict(sorted(counts.items(), key=lambda item: order[item[0]])) for photo, counts in dealt.items()}
 
 
-def _sequence(state: str, given: Integers) -> tuple[list[str], Integers]:
+def _sequence(state: str, given: Integers, types: tuple[str, ...]) -> tuple[list[str], Integers]:
     """The styles of a mask state's variants, mixed evenly by how common they are, and where each person's begin."""
-    weights = styles_of(state)
+    weights = styles_of(state, types)
     total = int(given.sum())
     exact = np.array(list(weights.values())) * total / sum(weights.values())
     counts = np.floor(exact).astype(np.int64)

@@ -16,7 +16,7 @@ from synth.finder import FaceFinder
 from synth.framing import Size, reframe_all
 from synth.gate import Gate, check_face, check_policy, choose_face, other_faces, rivals_of
 from synth.light import Light, read_light
-from synth.looks import Look, list_mask_types, mask_type, sample_look
+from synth.looks import Look, check_suited, list_mask_types, mask_type, sample_look
 from synth.memory import keep_memory
 from synth.pose import Pose, fit_pose
 from synth.several import check_others, mask_everyone, within
@@ -152,24 +152,24 @@ class MaskEngine:
         Args:
             photo: (H, W, 3) uint8, RGB, or what `prepare` made of it (cheaper for several variants).
             wear: a wear style, or `not_wear`.
-            mask: a mask type, whose colours and details are drawn by chance, or a whole look; any type where it is
-                missing.
+            mask: a mask type, whose colours and details are drawn by chance, or a whole look; where it is missing, any
+                type that can be worn so.
             seed: same photo and arguments and seed, same pixels.
             landmarks: (68, 2), x, y in pixels, where they are known.
             outline: where the mask's edges sit, in place of what the wear style draws by chance.
 
         Raises:
             PhotoRefusedError: the photo fails the gate, or what was drawn covers other parts than the style asks.
-            SynthUsageError: an unknown style or type.
+            SynthUsageError: an unknown style or type, or a type that can't be worn so.
         """
         ready = photo if isinstance(photo, Prepared) else self.prepare(photo, landmarks=landmarks)
         if wear == NOT_WEAR:
             return _bare(ready)
         if ready.others:
             return mask_everyone(self, ready, wear, mask, seed)
-        get_wear_style(wear)
         rng = np.random.default_rng(seed)
-        look = mask if isinstance(mask, Look) else sample_look(mask or str(rng.choice(list_mask_types())), rng)
+        look = mask if isinstance(mask, Look) else sample_look(mask or str(rng.choice(list_mask_types(wear))), rng)
+        check_suited(look.mask_type, wear)
         return self._draw(ready, wear, look, outline, rng)
 
     def _draw(

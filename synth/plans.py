@@ -14,7 +14,7 @@ import numpy as np
 
 from synth.errors import SynthUsageError
 from synth.gate import check_policy
-from synth.looks import list_mask_types, mask_type
+from synth.looks import list_mask_types, suited_types
 from synth.wear import NOT_WEAR, get_wear_style, list_wear_styles, mask_state_of
 
 LARGEST_COUNT = 100
@@ -43,7 +43,8 @@ class Slot:
     Attributes:
         wear: wear styles to draw from.
         count: how many such variants.
-        types: mask types to draw from; empty for all. Within a slot no type repeats before all were used.
+        types: mask types to draw from; empty for all. Each is only drawn for a style it can be worn in; within a slot
+            none repeats before all that suit the style were used.
         weights: how likely each style is beside the others, above 0; empty for all the same.
     """
 
@@ -59,8 +60,9 @@ class Slot:
         states = {mask_state_of(style) for style in self.wear}
         if len(states) > 1:
             raise SynthUsageError(f"a plan's slot means one mask state, got {', '.join(sorted(states))}")
-        for name in self.types:
-            mask_type(name)
+        for style in self.wear:
+            if self.types and not suited_types(self.types, style):
+                raise SynthUsageError(f"none of these mask types can be worn {style}: {', '.join(self.types)}")
         if self.weights and len(self.weights) != len(self.wear):
             raise SynthUsageError(f"expected one weight for each of {len(self.wear)} styles, got {len(self.weights)}")
         check_weights(dict(zip(self.wear, self.weights, strict=False)))
@@ -109,7 +111,8 @@ class Plan:
         """Draws one photo's variants, with `keys` in their order."""
         drawn: list[tuple[str, str]] = []
         for slot in self.slots:
-            drawn += zip(_styles(slot, rng), _types(slot, rng), strict=True)
+            styles = _styles(slot, rng)
+            drawn += zip(styles, _types(slot, styles, rng), strict=True)
         return [
             Order(key, style, "" if style == NOT_WEAR else kind)
             for key, (style, kind) in zip(self.keys, drawn, strict=True)
@@ -161,17 +164,30 @@ def _styles(slot: Slot, rng: np.random.Generator) -> list[str]:
     return [slot.wear[int(i)] for i in rng.integers(len(slot.wear), size=slot.count)]
 
 
-def _types(slot: Slot, rng: np.random.Generator) -> list[str]:
+def _types(slot: Slot, styles: Sequence[str], rng: np.random.Generator) -> list[str]:
+    """For each style the next type of a shuffled pile that can be worn so; what was passed over stays on top."""
     names = list(slot.types or list_mask_types())
     drawn: list[str] = []
-    while len(drawn) < slot.count:
-        drawn += [names[int(i)] for i in rng.permutation(len(names))]
-    return drawn[: slot.count]
+    pile: list[str] = []
+    for style in styles:
+        suited = suited_types(names, style)
+        if not set(suited) & set(pile):
+            pile += [names[int(i)] for i in rng.permutation(len(names)) if names[int(i)] not in pile]
+        kind = next(name for name in pile if name in suited)
+        pile.remove(kind)
+        drawn.append(kind)
+    return drawn
 
 
-def styles_of(mask_state: str) -> dict[str, float]:
-    """The wear styles that mean a mask state, and how common each is beside the others."""
-    return {name: COMMONNESS.get(name, 1.0) for name in list_wear_styles() if mask_state_of(name) == mask_state}
+def styles_of(mask_state: str, types: Sequence[str] = ()) -> dict[str, float]:
+    """The wear styles that mean a mask state, and how common each is beside the others.
+
+    Args:
+        mask_state: wear, incorrect or not_wear.
+        types: where given, only the styles in which one of these mask types can be worn.
+    """
+    states = {name: mask_state_of(name) for name in list_wear_styles() if suited_types(types, name)}
+    return {name: COMMONNESS.get(name, 1.0) for name, state in states.items() if state == mask_state}
 
 
 PLANS: dict[str, Plan] = {
@@ -252,16 +268,22 @@ def custom_plan(base: Plan, wear: Sequence[str], types: Sequence[str]) -> Plan:
     Args:
         base: what to start from.
         wear: if any, replaces the base's slots by these: `style` or `style:count`, such as `nose_out:2`.
-        types: if any, only these mask types are drawn.
+        types: if any, only these mask types are drawn, and a slot's styles in which none can be worn are left out.
 
     Raises:
-        SynthUsageError: an unknown style or type, or a malformed count.
+        SynthUsageError: an unknown style or type, a malformed count, or a slot of which no style is left.
     """
     slots = tuple(_parse_slot(text) for text in wear) or base.slots
     if not wear and not types:
         return base
-    chosen = tuple(replace(slot, types=tuple(types) or slot.types) for slot in slots)
+    chosen = tuple(_narrowed(slot, tuple(types)) for slot in slots) if types else slots
     return Plan("custom", chosen, faces=base.faces)
+
+
+def _narrowed(slot: Slot, types: tuple[str, ...]) -> Slot:
+    kept = [number for number, style in enumerate(slot.wear) if suited_types(types, style)] or range(len(slot.wear))
+    weights = tuple(slot.weights[number] for number in kept) if slot.weights else ()
+    return replace(slot, wear=tuple(slot.wear[number] for number in kept), types=types, weights=weights)
 
 
 def _parse_slot(text: str) -> Slot:

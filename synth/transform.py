@@ -26,7 +26,7 @@ from synth.arrays import FloatArray, RgbImage
 from synth.engine import MaskedFace, MaskEngine, Prepared
 from synth.errors import PhotoRefusedError, SynthUsageError
 from synth.gate import check_policy
-from synth.looks import list_mask_types, mask_type
+from synth.looks import suited_types
 from synth.plans import check_weights
 from synth.wear import mask_state_of
 
@@ -55,7 +55,7 @@ class MaskTransform(ImageOnlyTransform):  # type: ignore[misc]
 
     Args:
         wear: a wear style, several, or styles and weights; `not_wear` leaves the photo as it is.
-        types: mask types to draw from; all when empty.
+        types: mask types to draw from; all when empty. Each is only drawn for a style it can be worn in.
         p: how often the transform is applied at all.
         landmarks_key: of (68, 2 or more) landmarks in the data, x, y in pixels of the image, in iBUG 300-W order. With
             "keypoints", and `A.KeypointParams("xy", remove_invisible=False)` in `Compose`, they follow the transforms
@@ -66,7 +66,8 @@ class MaskTransform(ImageOnlyTransform):  # type: ignore[misc]
         cache: so many photos are remembered with their faces; worth it where the same pixels come every epoch.
 
     Raises:
-        SynthUsageError: a wear style, mask type or face policy is unknown, or a weight is no positive number.
+        SynthUsageError: a wear style, mask type or face policy is unknown, no type can be worn in one of the styles,
+            or a weight is no positive number.
     """
 
     _targets = (Targets.IMAGE,)
@@ -88,8 +89,9 @@ class MaskTransform(ImageOnlyTransform):  # type: ignore[misc]
         self.landmarks_key, self.faces = landmarks_key, faces
         self.state_key, self.style_key = state_key, style_key
         self.cache = cache
-        for name in self.types:
-            mask_type(name)
+        for style in self.wear:
+            if not suited_types(self.types, style):
+                raise SynthUsageError(f"none of these mask types can be worn {style}: {', '.join(self.types)}")
         check_policy(faces)
         self.refused = ""
         self._ready: OrderedDict[bytes, Prepared | PhotoRefusedError] = OrderedDict()
@@ -125,7 +127,7 @@ class MaskTransform(ImageOnlyTransform):  # type: ignore[misc]
     def _drawn(self) -> tuple[str, str]:
         styles, weights = list(self.wear), np.array(list(self.wear.values()))
         style = styles[int(self.random_generator.choice(len(styles), p=weights / weights.sum()))]
-        types = self.types or list_mask_types()
+        types = suited_types(self.types, style)
         return style, types[int(self.random_generator.integers(len(types)))]
 
     def _prepared(self, rgb: RgbImage, landmarks: Any) -> Prepared:

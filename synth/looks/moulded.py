@@ -49,7 +49,16 @@ def _cup(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     canvas.weave(0.025, rng)
 
 
-@register("n95_cup", cut=CUP, shades=SHADES, loop_width=0.036, attach="head", own_strap=0.15, marked=0.6)
+@register(
+    "n95_cup",
+    cut=CUP,
+    shades=SHADES,
+    loop_width=0.036,
+    attach="head",
+    own_strap=0.15,
+    marked=0.6,
+    unsuited=("hanging",),
+)
 def draw_n95_cup(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     """A dome without a valve."""
     _cup(canvas, look, rng)
@@ -58,7 +67,17 @@ def draw_n95_cup(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
         canvas.paint(0.6 * small_print(canvas, (0.5, rng.uniform(0.5, 0.7)), rng), ink)
 
 
-@register("n95_valve", cut=CUP, shades=SHADES, loop_width=0.036, attach="head", own_strap=0.15, marked=0.5, valved=1.0)
+@register(
+    "n95_valve",
+    cut=CUP,
+    shades=SHADES,
+    loop_width=0.036,
+    attach="head",
+    own_strap=0.15,
+    marked=0.5,
+    valved=1.0,
+    unsuited=("hanging",),
+)
 def draw_n95_valve(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     """A dome with a valve before the mouth, or beside it."""
     _cup(canvas, look, rng)

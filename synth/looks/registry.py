@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from synth.errors import SynthUsageError
 from synth.looks.canvas import Canvas, lab_to_linear
 from synth.looks.strokes import slack, tension
 from synth.loops import Strap
-from synth.wear import Cut
+from synth.wear import NOT_WEAR, Cut, get_wear_style
 
 Lab = tuple[float, float, float]
 Draw = Callable[["Canvas", "Look", np.random.Generator], None]
@@ -84,6 +84,7 @@ class MaskType:
         marked, valved: share of masks with a mark, with a valve.
         built_in: whether it comes with this package.
         strap: CIE Lab of its straps, where they are always the same.
+        unsuited: the wear styles in which nobody can wear it.
     """
 
     name: str
@@ -99,6 +100,15 @@ class MaskType:
     valved: float = 0.0
     built_in: bool = True
     strap: Lab | None = None
+    unsuited: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for style in self.unsuited:
+            get_wear_style(style)
+
+    def suits(self, style: str) -> bool:
+        """Whether it can be worn in this style."""
+        return style not in self.unsuited
 
 
 _TYPES: dict[str, MaskType] = {}
@@ -116,11 +126,13 @@ def register(
     own_strap: float = 0.0,
     marked: float = 0.0,
     valved: float = 0.0,
+    unsuited: tuple[str, ...] = (),
 ) -> Callable[[Draw], Draw]:
     """Registers a drawing function as the mask type `name`; the arguments are the attributes of `MaskType`."""
 
     def add(draw: Draw) -> Draw:
-        add_type(MaskType(name, cut, shades, patterns, loop_width, gloss, draw, attach, own_strap, marked, valved))
+        kind = MaskType(name, cut, shades, patterns, loop_width, gloss, draw, attach, own_strap, marked, valved)
+        add_type(replace(kind, unsuited=unsuited))
         return draw
 
     return add
@@ -139,9 +151,16 @@ def set_own_types(kinds: tuple[MaskType, ...]) -> None:
         add_type(kind)
 
 
-def list_mask_types() -> list[str]:
-    """The names of all mask types, in alphabetical order."""
-    return sorted(_TYPES)
+def list_mask_types(style: str | None = None) -> list[str]:
+    """The names of all mask types, in alphabetical order; of those that can be worn in a style, where one is given.
+
+    Raises:
+        SynthUsageError: an unknown style.
+    """
+    if style is None:
+        return sorted(_TYPES)
+    _check_style(style)
+    return sorted(name for name, kind in _TYPES.items() if kind.suits(style))
 
 
 def mask_type(name: str) -> MaskType:
@@ -153,6 +172,32 @@ def mask_type(name: str) -> MaskType:
     if name not in _TYPES:
         raise SynthUsageError(f"unknown mask type {name!r}: expected one of {', '.join(list_mask_types())}")
     return _TYPES[name]
+
+
+def suited_types(types: Sequence[str], style: str) -> list[str]:
+    """Those of these mask types, or of all where none is given, that can be worn in a style.
+
+    Raises:
+        SynthUsageError: an unknown type or style.
+    """
+    suited = list_mask_types(style)
+    return [kind.name for kind in map(mask_type, types) if kind.name in suited] if types else suited
+
+
+def check_suited(name: str, style: str) -> None:
+    """Makes sure that a mask type can be worn in a style.
+
+    Raises:
+        SynthUsageError: it can't, or there is no such type or style; the message lists those that can.
+    """
+    _check_style(style)
+    if not mask_type(name).suits(style):
+        raise SynthUsageError(f"a {name} can't be worn {style}: use one of {', '.join(list_mask_types(style))}")
+
+
+def _check_style(style: str) -> None:
+    if style != NOT_WEAR:
+        get_wear_style(style)
 
 
 def sample_look(name: str, rng: np.random.Generator) -> Look:

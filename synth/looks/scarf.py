@@ -49,6 +49,8 @@ def _folds(rng: np.random.Generator) -> FloatArray:
     ),
     patterns=("", "", "bandana", "bandana", "checks", "stripes", "dye", "camouflage"),
     attach="none",
+    # Pulled over the eyes it would hide the mouth as well.
+    unsuited=("chin_out", "hanging", "over_eyes"),
 )
 def draw_scarf(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     """A triangle with its point on the chest, or a tube that goes all round."""

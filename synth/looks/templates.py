@@ -230,6 +230,8 @@ def _as_type(template: Template) -> MaskType:
         attach=template.attach,
         strap=template.strap,
         built_in=False,
+        # What has no loops hangs from no ear.
+        unsuited=() if template.attach == "ears" else ("hanging",),
     )
 
 

@@ -88,6 +88,20 @@ def test_wrong_ways_are_as_common_as_people_wear_masks_so() -> None:
         assert abs(made[style] - 1000 * weight / sum(common.values())) <= 1
 
 
+def test_ways_in_which_no_type_can_be_worn_are_not_planned() -> None:
+    plan = balance(people(30), {OLD_MEN[0]: 99, OLD_MEN[2]: 99}, target=99, types=("scarf", "n95_cup"))
+    styles = {style for styles in plan.photos.values() for style in styles}
+    assert styles == set(styles_of("incorrect", ["scarf", "n95_cup"]))
+    assert "hanging" not in styles
+    assert all(plan.plan_of(photo, ("scarf", "n95_cup")) for photo in plan.photos)
+    assert sum(goal.planned for goal in plan.classes) == 99
+
+
+def test_a_plan_by_hand_that_no_type_suits_is_explained() -> None:
+    with pytest.raises(SynthUsageError, match="none of these mask types can be worn hanging: scarf"):
+        BalancePlan({"a": {"hanging": 2}}).plan_of("a", ("scarf",))
+
+
 @st.composite
 def crowds(draw: st.DrawFn) -> list[Person]:
     counts = draw(st.lists(st.integers(1, 4), min_size=1, max_size=12))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import cv2
@@ -16,12 +17,14 @@ from synth import MaskEngine, PhotoRefusedError, Prepared, SynthUsageError, list
 from synth.arrays import BoolArray, FloatArray, RgbImage
 from synth.engine import MaskedFace
 from synth.gate import REASONS
-from synth.looks import mask_type
+from synth.looks import Look, mask_type
+from synth.warp import folds
 from synth.wear import get_wear_style
 from tests.synth.builders import Painted, head_shape, paint, view
 
 ENGINE = MaskEngine()
 STYLES = ("correct", "nose_out", "chin")
+KINDS = list_mask_types()
 EVERY_STYLE = tuple(style for style in list_wear_styles() if style != "not_wear")
 VIEWS = {
     "ahead": (0, 0, 0),
@@ -54,12 +57,24 @@ def share(mask: BoolArray, part: BoolArray) -> float:
     return float(mask[part].mean())
 
 
-@pytest.mark.parametrize("kind", list_mask_types())
+def assert_no_eye_touched(face: Prepared, masked: MaskedFace) -> None:
+    for eye in (slice(36, 42), slice(42, 48)):
+        inside = polygon(face.rgb.shape, face.face.landmarks[eye])
+        assert inside.any()
+        assert not changed(face.rgb, masked.rgb, 24)[inside].any(), masked.mask_type
+    assert masked.coverage.eyes <= 0.02
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", VIEWS)
-@pytest.mark.parametrize("person", range(3))
-def test_each_style_covers_what_it_means(name: str, person: int, kind: str) -> None:
+def test_each_style_covers_what_it_means_and_touches_no_eye(name: str, kind: str) -> None:
+    # Every type in every view, every view on three people.
+    person = (KINDS.index(kind) + list(VIEWS).index(name)) % 3
     face = ready(name, person)
-    correct, nose_out, chin = (ENGINE.mask(face, wear=style, mask=kind, seed=person).coverage for style in STYLES)
+    made = [ENGINE.mask(face, wear=style, mask=kind, seed=person) for style in STYLES]
+    for masked in made:
+        assert_no_eye_touched(face, masked)
+    correct, nose_out, chin = (masked.coverage for masked in made)
     assert (correct.nose >= 0.95, correct.mouth >= 0.98, correct.chin >= 0.75) == (True, True, True)
     assert (nose_out.nose <= 0.35, nose_out.mouth >= 0.95) == (True, True)
     assert (chin.nose <= 0.02, chin.mouth <= 0.12, chin.chin >= 0.4) == (True, True, True)
@@ -69,8 +84,11 @@ def test_each_style_covers_what_it_means(name: str, person: int, kind: str) -> N
 @pytest.mark.parametrize("style", EVERY_STYLE[3:])
 def test_the_rarer_styles_cover_what_they_mean(name: str, style: str) -> None:
     face = ready(name)
-    for seed in range(6):
-        seen = ENGINE.mask(face, wear=style, mask="surgical", seed=seed).coverage
+    for seed, kind in enumerate(list_mask_types(style)):
+        masked = ENGINE.mask(face, wear=style, mask=kind, seed=seed)
+        seen = masked.coverage
+        if style != "over_eyes":
+            assert_no_eye_touched(face, masked)
         if style == "chin_out":
             assert (seen.nose >= 0.95, seen.mouth >= 0.98, seen.chin <= 0.3, seen.eyes <= 0.02) == (True,) * 4
         elif style == "over_eyes":
@@ -88,6 +106,27 @@ def test_opacity_lies_in_range_and_within_what_was_touched(style: str) -> None:
     assert masked.touched[masked.alpha > 0.01].all()
 
 
+@pytest.mark.parametrize("name", VIEWS)
+def test_no_cloth_is_folded_over_itself(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    laid: list[tuple[FloatArray, FloatArray]] = []
+
+    def noted(mapping: FloatArray, alpha: FloatArray) -> float:
+        laid.append((mapping, alpha))
+        return folds(mapping, alpha)
+
+    monkeypatch.setattr("synth.compose.folds", noted)
+    face = ready(name, 1)
+    for number, style in enumerate(EVERY_STYLE):
+        kinds = list_mask_types(style)
+        for kind in (kinds[number], kinds[-1 - number]):
+            ENGINE.mask(face, wear=style, mask=kind, seed=number)
+            mapping, alpha = laid[-1]
+            down, across = np.gradient(mapping.astype(float), axis=(0, 1))
+            turning = across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0]
+            # The hem of a cloth that hangs before the neck turns under a little.
+            assert (turning[alpha > 0.5] > 0).mean() > (0.97 if style in ("chin", "hanging") else 0.99), (style, kind)
+
+
 def test_a_given_look_and_outline_are_what_is_drawn() -> None:
     look = ENGINE.mask(ready(), mask="kn95", seed=4).look
     outline = get_wear_style("correct").place(mask_type("kn95").cut, np.random.default_rng(1))
@@ -97,20 +136,7 @@ def test_a_given_look_and_outline_are_what_is_drawn() -> None:
     np.testing.assert_allclose(one.alpha, two.alpha, atol=0.02)
 
 
-@pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("name", VIEWS)
-def test_no_pixel_of_an_eye_is_touched(name: str, style: str) -> None:
-    face = ready(name)
-    for seed, kind in enumerate(list_mask_types()):
-        masked = ENGINE.mask(face, wear=style, mask=kind, seed=seed)
-        for eye in (slice(36, 42), slice(42, 48)):
-            inside = polygon(face.rgb.shape, face.face.landmarks[eye])
-            assert inside.any()
-            assert not changed(face.rgb, masked.rgb, 24)[inside].any(), kind
-        assert masked.coverage.eyes <= 0.02
-
-
-@pytest.mark.parametrize("kind", list_mask_types())
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_pixels_show_what_was_measured(kind: str) -> None:
     face = ready()
     points = face.face.landmarks
@@ -124,21 +150,21 @@ def test_the_pixels_show_what_was_measured(kind: str) -> None:
 
 
 @pytest.mark.parametrize("number", range(3))
-@pytest.mark.parametrize("style", STYLES)
-def test_faces_that_were_detected_are_covered_as_well(drawn: tuple[Portrait, ...], number: int, style: str) -> None:
+def test_faces_that_were_detected_are_covered_as_well(drawn: tuple[Portrait, ...], number: int) -> None:
     face = ENGINE.prepare(drawn[number].rgb)
     true = drawn[number].landmarks.astype(float)
     mouth = polygon(face.rgb.shape, true[48:60])
-    for kind in list_mask_types():
+    for turn, kind in enumerate(KINDS):
+        style = STYLES[(turn + number) % len(STYLES)]
         masked = ENGINE.mask(face, wear=style, mask=kind, seed=number)
         assert share(masked.touched, mouth) > 0.95 if style != "chin" else share(masked.touched, mouth) < 0.5
 
 
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", EVERY_STYLE)
 @pytest.mark.parametrize("name", ["ahead", "left", "tilted"])
 def test_outside_of_touched_every_pixel_is_the_photos_own(name: str, style: str) -> None:
     face = ready(name)
-    for seed in range(4):
+    for seed in range(3):
         masked = ENGINE.mask(face, wear=style, seed=seed)
         assert masked.touched.any()
         assert not changed(face.rgb, masked.rgb)[~masked.touched].any()
@@ -178,7 +204,7 @@ def test_global_random_state_is_neither_read_nor_moved() -> None:
     np.testing.assert_array_equal(ENGINE.mask(ready(), seed=2).rgb, first)
 
 
-@pytest.mark.parametrize("kind", list_mask_types())
+@pytest.mark.parametrize("kind", KINDS)
 def test_other_seeds_give_other_masks(kind: str) -> None:
     made = {ENGINE.mask(ready(), mask=kind, seed=seed).rgb.tobytes() for seed in range(5)}
     assert len(made) == 5
@@ -212,14 +238,25 @@ def rolled(face: Painted, degrees: float) -> tuple[RgbImage, FloatArray]:
     return np.asarray(turned, np.uint8), face.landmarks @ matrix[:, :2].T + matrix[:, 2]
 
 
-@pytest.mark.parametrize("degrees", [-85, -25, 50])
-@pytest.mark.parametrize("style", STYLES)
-def test_a_mask_follows_the_tilt_of_the_head(style: str, degrees: float) -> None:
+@cache
+def rolled_and_ready(degrees: float) -> tuple[Painted, Prepared]:
     face = paint(yaw=12, size=(340, 340))
     rgb, landmarks = rolled(face, degrees)
-    for seed, kind in enumerate(list_mask_types()):
-        upright = ENGINE.mask(face.rgb, landmarks=face.landmarks, wear=style, mask=kind, seed=seed)
-        tilted = ENGINE.mask(rgb, landmarks=landmarks, wear=style, mask=kind, seed=seed)
+    return face, ENGINE.prepare(rgb, landmarks=landmarks)
+
+
+ROLLS = (-85, -25, 50)
+
+
+@pytest.mark.parametrize("degrees", ROLLS)
+@pytest.mark.parametrize("style", EVERY_STYLE)
+def test_a_mask_follows_the_tilt_of_the_head(style: str, degrees: float) -> None:
+    face, before = rolled_and_ready(0)
+    _, after = rolled_and_ready(degrees)
+    # Every style at every angle, and in each every type at one of them.
+    for seed, kind in enumerate(list_mask_types(style)[ROLLS.index(degrees) :: len(ROLLS)]):
+        upright = ENGINE.mask(before, wear=style, mask=kind, seed=seed)
+        tilted = ENGINE.mask(after, wear=style, mask=kind, seed=seed)
         for part in ("nose", "mouth", "chin", "eyes"):
             assert getattr(tilted.coverage, part) == pytest.approx(getattr(upright.coverage, part), abs=0.06), part
         as_picture = np.dstack([upright.touched.astype(np.uint8) * 255] * 3)
@@ -237,6 +274,28 @@ def test_a_mask_follows_the_size_of_the_face(factor: float) -> None:
         one = ENGINE.mask(face.rgb, landmarks=face.landmarks, wear=style, mask="kf94", seed=1).coverage
         two = ENGINE.mask(other.rgb, landmarks=other.landmarks, wear=style, mask="kf94", seed=1).coverage
         assert (two.nose, two.mouth) == pytest.approx((one.nose, one.mouth), abs=0.08)
+
+
+def cords(face: Prepared, look: Look) -> BoolArray:
+    """(H, W) bool: where the mask's cords are seen, found by their colour alone."""
+    looks = (replace(look, strap=strap, strap_seen=1.0) for strap in ((95.0, 0.0, 0.0), (5.0, 0.0, 0.0)))
+    light, dark = (ENGINE.mask(face, mask=look, seed=1) for look in looks)
+    return changed(light.rgb, dark.rgb, 40) & (light.alpha < 0.5)
+
+
+@pytest.mark.parametrize("kind", ["surgical", "kf94", "n95_cup"])
+def test_of_a_turned_head_the_far_loop_is_hidden(kind: str) -> None:
+    look = ENGINE.mask(ready(), mask=kind, seed=3).look
+    assert look is not None
+    seen = {}
+    for name in ("left", "ahead", "right"):
+        face = ready(name)
+        drawn, middle = cords(face, look), round(float(face.face.landmarks[27:31, 0].mean()))
+        seen[name] = int(drawn[:, :middle].sum()), int(drawn[:, middle:].sum())
+    assert min(seen["ahead"]) > 20
+    for name, (near, far) in {"left": seen["left"][::-1], "right": seen["right"]}.items():
+        assert near > max(seen["ahead"]), name
+        assert far < 0.1 * min(seen["ahead"]), name
 
 
 def middle_of_mask(face: Prepared, masked: MaskedFace) -> RgbImage:
@@ -299,6 +358,17 @@ def test_unknown_names_list_the_valid_ones(arguments: dict[str, str], listed: li
     with pytest.raises(SynthUsageError) as caught:
         ENGINE.mask(ready(), **arguments)
     assert all(name in str(caught.value) for name in listed)
+
+
+def test_a_type_that_cannot_be_worn_so_is_a_wrong_call() -> None:
+    for mask in ("scarf", ENGINE.mask(ready(), mask="scarf").look):
+        with pytest.raises(SynthUsageError, match="a scarf can't be worn hanging: use one of"):
+            ENGINE.mask(ready(), wear="hanging", mask=mask)
+
+
+def test_by_chance_only_types_that_can_be_worn_so_come_up() -> None:
+    drawn = {ENGINE.mask(ready(), wear="hanging", seed=seed).mask_type for seed in range(40)}
+    assert drawn == set(list_mask_types("hanging"))
 
 
 def attempt(rgb: RgbImage, landmarks: FloatArray, style: str, seed: int) -> MaskedFace | PhotoRefusedError:

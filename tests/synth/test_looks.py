@@ -7,8 +7,8 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from synth.errors import SynthUsageError
-from synth.looks import draw_look, list_mask_types, mask_type, sample_look
+from synth import SynthUsageError, list_wear_styles
+from synth.looks import check_suited, draw_look, list_mask_types, mask_type, sample_look, suited_types
 from synth.looks.canvas import Canvas, lab_to_linear, noise
 from synth.looks.prints import list_prints, printed
 from synth.looks.registry import strap_colour, strap_of
@@ -29,6 +29,30 @@ def test_an_unknown_type_lists_the_known(ask) -> None:
     with pytest.raises(SynthUsageError) as caught:
         ask("veil")
     assert all(kind in str(caught.value) for kind in KINDS)
+
+
+@pytest.mark.parametrize("style", list_wear_styles())
+def test_types_by_style_are_those_that_can_be_worn_so(style: str) -> None:
+    assert list_mask_types(style) == [kind for kind in KINDS if mask_type(kind).suits(style)]
+    assert suited_types(["scarf", "surgical"], style)[-1] == "surgical"
+    assert suited_types([], style) == list_mask_types(style)
+
+
+def test_what_no_loop_holds_hangs_from_no_ear() -> None:
+    assert all(mask_type(kind).attach == "ears" for kind in list_mask_types("hanging"))
+    assert set(KINDS) - set(list_mask_types("chin_out")) == set(KINDS) - set(list_mask_types("over_eyes")) == {"scarf"}
+    assert list_mask_types("correct") == list_mask_types("not_wear") == KINDS
+
+
+def test_a_type_in_a_style_it_is_unsuited_for_is_refused_with_those_that_suit() -> None:
+    check_suited("kf94", "hanging")
+    with pytest.raises(SynthUsageError, match=r"a scarf can't be worn hanging: use one of black, .*surgical"):
+        check_suited("scarf", "hanging")
+    for ask in (lambda: list_mask_types("cheek"), lambda: check_suited("kf94", "cheek")):
+        with pytest.raises(SynthUsageError, match="unknown wear style 'cheek'"):
+            ask()
+    with pytest.raises(SynthUsageError, match="unknown wear style 'cheek'"):
+        replace(mask_type("kf94"), unsuited=("cheek",))
 
 
 @pytest.mark.parametrize("width", [8, 48, 200, 1400])

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synth import SynthUsageError, list_mask_types, list_wear_styles
+from synth.looks import mask_type
 from synth.plans import Plan, Slot, custom_plan, get_plan, list_plans, styles_of
 from synth.wear import mask_state_of
 
@@ -198,6 +199,44 @@ def test_no_type_repeats_before_all_were_used(count: int, types: list[str], seed
     used = Counter(order.mask_type for order in made)
     assert set(used) <= set(allowed)
     assert max(used.values()) - min(used[kind] for kind in allowed) <= 1
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(
+    styles=st.lists(st.sampled_from([*styles_of("incorrect")]), min_size=1, unique=True),
+    types=st.lists(st.sampled_from(list_mask_types()), unique=True),
+    count=st.integers(1, 30),
+    seed=st.integers(0),
+)
+def test_a_type_is_only_worn_as_it_can_be(styles: list[str], types: list[str], count: int, seed: int) -> None:
+    names = [*types, "surgical"] if types else types
+    made = orders(Plan("x", (Slot(tuple(styles), count, tuple(dict.fromkeys(names))),)), seed)
+    assert all(mask_type(order.mask_type).suits(order.wear_style) for order in made)
+    assert {order.mask_type for order in made} <= set(names or list_mask_types())
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_what_does_not_suit_one_style_is_kept_for_the_next(seed: int) -> None:
+    plan = Plan("x", (Slot(("chin_out", "nose_out"), 40, ("scarf", "kf94")),))
+    made = [(order.wear_style, order.mask_type) for order in orders(plan, seed)]
+    assert ("chin_out", "scarf") not in made
+    # Two that a scarf can't do have passed it over at least once: it is the next that can be worn with the nose out.
+    for (first, _), (second, _), (third, kind) in zip(made, made[1:], made[2:], strict=False):
+        if (first, second, third) == ("chin_out", "chin_out", "nose_out"):
+            assert kind == "scarf"
+
+
+def test_types_that_no_style_of_a_slot_suits_are_refused() -> None:
+    with pytest.raises(SynthUsageError, match="none of these mask types can be worn hanging: n95_cup, scarf"):
+        Slot(("nose_out", "hanging"), types=("n95_cup", "scarf"))
+    with pytest.raises(SynthUsageError, match="worn chin_out: scarf"):
+        custom_plan(get_plan("competition"), ["chin_out"], ["scarf"])
+
+
+def test_narrowed_to_a_scarf_a_plan_leaves_out_what_a_scarf_does_not_do() -> None:
+    wrong = custom_plan(get_plan("competition"), [], ["scarf"]).slots[1]
+    assert dict(zip(wrong.wear, wrong.weights, strict=True)) == styles_of("incorrect", ["scarf"])
+    assert {"nose_out", "chin"} <= set(wrong.wear) <= set(styles_of("incorrect")) - {"chin_out", "hanging"}
 
 
 def test_parameters_tell_plans_apart() -> None:

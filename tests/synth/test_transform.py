@@ -82,6 +82,13 @@ def test_a_seeded_pipeline_repeats_itself_and_draws_by_weights(face: Painted) ->
     assert len(set(pictures)) == 12
 
 
+def test_a_type_is_only_worn_as_it_can_be() -> None:
+    transform = MaskTransform(["hanging", "chin"], ["scarf", "kf94"], p=1, cache=1)
+    transform.set_random_seed(1)
+    drawn = {transform._drawn() for _ in range(40)}
+    assert drawn == {("hanging", "kf94"), ("chin", "kf94"), ("chin", "scarf")}
+
+
 def test_landmarks_as_keypoints_follow_earlier_transforms(face: Painted) -> None:
     where = A.KeypointParams("xy", remove_invisible=False)
     shift = A.Affine(translate_px={"x": 12, "y": -5}, p=1)
@@ -132,6 +139,7 @@ def test_it_is_serialised() -> None:
         ({"wear": []}, "at least one"),
         ({"wear": {"correct": 0}}, "above 0"),
         ({"types": ["veil"]}, "unknown mask type"),
+        ({"wear": ["chin", "hanging"], "types": ["scarf", "n95_cup"]}, "worn hanging: scarf, n95_cup"),
         ({"faces": "both"}, "unknown face policy"),
     ],
 )
