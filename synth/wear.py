@@ -131,7 +131,7 @@ def _chin(cut: Cut, rng: np.random.Generator) -> Outline:
     # Anywhere between the lower lip's edge (0.91) and the chin's point (1.28), gathered there and hanging before the
     # neck; the sides follow the jaw up to the ears.
     top = rng.uniform(0.95, 1.13)
-    worn = _worn(cut, rng, top, top + rng.uniform(0.36, 0.76))
+    worn = _worn(cut, rng, top, top + rng.uniform(0.32, 0.64))
     top_side = rng.uniform(0.58, 0.80)
     bottom_side = top_side + rng.uniform(0.18, 0.32)
     return replace(
@@ -141,6 +141,7 @@ def _chin(cut: Cut, rng: np.random.Generator) -> Outline:
         top_half=_jaw_half(top_side) + rng.uniform(-0.01, 0.03),
         bottom_half=_jaw_half(bottom_side) + rng.uniform(-0.01, 0.04),
         peak=rng.uniform(1.3, 2.2),
+        belly=rng.uniform(2.4, 4.0),
         standoff=0.8 * worn.standoff + rng.uniform(0.0, 0.04),
         drapes=True,
     )
