@@ -112,26 +112,26 @@ def _try_variant(trial: Trial, truth: Truth, ready: Prepared, view: str, key: tu
         return Outcome(name, view, *key, (f"refused: {refused.reason}, {refused.detail}",))
     faults = tuple(truth.faults(masked.alpha, style, kind))
     if faults and trial.pictures is not None:
-        marked = picture(truth, masked.rgb, masked.alpha >= HIDDEN, RULES[style].margin)
+        marked = picture(truth, masked.rgb, masked.alpha >= HIDDEN, truth.allowed(style, kind) <= RULES[style].margin)
         file = f"{view.replace(' ', '')}-{style}-{kind}-{name}-{seed}.png"
         Image.fromarray(marked).save(trial.pictures / file)
     return Outcome(name, view, *key, faults)
 
 
-def picture(truth: Truth, rgb: RgbImage, hidden: BoolArray, margin: float) -> RgbImage:
-    """A variant with the true parts outlined in red, the head's outline in green and spill in magenta.
+def picture(truth: Truth, rgb: RgbImage, hidden: BoolArray, allowed: BoolArray) -> RgbImage:
+    """A variant with the true parts outlined in red, where a mask may be in green and spill in magenta.
 
     Args:
         truth: of the portrait.
         rgb: (H, W, 3) uint8, RGB: the variant.
         hidden: (H, W) bool: what its sheet hides.
-        margin: of the outline, in face widths.
+        allowed: (H, W) bool: where a mask may be.
     """
     shown = rgb.copy()
     for part in truth.parts.values():
         shown[_rim(part)] = (255, 0, 0)
-    shown[_rim(truth.beyond <= margin)] = (0, 200, 0)
-    shown[hidden & (truth.beyond > margin)] = (255, 0, 255)
+    shown[_rim(allowed)] = (0, 200, 0)
+    shown[hidden & ~allowed] = (255, 0, 255)
     return shown
 
 

@@ -38,6 +38,10 @@ HANGING_MARGIN = 0.75
 LONG_TYPES, SKIRT = ("scarf",), 0.5
 """Types that hang over the neck by their nature, as wide as the jaw, and how far below it, in face widths (7 cm)."""
 
+PULLED_DOWN = 0.25
+"""The same for a mask pulled down to the chin, in face widths (3.5 cm): on photographs of worn ones they hang before
+the throat by as much."""
+
 HIDDEN, ON_EYE = 0.5, 0.1
 """Opacity from which a pixel counts as hidden, and as touched where it lies on an eye."""
 
@@ -56,11 +60,13 @@ class Rule:
         limits: least and greatest hidden share by part.
         eyes: whether both eyes must be hidden, instead of untouched.
         margin: of the head's outline, in face widths.
+        skirt: how far below the jaw the neck belongs to that outline, in face widths.
     """
 
     limits: dict[str, tuple[float, float]] = field(default_factory=dict)
     eyes: bool = False
     margin: float = MARGIN
+    skirt: float = 0.0
 
 
 _COVERED, _FREE = (COVERED, 1.0), (0.0, FREE)
@@ -70,7 +76,7 @@ _HELD, _BARE = (0.5, 1.0), (0.0, 0.25)
 RULES: dict[str, Rule] = {
     "correct": Rule({"nose": _COVERED, "mouth": _COVERED, "chin": _HELD}),
     "nose_out": Rule({"nose tip": _FREE, "mouth": _COVERED, "chin": _HELD}),
-    "chin": Rule({"nose": _FREE, "mouth": _FREE, "chin": _HELD}),
+    "chin": Rule({"nose": _FREE, "mouth": _FREE, "chin": _HELD}, skirt=PULLED_DOWN),
     "chin_out": Rule({"nose": _COVERED, "mouth": _COVERED, "chin": _BARE}),
     "hanging": Rule({"nose": _FREE, "mouth": _FREE}, margin=HANGING_MARGIN),
     "over_eyes": Rule({"mouth": _FREE}, eyes=True),
@@ -88,6 +94,7 @@ class Truth:
     def __init__(self, portrait: Portrait) -> None:
         self.portrait = portrait
         self._shape = portrait.rgb.shape[:2]
+        self._skirts: dict[float, FloatArray] = {}
         self.parts = {name: self._hull(portrait.points[list(indices)]) for name, indices in PARTS.items()}
 
     def _hull(self, points: FloatArray) -> BoolArray:
@@ -106,16 +113,23 @@ class Truth:
         """(H, W): distance of every pixel from the head's outline, in face widths; 0 inside."""
         return self._away(self.head)
 
-    @cached_property
-    def beyond_skirt(self) -> FloatArray:
-        """The same from an outline that takes in the neck further down, for LONG_TYPES."""
-        points = self.portrait.points
-        lower = points[list(JAW)] + SKIRT * self.portrait.face_width * self._down
-        return self._away(self.head | self._hull(np.concatenate([points[[*JAW, *NECK]], lower])))
+    def beyond_skirt(self, skirt: float) -> FloatArray:
+        """The same from an outline that takes in the neck down to so many face widths below the jaw."""
+        if skirt not in self._skirts:
+            points = self.portrait.points
+            lower = points[list(JAW)] + skirt * self.portrait.face_width * self._down
+            wider = self.head | self._hull(np.concatenate([points[[*JAW, *NECK]], lower]))
+            self._skirts[skirt] = self._away(wider)
+        return self._skirts[skirt]
 
     def _away(self, area: BoolArray) -> FloatArray:
         away = cv2.distanceTransform((~area).astype(np.uint8), cv2.DIST_L2, 5)
         return np.asarray(away / self.portrait.face_width)
+
+    def allowed(self, style: str, mask_type: str) -> FloatArray:
+        """(H, W): distance from the outline that this type may fill in this style, in face widths; 0 inside."""
+        skirt = max(RULES[style].skirt, SKIRT if mask_type in LONG_TYPES else 0.0)
+        return self.beyond_skirt(skirt) if skirt else self.beyond
 
     @property
     def _right(self) -> FloatArray:
@@ -142,7 +156,7 @@ class Truth:
                 bound = f"at least {least:.0%}" if share < least else f"at most {most:.0%}"
                 found.append(f"{part} covered {share:.1%}, {bound}")
         found += self._eye_faults(alpha, rule)
-        found += self._spill(hidden, rule.margin, self.beyond_skirt if mask_type in LONG_TYPES else self.beyond)
+        found += self._spill(hidden, rule.margin, self.allowed(style, mask_type))
         area = float(hidden.sum()) / self.portrait.face_width**2
         if area < PRESENT:
             found.append(f"mask of {area:.1%} of a square face width, at least {PRESENT:.0%}")

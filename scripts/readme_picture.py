@@ -14,12 +14,16 @@ from synth.framing import Size
 SIZE = Size(192, 256)
 VARIANTS = (
     ("not_wear", None),
-    ("correct", "kf94"),
     ("correct", "surgical"),
-    ("correct", "black"),
+    ("correct", "kf94"),
+    ("correct", "n95_valve"),
     ("correct", "printed"),
+    ("correct", "scarf"),
     ("nose_out", "kn95"),
     ("chin", "surgical"),
+    ("chin_out", "black"),
+    ("hanging", "cloth"),
+    ("over_eyes", "sponge"),
 )
 PEOPLE = (("female", 24), ("male", 66), ("female", 47))
 

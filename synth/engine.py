@@ -181,7 +181,7 @@ class MaskEngine:
         for _ in range(TRIES):
             placed = outline or _on_near_side(style.place(cut, rng), ready.pose)
             try:
-                drawn = compose(ready.rgb, ready.to_picture, ready.light, look, placed, style.crumple, rng)
+                drawn = compose(ready.rgb, ready.to_picture, ready.light, look, placed, style.crumple * cut.soft, rng)
             except PhotoRefusedError as error:
                 refused = error
                 continue

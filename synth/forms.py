@@ -17,8 +17,12 @@ BOAT_FOLDS = (0.33, 0.73)
 """v of the two folds of a three-panel mask: its middle panel stands upright between them."""
 
 NECK = (-0.16, 0.20, 0.30)
-"""Where a scarf hangs before the throat, head units: depth z under the chin, how fast that falls off to the sides (by
+"""Where cloth hangs before the throat, head units: depth z under the chin, how fast that falls off to the sides (by
 x squared) and downwards (by y)."""
+
+CHIN_HEIGHT, ABOVE_CHIN = 1.28, 1.1
+"""y of the chin's point on the mean face, and how fast hanging cloth goes back to the jaw above it, by the height
+squared: its corners lie on the cheeks, where one that stayed before the throat would stand out beside a turned head."""
 
 Lift = Callable[[FloatArray, FloatArray], FloatArray]
 
@@ -73,7 +77,8 @@ def hang(x: FloatArray, y: FloatArray, depth: FloatArray) -> FloatArray:
         depth: of the head there, same shape.
     """
     front, aside, down = NECK
-    throat = front - aside * x**2 - down * (y - 1.28)
+    below = y - CHIN_HEIGHT
+    throat = front - aside * x**2 - down * np.maximum(below, 0) - ABOVE_CHIN * np.minimum(below, 0) ** 2
     return soft_maximum(depth, throat)
 
 

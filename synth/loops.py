@@ -43,6 +43,9 @@ ear is rounded, so that a cord goes out of sight little by little."""
 OFF_CHEEK = 0.05
 """How far past the far cheek's outline a cord may lie, head units: it runs over the cheek's roundness."""
 
+AXIS_DEPTH = -0.75
+"""Depth z of the upright line that the cheeks are round about, head units: between the ears."""
+
 SUPERSAMPLED = 4
 STEPS = 13
 
@@ -106,10 +109,17 @@ def cords(worn: Sheet, attach: str = "ears", hangs: float = 0.0) -> list[tuple[f
 
 
 def _cord(start: FloatArray, end: FloatArray) -> FloatArray:
-    """(N, 3) head coordinates of a cord that lies on the cheek between two points."""
-    t = np.linspace(0, 1, STEPS)[:, None]
-    bow = np.sin(np.pi * t)
-    return np.asarray(start + (end - start) * t + bow * np.array([np.sign(end[0]) * 0.015, SAG, 0.02]))
+    """(N, 3) head coordinates of a cord that lies on the cheek between two points.
+
+    The cheek is as round as a cylinder that stands upright within the head; on one the shortest way is a helix.
+    """
+    t = np.linspace(0, 1, STEPS)
+    side, (start_z, end_z) = np.sign(end[0]), (start[2] - AXIS_DEPTH, end[2] - AXIS_DEPTH)
+    around = np.array([np.arctan2(side * start[0], start_z), np.arctan2(side * end[0], end_z)])
+    away = np.array([np.hypot(start[0], start_z), np.hypot(end[0], end_z)])
+    angle, radius = around[0] + np.diff(around) * t, away[0] + np.diff(away) * t
+    height = start[1] + (end[1] - start[1]) * t + SAG * np.sin(np.pi * t)
+    return np.stack([side * radius * np.sin(angle), height, AXIS_DEPTH + radius * np.cos(angle)], axis=1)
 
 
 def _side_normals(line: FloatArray) -> FloatArray:

@@ -11,6 +11,10 @@ from synth.errors import SynthUsageError
 from synth.shape import MEAN_FACE
 from synth.surface import Outline
 
+BESIDE = 0.03
+"""How far the corners of a mask that has slipped down may reach beyond the mean jaw, head units: the further down it
+sits, the narrower is what it lies on."""
+
 NOT_WEAR = "not_wear"
 """The style of a variant without a mask, named like its mask state."""
 
@@ -23,6 +27,7 @@ class Cut:
         top_half, bottom_half, top_side, bottom_side, standoff, peak, belly: as of the outline.
         form: how it stands off the face, see `synth.forms`.
         drop: how much further down than other masks it reaches, as a scarf does.
+        soft: share of a wear style's wrinkles that it takes; what is moulded keeps its form.
     """
 
     top_half: float
@@ -34,6 +39,7 @@ class Cut:
     belly: float = 2.0
     form: str = "sheet"
     drop: float = 0.0
+    soft: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -116,10 +122,13 @@ def _correct(cut: Cut, rng: np.random.Generator) -> Outline:
 def _nose_out(cut: Cut, rng: np.random.Generator) -> Outline:
     # The nostrils' underside is at 0.53, the upper lip's edge at 0.67; the loops hold the sides up.
     worn = _worn(cut, rng, rng.uniform(0.49, 0.65), rng.uniform(1.36, 1.52))
+    top_side, bottom_side = worn.top_side + rng.uniform(0.06, 0.26), worn.bottom_side + rng.uniform(0.0, 0.16)
     return replace(
         worn,
-        top_side=worn.top_side + rng.uniform(0.06, 0.26),
-        bottom_side=worn.bottom_side + rng.uniform(0.0, 0.16),
+        top_side=top_side,
+        bottom_side=bottom_side,
+        top_half=min(worn.top_half, _jaw_half(top_side) + BESIDE),
+        bottom_half=worn.bottom_half if cut.drop else min(worn.bottom_half, _jaw_half(bottom_side) + BESIDE),
         peak=rng.uniform(1.4, 2.6),
         standoff=0.6 * worn.standoff,
         drapes=True,
@@ -131,15 +140,16 @@ def _chin(cut: Cut, rng: np.random.Generator) -> Outline:
     # Anywhere between the lower lip's edge (0.91) and the chin's point (1.28), gathered there and hanging before the
     # neck; the sides follow the jaw up to the ears.
     top = rng.uniform(0.95, 1.13)
-    worn = _worn(cut, rng, top, top + rng.uniform(0.32, 0.64))
+    # A scarf that is pushed down lies in more folds than a mask, but it does hang further.
+    worn = _worn(replace(cut, drop=0.6 * cut.drop), rng, top, top + rng.uniform(0.32, 0.60))
     top_side = rng.uniform(0.58, 0.80)
     bottom_side = top_side + rng.uniform(0.18, 0.32)
     return replace(
         worn,
         top_side=top_side,
         bottom_side=bottom_side,
-        top_half=_jaw_half(top_side) + rng.uniform(-0.01, 0.03),
-        bottom_half=_jaw_half(bottom_side) + rng.uniform(-0.01, 0.04),
+        top_half=_jaw_half(top_side) + rng.uniform(-0.03, 0.02),
+        bottom_half=_jaw_half(bottom_side) + rng.uniform(-0.03, 0.02),
         peak=rng.uniform(1.3, 2.2),
         belly=rng.uniform(2.4, 4.0),
         standoff=0.8 * worn.standoff + rng.uniform(0.0, 0.04),
@@ -189,8 +199,8 @@ def _hanging(cut: Cut, rng: np.random.Generator) -> Outline:
 
 @_wear_style("over_eyes", "incorrect", crumple=0.3)
 def _over_eyes(cut: Cut, rng: np.random.Generator) -> Outline:
-    # Slipped or pushed up: from brows or forehead to between the nose's ridge and its tip (0.38).
-    worn = _worn(cut, rng, rng.uniform(-0.55, -0.28), rng.uniform(0.2, 0.46))
+    # Slipped or pushed up: from brows or forehead to between the nose's ridge and its tip (0.38); a scarf is folded.
+    worn = _worn(replace(cut, drop=0.0), rng, rng.uniform(-0.55, -0.28), rng.uniform(0.16, 0.38))
     return replace(
         worn,
         top_side=rng.uniform(-0.34, -0.2),

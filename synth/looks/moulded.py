@@ -19,6 +19,7 @@ CUP = Cut(
     peak=1.5,
     belly=2.2,
     form="cup",
+    soft=0.5,
 )
 SHADES = (Shade((94, 0, 1), 8), Shade((88, 0, 5), 2), Shade((72, -4, -12), 0.5), Shade((16, 0, 0), 0.5))
 

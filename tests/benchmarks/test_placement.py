@@ -55,7 +55,7 @@ def test_rolls_turn_either_way() -> None:
 
 def test_a_failure_is_shown_with_its_spill() -> None:
     truth = Truth(portrait())
-    shown = picture(truth, truth.portrait.rgb, sheet(185, 325, 40, 290) >= 0.5, 0.06)
+    shown = picture(truth, truth.portrait.rgb, sheet(185, 325, 40, 290) >= 0.5, truth.beyond <= 0.06)
     assert (shown[250, 45] == (255, 0, 255)).all()
     assert (truth.portrait.rgb[250, 45] == 128).all()
 

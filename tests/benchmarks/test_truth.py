@@ -93,3 +93,10 @@ def test_a_scarf_may_lie_over_the_neck(truth: Truth) -> None:
     scarf[325:385, 150:250] = 1.0
     assert truth.faults(scarf, "correct", "scarf") == []
     assert truth.faults(scarf, "correct", "cloth")
+
+
+def test_a_mask_pulled_down_may_hang_before_the_throat_but_not_beside_the_jaw(truth: Truth) -> None:
+    pulled = sheet(295, 358, 150, 250)
+    assert truth.faults(pulled, "chin") == []
+    pulled[300:320, 60:340] = 1.0
+    assert any(fault.startswith("spill") for fault in truth.faults(pulled, "chin"))

@@ -81,3 +81,9 @@ def test_a_drape_hangs_before_the_throat() -> None:
     assert hung[0] == pytest.approx(chin[2], abs=0.35)
     over_nose = np.array([0.5])
     assert hang(np.zeros(1), np.array([0.4]), over_nose)[0] == pytest.approx(0.5, abs=0.02)
+
+
+def test_hanging_cloth_lies_on_the_cheeks_beside_the_mouth() -> None:
+    for side in (MEAN_FACE[2:5], MEAN_FACE[12:15]):
+        head = envelope_depth(side[:, 0], side[:, 1])
+        np.testing.assert_allclose(hang(side[:, 0], side[:, 1], head), head, atol=0.1)

@@ -96,3 +96,10 @@ def test_cords_outside_the_region_are_left_out() -> None:
     far = draw_loops(cords(WORN), HeadToPicture(fit_pose(landmarks), landmarks), Region(290, 0, 300, 20), Strap())
     assert far.alpha.shape == (20, 10)
     assert far.alpha.max() == 0
+
+
+def test_a_strap_from_the_mouth_goes_round_the_cheek_not_through_it() -> None:
+    for side, line in cords(WORN, "head"):
+        straight = np.linspace(line[0], line[-1], len(line))
+        middle = len(line) // 2
+        assert side * line[middle, 0] > side * straight[middle, 0] + 0.01

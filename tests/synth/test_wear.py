@@ -5,8 +5,8 @@ import pytest
 
 from synth.errors import SynthUsageError
 from synth.looks import list_mask_types, mask_type
-from synth.shape import CHIN, MEAN_FACE
-from synth.wear import get_wear_style, list_wear_styles, mask_state_of
+from synth.shape import CHIN, MEAN_FACE, NOSE_TIP
+from synth.wear import BESIDE, get_wear_style, list_wear_styles, mask_state_of
 
 INCORRECT = ("nose_out", "chin", "chin_out", "hanging", "over_eyes")
 STATES = {"correct": "wear", **dict.fromkeys(INCORRECT, "incorrect"), "not_wear": "not_wear"}
@@ -70,3 +70,17 @@ def test_no_two_masks_sit_alike() -> None:
     rng = np.random.default_rng(0)
     cut = mask_type("kf94").cut
     assert len({get_wear_style("correct").place(cut, rng) for _ in range(20)}) == 20
+
+
+def test_a_mask_that_slipped_down_is_no_wider_than_the_jaw() -> None:
+    right = MEAN_FACE[16:7:-1]
+    for kind in list_mask_types():
+        for seed in range(10):
+            worn = get_wear_style("nose_out").place(mask_type(kind).cut, np.random.default_rng(seed))
+            assert worn.top_half <= np.interp(worn.top_side, right[:, 1], right[:, 0]) + BESIDE
+
+
+def test_a_scarf_over_the_eyes_is_folded() -> None:
+    for seed in range(10):
+        worn = get_wear_style("over_eyes").place(mask_type("scarf").cut, np.random.default_rng(seed))
+        assert worn.bottom < MEAN_FACE[NOSE_TIP, 1] + 0.05
