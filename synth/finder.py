@@ -34,7 +34,7 @@ PLAUSIBLE = 0.1
 """Landmarks that miss the mean face by more, in head units, are looked for at the next level too: most of what the fast
 detector takes for faces by mistake shows itself so."""
 
-SURE = 0.4
+SURE = 0.45
 """A face that the fast detector scores higher has its landmarks where they belong, unless they lean another way than
 the detector is for; of others it is measured."""
 
@@ -48,10 +48,6 @@ WINDOW, FINEST = 80, 1200
 TILTS = {3: -30.0, 4: 30.0}
 """The fast detector is five: ahead, turned left, turned right, and these two for heads rolled so, degrees clockwise:
 on 25 faces rolled by 30 to 40 degrees either way 80 of 83 findings are theirs."""
-
-NETWORK_RISE = 0.1
-"""So many sides higher than the fast detector's lie the network's boxes: the median of 22 faces that both find; their
-sides are alike."""
 
 SMALLEST = 32
 """Shortest side for the network, in pixels: in less it finds no face, and in much less its filters don't fit."""
@@ -194,16 +190,11 @@ class FaceFinder:
             ]
         if min(picture.shape[:2]) < SMALLEST:
             return []
-        return [(_lowered(_sides(each.rect)), float(each.confidence), 0.0) for each in self._cnn(picture, 0)]
+        return [(_sides(each.rect), float(each.confidence), 0.0) for each in self._cnn(picture, 0)]
 
 
 def _sides(box: Any) -> FloatArray:
     return np.array([box.left(), box.top(), box.right(), box.bottom()], dtype=np.float64)
-
-
-def _lowered(sides: FloatArray) -> FloatArray:
-    """The network's box where the fast detector's would be."""
-    return sides + np.array([0, 1, 0, 1]) * NETWORK_RISE * (sides[3] - sides[1])
 
 
 @lru_cache(maxsize=64)

@@ -53,9 +53,13 @@ LEAST = -1.5
 OFF, LARGER = 0.3, 1.4
 """A finding further from the middle, in sides, or of another size by more is no finding of this face."""
 
-LESS_SEEN = 3.0
-"""So many times as much counts the spread of a face that the detector barely sees or sees turned to the side: of
-those most are profiles."""
+LESS_SEEN = 2.0
+"""So many times as much counts the spread of a face that the detector barely sees or sees turned to the side, most of
+which are profiles; and that times as much again if it doesn't see it at all."""
+
+SQUEEZED, PER_DEGREE = 0.1, 0.0014
+"""A profile that is taken for a face turned less misses the mean face, in head units, by more than the first less the
+second times its yaw."""
 
 
 def steady_landmarks(
@@ -76,18 +80,25 @@ def steady_landmarks(
     """
     if sound:
         move = float(_apart(_from_box(predictor, rgb, box, MOVED_BOX), points)[INNER].mean())
-        if move < CALM:
+        if move < CALM and not _squeezed(points):
             return points, round(move, 4)
     starts = [points, *(_from_box(predictor, rgb, box, start) for start in STARTS[1:])]
     ends = np.stack([replace_landmarks(predictor, rgb, start) for start in starts])
     middle = np.round(np.median(ends, axis=0) * STEPS) / STEPS
     spread = float(np.median([_apart(end, middle)[INNER].mean() for end in ends]))
     score, turned = _shown_again(hog, rgb, middle)
-    if score < GLIMPSED:
+    spread *= LESS_SEEN * (LESS_SEEN if score < GLIMPSED else 1.0) if score < SEEN or turned else 1.0
+    if _squeezed(middle) or (sound and _squeezed(points)):
         spread = max(spread, 2 * STEADY)
-    elif score < SEEN or turned:
-        spread *= LESS_SEEN
     return middle, round(spread, 4)
+
+
+def _squeezed(points: FloatArray) -> bool:
+    try:
+        pose = fit_pose(points)
+    except PhotoRefusedError:
+        return True
+    return pose.error > SQUEEZED - PER_DEGREE * abs(pose.angles[0])
 
 
 def _from_box(
