@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from synth.errors import PhotoRefusedError, SynthUsageError
 from synth.face import Face
 from synth.finder import FaceFinder
 from synth.framing import Size, reframe_all
-from synth.gate import Gate, check_face, check_policy, choose_face, other_faces, rivals_of
+from synth.gate import Gate, check_face, check_policy, choose_face, other_faces, rival_share
 from synth.light import Light, read_light
 from synth.looks import Look, check_suited, list_mask_types, mask_type, sample_look
 from synth.memory import keep_memory
@@ -135,7 +136,7 @@ class MaskEngine:
 
     def find(self, rgb: RgbImage) -> list[Face]:
         """The faces of a photo, (H, W, 3) uint8 RGB, down to the size that matters here; the largest first."""
-        return self.finder.find(rgb, rivals_of(self.faces))
+        return self.finder.find(rgb, partial(rival_share, policy=self.faces, gate=self.gate))
 
     def mask(
         self,

@@ -7,7 +7,7 @@ iBUG 300-W, whose terms exclude commercial use). They sit behind `FaceFinder`, s
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,10 @@ from synth.errors import ModelFileError, PhotoRefusedError, SynthUsageError
 from synth.face import STEADY, Face
 from synth.levels import LEVELS, Level, moved
 from synth.pose import fit_pose
-from synth.predictor import landmark_spread, place_landmarks
+from synth.predictor import UPRIGHT, place_landmarks
+from synth.steady import steady_landmarks
 
-FINDER_VERSION = "2"
+FINDER_VERSION = "3"
 """Raised with every change that finds other faces or places other landmarks, so that none kept before pass for new."""
 
 LANDMARK_FILE = "shape_predictor_68_face_landmarks.dat"
@@ -33,8 +34,9 @@ PLAUSIBLE = 0.1
 """Landmarks that miss the mean face by more, in head units, are looked for at the next level too: most of what the fast
 detector takes for faces by mistake shows itself so."""
 
-SURE = 0.5
-"""A face that the fast detector scores higher has its landmarks where they belong; of others it is measured."""
+SURE = 0.45
+"""A face that the fast detector scores higher has its landmarks where they belong, unless they lean another way than
+the detector is for; of others it is measured."""
 
 RIVALS = 0.67
 """Smallest side of other faces that are looked for, as a share of the largest's: where sides differ more, the larger
@@ -109,7 +111,7 @@ class FaceFinder:
     def _predictor(self) -> Any:
         return dlib.shape_predictor(str(model_file(LANDMARK_FILE)))
 
-    def find(self, rgb: RgbImage, rivals: float = RIVALS) -> list[Face]:
+    def find(self, rgb: RgbImage, rivals: float | Callable[[Face, tuple[int, ...]], float] = RIVALS) -> list[Face]:
         """The faces of a photo, the largest first; empty where there are none.
 
         The levels are tried in turn and the first that shows a face whose landmarks can be relied on ends the search.
@@ -119,17 +121,19 @@ class FaceFinder:
         Args:
             rgb: (H, W, 3) uint8, RGB.
             rivals: the search goes on for other faces down to this share of the largest's side, 0 to 1 (as far as
-                photos of 1200 pixels show them).
+                photos of 1200 pixels show them); or what tells it of the largest face and the photo's shape.
         """
         rgb = np.ascontiguousarray(rgb)
         doubtful: list[Face] = []
         for level in self._levels(rgb.shape):
             if level.detector == "cnn" and any(_doubt(face) < 1 for face in doubtful):
                 break
-            found = self._at(rgb, level)
-            faces = [face for face in found if _doubt(face) < 1 and face.spread < STEADY]
+            # Of a face judged already only a turned picture can show more.
+            found = self._at(rgb, level, () if len(level.rolls) > 1 else doubtful)
+            faces = sorted(filter(_believed, found), key=lambda face: (-face.area, *face.box.tolist()))
             if faces:
-                faces = [*faces, *self._others(rgb, level, faces, rivals)]
+                share = rivals(faces[0], rgb.shape) if callable(rivals) else rivals
+                faces += self._others(rgb, level, faces, share)
                 return sorted(faces, key=lambda face: (-face.area, *face.box.tolist()))
             doubtful += found
         return sorted(doubtful, key=_doubt)[:1]
@@ -147,13 +151,15 @@ class FaceFinder:
 
     def _others(self, rgb: RgbImage, level: Level, faces: list[Face], rivals: float) -> list[Face]:
         """Faces beside those found at a level, too small for it and large enough to matter."""
+        if rivals >= 1:
+            return []
         largest = max(face.box[2] - face.box[0] for face in faces) / max(rgb.shape[:2])
         finer = Level("hog", min(int(np.ceil(WINDOW / (rivals * max(largest, 1e-3)) / 40)) * 40, FINEST))
         if finer.side <= level.side and level.detector == "hog":
             return []
         if self.budget_ms is not None and level.cost(rgb.shape) + finer.cost(rgb.shape) > self.budget_ms:
             return []
-        return [face for face in self._at(rgb, finer, faces) if _doubt(face) < 1 and face.spread < STEADY]
+        return [face for face in self._at(rgb, finer, faces) if _believed(face)]
 
     def _at(self, rgb: RgbImage, level: Level, known: Sequence[Face] = ()) -> list[Face]:
         """The faces that one level shows beside those known already."""
@@ -163,12 +169,17 @@ class FaceFinder:
                 middle, side = moved(box.reshape(2, 2).mean(0), back), float((box[2] - box[0]) * np.hypot(*back[:, 0]))
                 if any(_same_place(middle, side, face) for face in known):
                     continue
-                points = place_landmarks(self._predictor, rgb, middle, side, roll + tilt)
-                sides = np.round(np.concatenate([middle - side / 2, middle + side / 2]))
-                sure = level.detector == "hog" and score > SURE
-                spread = 0.0 if sure else landmark_spread(self._predictor, rgb, points, middle, side, roll + tilt)
-                found.append(Face(sides, points, score, level.detector, spread))
+                found.append(self._face(rgb, level, (middle, side, roll + tilt), score))
         return _apart(found) if len(level.rolls) > 1 else found
+
+    def _face(self, rgb: RgbImage, level: Level, box: tuple[FloatArray, float, float], score: float) -> Face:
+        """A finding with its landmarks. Box: its middle and side, and the roll of the heads it is for."""
+        middle, side, roll = box
+        fast, spread = level.detector == "hog", 0.0
+        points = place_landmarks(self._predictor, rgb, middle, side, roll)
+        if not fast or score <= SURE or _lean(points, roll) > UPRIGHT:
+            points, spread = steady_landmarks(self._hog, self._predictor, rgb, points, box, fast)
+        return Face(np.round([*(middle - side / 2), *(middle + side / 2)]), points, score, level.detector, spread)
 
     def _boxes(self, picture: RgbImage, level: Level) -> list[tuple[FloatArray, float, float]]:
         """Box, score and roll of each finding, in the pixels of a picture."""
@@ -193,6 +204,18 @@ def _doubt(face: Face) -> float:
         return fit_pose(face.landmarks).error / PLAUSIBLE
     except PhotoRefusedError:
         return 1 / PLAUSIBLE
+
+
+def _believed(face: Face) -> bool:
+    return _doubt(face) < 1 and face.spread < STEADY
+
+
+def _lean(points: FloatArray, roll: float) -> float:
+    """By how many degrees a head's roll differs from this one."""
+    try:
+        return abs((fit_pose(points).angles[2] - roll + 180) % 360 - 180)
+    except PhotoRefusedError:
+        return 180.0
 
 
 def _apart(faces: list[Face]) -> list[Face]:

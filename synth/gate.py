@@ -68,6 +68,9 @@ NOTABLE = 0.25
 RIVALS = 0.67
 """Two faces whose sides differ more can't be taken for each other under the policy `auto`."""
 
+CLOSE = 0.9
+"""Middles of two faces side by side are so many mean sides of their boxes apart, at least."""
+
 MARGIN = 0.08
 """How far outside the photo a landmark may lie, in head units (7 mm): a face cropped close at the chin still shows
 where a mask ends, and landmarks err by as much."""
@@ -125,9 +128,32 @@ def other_faces(faces: list[Face], chosen: Face, policy: str) -> list[Face]:
     return [face for face in faces if face is not chosen and _side(face) >= NOTABLE * _side(chosen)]
 
 
-def rivals_of(policy: str) -> float:
-    """How small a face matters under a policy, as a share of the largest's side (`FaceFinder.find`)."""
-    return {"largest": 1.0, "all": NOTABLE, "refuse": NOTABLE}.get(policy, RIVALS)
+def rival_share(face: Face, shape: tuple[int, ...], policy: str, gate: Gate) -> float:
+    """How small another face of a photo matters under a policy, as a share of this face's side (`FaceFinder.find`).
+
+    Under `auto` one matters that could weigh enough beside this face for none to stand out; beside a large face in the
+    photo's middle there is no place for such a one.
+
+    Args:
+        face: the largest found.
+        shape: of the photo (H, W, ...).
+        policy: one of FACE_POLICIES.
+        gate: the limits.
+
+    Returns:
+        0 to 1; 1 where no smaller face matters.
+    """
+    if policy != "auto":
+        return {"largest": 1.0, "all": NOTABLE, "refuse": NOTABLE}[policy]
+    half = np.array([shape[1], shape[0]]) / 2
+    away = np.abs(face.box.reshape(2, 2).mean(0) - half)
+    own = float(np.exp(-((away / half) @ (away / half)) / MIDDLE**2))
+    for share in np.arange(RIVALS, 1.0, 0.03):
+        gap = CLOSE * (1 + float(share)) / 2 * _side(face)
+        nearest = float((np.maximum(gap - away, 0) / half).min())
+        if gate.dominance * share**2 * np.exp(-((nearest / MIDDLE) ** 2)) > own:
+            return float(share)
+    return 1.0
 
 
 def _side(face: Face) -> float:

@@ -17,7 +17,7 @@ from synth.errors import OutputError, PhotoRefusedError, SynthError, SynthUsageE
 from synth.face import Face
 from synth.finder import FaceFinder, check_budget
 from synth.framing import Size
-from synth.gate import Gate, check_policy, rivals_of
+from synth.gate import Gate, check_policy
 from synth.landmark_cache import LandmarkCache, cache_key
 from synth.looks.templates import templates_digest, use_templates
 from synth.output import write_jpeg
@@ -233,7 +233,8 @@ def _found(job: Job, photo: DecodedPhoto) -> list[Face]:
     if job.cache is None:
         return engine.find(photo.rgb)
     cache = _cache(job.cache)
-    key = cache_key(photo.sha256, photo.rgb.shape, f"{engine.finder.identity()}, rivals {rivals_of(engine.faces)}")
+    sought = f"{engine.finder.identity()}, faces {engine.faces}, dominance {engine.gate.dominance}"
+    key = cache_key(photo.sha256, photo.rgb.shape, sought)
     faces = cache.get(key)
     if faces is None:
         faces = engine.find(photo.rgb)
