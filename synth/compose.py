@@ -160,5 +160,7 @@ def _cord(
     """(h, w, 4) float32 of a region's pixels: the loops' linear RGB times opacity, and opacity."""
     loops = draw_loops(held, to_picture, region, strap_of(look))
     strap = lit_colour(strap_colour(look), np.asarray(0.9, dtype=np.float32), light)
+    if not held:
+        return np.zeros((region.height, region.width, 4), dtype=np.float32)
     bright = cv2.multiply(loops.brightness, loops.alpha)
     return np.asarray(cv2.merge([*(cv2.multiply(bright, float(part)) for part in strap), loops.alpha]))

@@ -65,7 +65,7 @@ def measure(alpha: FloatArray, region: Region, face: Face, shape: tuple[int, ...
     """
     shares = {name: _share(alpha, region, outline, shape) for name, outline in _parts(face.landmarks).items()}
     face_area = float(cv2.contourArea(cv2.convexHull(face.landmarks.astype(np.float32))))
-    area = round(float(alpha.sum()) / max(face_area, 1.0), 4)
+    area = round(cv2.sumElems(alpha)[0] / max(face_area, 1.0), 4)
     return Coverage(shares["nose"], shares["mouth"], shares["chin"], max(shares["left"], shares["right"]), area)
 
 
@@ -76,15 +76,15 @@ def _share(alpha: FloatArray, region: Region, outline: FloatArray, shape: tuple[
     part = np.zeros((around.height, around.width), dtype=np.uint8)
     hull = cv2.convexHull(np.round((outline - [around.x0, around.y0]) * 16).astype(np.int32))
     cv2.fillConvexPoly(part, hull, 1, shift=4)
-    hidden = np.zeros(part.shape, dtype=np.float32)
+    weight = cv2.countNonZero(part)
     x0, y0 = max(around.x0, region.x0), max(around.y0, region.y0)
     x1, y1 = min(around.x1, region.x1), min(around.y1, region.y1)
-    if x0 < x1 and y0 < y1:
-        hidden[y0 - around.y0 : y1 - around.y0, x0 - around.x0 : x1 - around.x0] = alpha[
-            y0 - region.y0 : y1 - region.y0, x0 - region.x0 : x1 - region.x0
-        ]
-    weight = float(part.sum())
-    return round(float((hidden * part).sum()) / weight, 4) if weight else 0.0
+    if not weight or x0 >= x1 or y0 >= y1:
+        return 0.0
+    # Beyond the region nothing is hidden.
+    part = np.ascontiguousarray(part[y0 - around.y0 : y1 - around.y0, x0 - around.x0 : x1 - around.x0])
+    hidden = np.ascontiguousarray(alpha[y0 - region.y0 : y1 - region.y0, x0 - region.x0 : x1 - region.x0])
+    return round(cv2.mean(hidden, part)[0] * cv2.countNonZero(part) / weight, 4)
 
 
 def worn_style(covered: Coverage) -> str | None:

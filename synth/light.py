@@ -81,10 +81,11 @@ _FROM_LINEAR = np.where(
 
 def to_srgb(linear: FloatArray) -> FloatArray:
     """(..., 3) linear RGB to float32 sRGB in 0..255, not rounded; by a table over roots, exact to 0.03 levels."""
-    steps = np.clip(linear, np.float32(0), np.float32(1))
+    steps = np.maximum(linear, np.float32(0), dtype=np.float32)
     np.sqrt(steps, out=steps)
     steps *= np.float32(_STEPS)
     steps += np.float32(0.5)
+    # What is brighter than white ends at the table's end.
     return np.asarray(_FROM_LINEAR.take(steps.astype(np.uint16), mode="clip"))
 
 

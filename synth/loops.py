@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from synth.arrays import FloatArray
 from synth.errors import SynthUsageError
@@ -45,6 +47,9 @@ OFF_CHEEK = 0.05
 
 SUPERSAMPLED = 4
 STEPS = 13
+
+THINNEST = 0.7
+"""Width in pixels below which a cord is drawn fainter, not thinner."""
 
 
 @dataclass(frozen=True)
@@ -160,26 +165,42 @@ def _lay(alpha: FloatArray, brightness: FloatArray, line: FloatArray, widths: Fl
         widths: (N,) pixels.
         shown: (N,) in 0..1.
     """
-    seen = np.flatnonzero(shown > 0.02)
+    seen = line[shown > 0.02]
     if not len(seen) or not np.isfinite(line).all():
         return
-    limit = np.array([alpha.shape[1], alpha.shape[0]])
     margin = 0.5 * float(widths.max()) + 2
-    x0, y0 = np.clip(np.floor(line[seen].min(0) - margin), 0, limit).astype(int)
-    x1, y1 = np.clip(np.ceil(line[seen].max(0) + margin), 0, limit).astype(int)
+    (left, top), (right, bottom) = (seen.min(0) - margin).tolist(), (seen.max(0) + margin).tolist()
+    height, width = alpha.shape
+    x0, y0 = min(max(math.floor(left), 0), width), min(max(math.floor(top), 0), height)
+    x1, y1 = min(max(math.ceil(right), 0), width), min(max(math.ceil(bottom), 0), height)
     if x0 >= x1 or y0 >= y1:
         return
     plate = np.zeros(((y1 - y0) * SUPERSAMPLED, (x1 - x0) * SUPERSAMPLED), dtype=np.uint8)
-    points = np.round(((line - [x0, y0] + 0.5) * SUPERSAMPLED - 0.5) * 16).astype(np.int32)
-    for first in range(len(line) - 1):
-        # A cord thinner than a pixel is fainter, not wider.
-        strength = 255 * float(0.5 * (shown[first] + shown[first + 1])) * min(float(widths[first]) / 0.7, 1.0)
-        thick = max(round(max(float(widths[first]), 0.7) * SUPERSAMPLED), 1)
-        if strength >= 4:
-            ends = points[first : first + 2].tolist()
-            cv2.line(plate, ends[0], ends[1], round(strength), thick, cv2.LINE_AA, shift=4)
-    drawn = cv2.resize(plate, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    strip = _strip((line - [x0, y0] + 0.5) * SUPERSAMPLED - 0.5, np.maximum(widths, THINNEST) * SUPERSAMPLED)
+    # A cord thinner than a pixel is fainter, not wider.
+    strength = 127.5 * (shown[:-1] + shown[1:]) * np.minimum(widths[:-1] / THINNEST, 1.0)
+    for piece, level in zip(strip, strength.tolist(), strict=True):
+        if level >= 4:
+            cv2.fillConvexPoly(plate, piece, round(level), cv2.LINE_8, shift=4)
+    drawn = cv2.resize(plate, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA).astype(np.float32)
+    drawn *= np.float32(1 / 255)
     within = np.s_[y0:y1, x0:x1]
-    lit = 0.92 + 0.25 * np.clip(cv2.Sobel(drawn, cv2.CV_32F, 0, 1) / 4, -1, 1)
-    brightness[within] = np.where(drawn > alpha[within], lit, brightness[within])
+    lit = 0.92 + 0.25 * np.clip(cv2.Sobel(drawn, cv2.CV_32F, 0, 1, scale=0.25), -1, 1)
+    np.copyto(brightness[within], lit, where=drawn > alpha[within])
     np.maximum(alpha[within], drawn, out=alpha[within])
+
+
+def _strip(line: FloatArray, widths: FloatArray) -> NDArray[np.int32]:
+    """(N - 1, 4, 2) corners of the pieces of a band along a line, in sixteenths of a pixel, as OpenCV fills them.
+
+    Args:
+        line: (N, 2) pixels.
+        widths: (N,) of the band there, pixels.
+    """
+    along = np.empty_like(line)
+    along[1:-1], along[0], along[-1] = line[2:] - line[:-2], line[1] - line[0], line[-1] - line[-2]
+    along /= np.maximum(np.sqrt((along * along).sum(1, keepdims=True)), 1e-9)
+    # OpenCV fills the pixels on both edges: half a one less on each side.
+    aside = along[:, ::-1] * [-1.0, 1.0] * (0.5 * widths - 0.5)[:, None]
+    edges = np.round(np.stack([line - aside, line + aside], axis=1) * 16).astype(np.int32)
+    return np.concatenate([edges[:-1], edges[1:, ::-1]], axis=1)
