@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import cv2
@@ -50,6 +49,9 @@ STEPS = 13
 
 THINNEST = 0.7
 """Width in pixels below which a cord is drawn fainter, not thinner."""
+
+LEAST = 4
+"""Opacity, of 255, below which a piece of a cord is not drawn."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,13 @@ def _side_normals(line: FloatArray) -> FloatArray:
     return np.asarray(normals)
 
 
-def draw_loops(held: list[tuple[float, FloatArray]], to_picture: HeadToPicture, region: Region, strap: Strap) -> Loops:
+def draw_loops(
+    held: list[tuple[float, FloatArray]],
+    to_picture: HeadToPicture,
+    region: Region,
+    strap: Strap,
+    placed: FloatArray | None = None,
+) -> Loops:
     """Draws the cords a photo shows.
 
     Args:
@@ -133,15 +141,17 @@ def draw_loops(held: list[tuple[float, FloatArray]], to_picture: HeadToPicture, 
         to_picture: head coordinates to pixels.
         region: to draw in.
         strap: what holds the mask.
+        placed: (K, N, 2) pixels of the cords' points, where they are known.
     """
     alpha = np.zeros((region.height, region.width), dtype=np.float32)
     brightness = np.full_like(alpha, 0.92)
-    lines = [line for _, line in held]
-    if not lines:
+    if not held:
         return Loops(alpha, brightness)
     # All cords in one call each: what the splines and the pose cost is mostly the call.
-    points = np.stack(lines)
-    placed = to_picture(points)
+    points = np.stack([line for _, line in held])
+    placed = to_picture(points) if placed is None else placed
+    if not np.isfinite(placed).all():
+        return Loops(alpha, brightness)
     shown = np.clip(to_picture.facing(points, _side_normals(points)) / BEHIND, 0, 1)
     # Beyond the far cheek there is nothing that a cord could lie on.
     shown *= np.asarray(within_head(placed, to_picture, OFF_CHEEK)) > 0
@@ -151,56 +161,56 @@ def draw_loops(held: list[tuple[float, FloatArray]], to_picture: HeadToPicture, 
     widths = strap.width * to_picture.pose.pixels_per_unit * np.ones(STEPS)
     if strap.attach == "ears" and strap.width > 0.045:
         widths *= np.interp(along, [0, 0.5, 1], [1.35, 0.8, 0.65])
-    for line, visible in zip(placed - [region.x0, region.y0], shown, strict=True):
-        _lay(alpha, brightness, line, widths, visible)
+    lines = (placed - [region.x0, region.y0] + 0.5) * SUPERSAMPLED - 0.5
+    pieces = _strips(lines, np.maximum(widths, THINNEST) * SUPERSAMPLED)
+    # A cord thinner than a pixel is fainter, not wider.
+    levels = 127.5 * (shown[:, :-1] + shown[:, 1:]) * np.minimum(widths[:-1] / THINNEST, 1.0)
+    sides = np.array([side for side, _ in held])
+    for side in (-1.0, 1.0):
+        there = (levels >= LEAST) & (sides == side)[:, None]
+        if there.any():
+            _lay(alpha, brightness, pieces[there], levels[there])
     return Loops(alpha, brightness)
 
 
-def _lay(alpha: FloatArray, brightness: FloatArray, line: FloatArray, widths: FloatArray, shown: FloatArray) -> None:
-    """Lays one cord into the region, working only in the rectangle around it.
+def _lay(alpha: FloatArray, brightness: FloatArray, pieces: NDArray[np.int32], levels: FloatArray) -> None:
+    """Lays the cords of one side into the region, working only in the rectangle around them.
 
     Args:
         alpha, brightness: (height, width), changed in place.
-        line: (N, 2) pixels of the region.
-        widths: (N,) pixels.
-        shown: (N,) in 0..1.
+        pieces: (M, 4, 2) of `_strips`.
+        levels: (M,) opacity of each, in 0..255.
     """
-    seen = line[shown > 0.02]
-    if not len(seen) or not np.isfinite(line).all():
-        return
-    margin = 0.5 * float(widths.max()) + 2
-    (left, top), (right, bottom) = (seen.min(0) - margin).tolist(), (seen.max(0) + margin).tolist()
-    height, width = alpha.shape
-    x0, y0 = min(max(math.floor(left), 0), width), min(max(math.floor(top), 0), height)
-    x1, y1 = min(max(math.ceil(right), 0), width), min(max(math.ceil(bottom), 0), height)
+    pixel = 16 * SUPERSAMPLED
+    low, high = pieces.min((0, 1)) // pixel - 2, pieces.max((0, 1)) // pixel + 3
+    (x0, y0), (x1, y1) = np.maximum(low, 0).tolist(), np.minimum(high, alpha.shape[::-1]).tolist()
     if x0 >= x1 or y0 >= y1:
         return
     plate = np.zeros(((y1 - y0) * SUPERSAMPLED, (x1 - x0) * SUPERSAMPLED), dtype=np.uint8)
-    strip = _strip((line - [x0, y0] + 0.5) * SUPERSAMPLED - 0.5, np.maximum(widths, THINNEST) * SUPERSAMPLED)
-    # A cord thinner than a pixel is fainter, not wider.
-    strength = 127.5 * (shown[:-1] + shown[1:]) * np.minimum(widths[:-1] / THINNEST, 1.0)
-    for piece, level in zip(strip, strength.tolist(), strict=True):
-        if level >= 4:
-            cv2.fillConvexPoly(plate, piece, round(level), cv2.LINE_8, shift=4)
+    pieces = pieces - np.array([x0 * pixel, y0 * pixel], dtype=np.int32)
+    # The strongest last: where two cords meet the fainter doesn't hide the other.
+    for place in np.argsort(levels, kind="stable").tolist():
+        cv2.fillConvexPoly(plate, pieces[place], round(float(levels[place])), cv2.LINE_8, shift=4)
     drawn = cv2.resize(plate, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA).astype(np.float32)
     drawn *= np.float32(1 / 255)
     within = np.s_[y0:y1, x0:x1]
-    lit = 0.92 + 0.25 * np.clip(cv2.Sobel(drawn, cv2.CV_32F, 0, 1, scale=0.25), -1, 1)
+    lit = np.clip(cv2.Sobel(drawn, cv2.CV_32F, 0, 1, scale=0.25 / 4), -0.25, 0.25) + np.float32(0.92)
     np.copyto(brightness[within], lit, where=drawn > alpha[within])
     np.maximum(alpha[within], drawn, out=alpha[within])
 
 
-def _strip(line: FloatArray, widths: FloatArray) -> NDArray[np.int32]:
-    """(N - 1, 4, 2) corners of the pieces of a band along a line, in sixteenths of a pixel, as OpenCV fills them.
+def _strips(lines: FloatArray, widths: FloatArray) -> NDArray[np.int32]:
+    """(K, N - 1, 4, 2) corners of the pieces of bands along lines, in sixteenths of a pixel, as OpenCV fills them.
 
     Args:
-        line: (N, 2) pixels.
-        widths: (N,) of the band there, pixels.
+        lines: (K, N, 2) pixels.
+        widths: (N,) of the bands there, pixels.
     """
-    along = np.empty_like(line)
-    along[1:-1], along[0], along[-1] = line[2:] - line[:-2], line[1] - line[0], line[-1] - line[-2]
-    along /= np.maximum(np.sqrt((along * along).sum(1, keepdims=True)), 1e-9)
+    along = np.empty_like(lines)
+    np.subtract(lines[:, 2:], lines[:, :-2], out=along[:, 1:-1])
+    along[:, 0], along[:, -1] = lines[:, 1] - lines[:, 0], lines[:, -1] - lines[:, -2]
+    along /= np.maximum(np.sqrt((along * along).sum(-1, keepdims=True)), 1e-9)
     # OpenCV fills the pixels on both edges: half a one less on each side.
-    aside = along[:, ::-1] * [-1.0, 1.0] * (0.5 * widths - 0.5)[:, None]
-    edges = np.round(np.stack([line - aside, line + aside], axis=1) * 16).astype(np.int32)
-    return np.concatenate([edges[:-1], edges[1:, ::-1]], axis=1)
+    aside = along[..., ::-1] * [-1.0, 1.0] * (0.5 * widths - 0.5)[:, None]
+    edges = np.round(np.stack([lines - aside, lines + aside], axis=2) * 16).astype(np.int32)
+    return np.concatenate([edges[:, :-1], edges[:, 1:, ::-1]], axis=2)

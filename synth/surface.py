@@ -79,7 +79,10 @@ def _depth_table(brow: bool) -> FloatArray:
 
 
 def tabled_depth(x: FloatArray, y: FloatArray, *, brow: bool = False) -> FloatArray:
-    """As `envelope_depth`, to 0.0003 head units, at a fifth of its cost: interpolated in a table."""
+    """As `envelope_depth` at a fifteenth of its cost, interpolated in a table.
+
+    Before the face it is exact to 0.001 head units, at the head's steep sides to 0.015, which is 0.001 across them.
+    """
     across, down = np.abs(x), y - TABLE_Y[0]
     if across.max() > TABLE_X or down.min() < 0 or down.max() > TABLE_Y[1] - TABLE_Y[0]:
         return envelope_depth(x, y, brow=brow)
