@@ -14,7 +14,7 @@ from synth.light import Light
 from synth.lit import lit_colour, lit_texture
 from synth.looks import Look, draw_look, mask_type
 from synth.looks.registry import strap_colour, strap_of
-from synth.loops import cords, draw_loops
+from synth.loops import STEPS, cords, draw_loops
 from synth.surface import Outline, Sheet, sheet
 from synth.warp import SEEN, HeadToPicture, Region, folds, texture_map, visible_cover, within_head
 
@@ -79,30 +79,38 @@ def compose(
         PhotoRefusedError: `folded` or `off_photo`.
     """
     worn = sheet(outline)
-    placed, seen = to_picture(worn.points), to_picture.facing(worn.points, worn.normals)
+    held = cords(worn, strap_of(look).attach, outline.hangs)
+    placed, tied = _place(worn, held, to_picture)
+    seen = to_picture.facing(worn.points, worn.normals)
     # Four times: where the outline cuts, points a little inside it still tell of the texture.
     seen = np.minimum(seen, 4 * within_head(placed, to_picture, 1.3 * outline.standoff + SPARE))
     if (seen > SEEN).mean() < LEAST_SEEN:
         raise PhotoRefusedError("folded", f"{(seen > SEEN).mean():.0%} of the mask is turned to the camera")
     unit = to_picture.pose.pixels_per_unit
-    held = cords(worn, strap_of(look).attach, outline.hangs)
-    region = _region(placed, held, to_picture, rgb.shape)
+    region = _region(placed, tied, unit, rgb.shape)
     if light.contact > 0:
         light = replace(light, exposure=light.exposure * float(np.exp(rng.normal(0, UNSURE))))
     texture = _lit_look(look, worn, placed, crumple, to_picture, light)
-    layers = Layers(_laid(texture, placed, seen, region), _cord(held, to_picture, region, light, look))
+    layers = Layers(_laid(texture, placed, seen, region), _cord(held, tied, to_picture, region, light, look))
     picture, alpha, touched = blend(rgb, region, layers, light, unit, rng)
     return Composition(picture, alpha, region, touched)
 
 
-def _region(
-    placed: FloatArray, held: list[tuple[float, FloatArray]], to_picture: HeadToPicture, shape: tuple[int, ...]
-) -> Region:
-    lines = [to_picture(np.concatenate([line for _, line in held]))] if held else []
-    points = np.concatenate([placed.reshape(-1, 2), *lines])
+def _place(
+    worn: Sheet, held: list[tuple[float, FloatArray]], to_picture: HeadToPicture
+) -> tuple[FloatArray, FloatArray]:
+    """Pixels of the sheet's points, (R, C, 2), and of the cords', (K, N, 2), in one call: that is what it costs."""
+    lines = [line for _, line in held]
+    flat = to_picture(np.concatenate([worn.points.reshape(-1, 3), *lines]))
+    count = worn.points.shape[0] * worn.points.shape[1]
+    return flat[:count].reshape(*worn.points.shape[:2], 2), flat[count:].reshape(len(lines), STEPS, 2)
+
+
+def _region(placed: FloatArray, tied: FloatArray, unit: float, shape: tuple[int, ...]) -> Region:
+    points = np.concatenate([placed.reshape(-1, 2), tied.reshape(-1, 2)])
     if not np.isfinite(points).all():
         raise PhotoRefusedError("folded", "the mask's place can't be computed")
-    region = Region.around(points, 0.12 * to_picture.pose.pixels_per_unit + 4, shape)
+    region = Region.around(points, 0.12 * unit + 4, shape)
     if region.width < 8 or region.height < 8:
         raise PhotoRefusedError("off_photo", "none of the mask lies inside the photo")
     return region
@@ -155,10 +163,17 @@ def _look_up(texture: FloatArray, mapping: FloatArray) -> FloatArray:
 
 
 def _cord(
-    held: list[tuple[float, FloatArray]], to_picture: HeadToPicture, region: Region, light: Light, look: Look
+    held: list[tuple[float, FloatArray]],
+    tied: FloatArray,
+    to_picture: HeadToPicture,
+    region: Region,
+    light: Light,
+    look: Look,
 ) -> FloatArray:
     """(h, w, 4) float32 of a region's pixels: the loops' linear RGB times opacity, and opacity."""
-    loops = draw_loops(held, to_picture, region, strap_of(look))
+    loops = draw_loops(held, to_picture, region, strap_of(look), tied)
     strap = lit_colour(strap_colour(look), np.asarray(0.9, dtype=np.float32), light)
+    if not held:
+        return np.zeros((region.height, region.width, 4), dtype=np.float32)
     bright = cv2.multiply(loops.brightness, loops.alpha)
     return np.asarray(cv2.merge([*(cv2.multiply(bright, float(part)) for part in strap), loops.alpha]))

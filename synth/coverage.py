@@ -63,28 +63,34 @@ def measure(alpha: FloatArray, region: Region, face: Face, shape: tuple[int, ...
 
     Parts that lie outside the photo count by what is inside; a part wholly outside counts as uncovered.
     """
-    shares = {name: _share(alpha, region, outline, shape) for name, outline in _parts(face.landmarks).items()}
+    parts = _parts(face.landmarks)
+    box = Region.around(np.concatenate(list(parts.values())), 1, shape)
+    hidden = _cut(alpha, region, box)
+    shares = {name: _share(hidden, outline - [box.x0, box.y0]) for name, outline in parts.items()}
     face_area = float(cv2.contourArea(cv2.convexHull(face.landmarks.astype(np.float32))))
-    area = round(float(alpha.sum()) / max(face_area, 1.0), 4)
+    area = round(cv2.sumElems(alpha)[0] / max(face_area, 1.0), 4)
     return Coverage(shares["nose"], shares["mouth"], shares["chin"], max(shares["left"], shares["right"]), area)
 
 
-def _share(alpha: FloatArray, region: Region, outline: FloatArray, shape: tuple[int, ...]) -> float:
-    around = Region.around(outline, 1, shape)
-    if around.width <= 0 or around.height <= 0:
-        return 0.0
-    part = np.zeros((around.height, around.width), dtype=np.uint8)
-    hull = cv2.convexHull(np.round((outline - [around.x0, around.y0]) * 16).astype(np.int32))
-    cv2.fillConvexPoly(part, hull, 1, shift=4)
-    hidden = np.zeros(part.shape, dtype=np.float32)
-    x0, y0 = max(around.x0, region.x0), max(around.y0, region.y0)
-    x1, y1 = min(around.x1, region.x1), min(around.y1, region.y1)
+def _cut(alpha: FloatArray, region: Region, box: Region) -> FloatArray:
+    """The (height, width) opacity of a region in another one; outside of the first nothing is hidden."""
+    hidden = np.zeros((box.height, box.width), dtype=np.float32)
+    x0, y0 = max(box.x0, region.x0), max(box.y0, region.y0)
+    x1, y1 = min(box.x1, region.x1), min(box.y1, region.y1)
     if x0 < x1 and y0 < y1:
-        hidden[y0 - around.y0 : y1 - around.y0, x0 - around.x0 : x1 - around.x0] = alpha[
+        hidden[y0 - box.y0 : y1 - box.y0, x0 - box.x0 : x1 - box.x0] = alpha[
             y0 - region.y0 : y1 - region.y0, x0 - region.x0 : x1 - region.x0
         ]
-    weight = float(part.sum())
-    return round(float((hidden * part).sum()) / weight, 4) if weight else 0.0
+    return hidden
+
+
+def _share(hidden: FloatArray, outline: FloatArray) -> float:
+    """How much of an outline's inside, of (N, 2) pixels, is hidden."""
+    if not hidden.size:
+        return 0.0
+    part = np.zeros(hidden.shape, dtype=np.uint8)
+    cv2.fillConvexPoly(part, cv2.convexHull(np.round(outline * 16).astype(np.int32)), 1, shift=4)
+    return round(cv2.mean(hidden, part)[0], 4)
 
 
 def worn_style(covered: Coverage) -> str | None:

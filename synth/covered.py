@@ -15,6 +15,7 @@ import numpy as np
 from synth.arrays import FloatArray, RgbImage
 from synth.face import Face
 from synth.shape import CHIN, LEFT_EYE, RIGHT_EYE
+from synth.warp import Region
 
 SIDE = 48
 """Of the aligned face, pixels."""
@@ -123,7 +124,13 @@ def _aligned(rgb: RgbImage, points: FloatArray) -> RgbImage:
     axes = np.array([across * width / EYES_APART, np.array([-across[1], across[0]]) * height / EYES_TO_CHIN]).T
     matrix = np.hstack([axes, (middle - axes @ np.array(EYES))[:, None]])
     coarse = int(width / EYES_APART)
-    # Many pixels to one would alias.
-    source = cv2.blur(rgb, (coarse, coarse)) if width / EYES_APART > 1.6 else rgb
+    source = rgb
+    if width / EYES_APART > 1.6:
+        # Many pixels to one would alias. No more of the photo is blurred than is looked at.
+        corners = np.array([[0, 0], [SIDE, 0], [0, SIDE], [SIDE, SIDE]]) @ axes.T + matrix[:, 2]
+        near = Region.around(corners, coarse + 2, rgb.shape)
+        if near.width and near.height:
+            matrix[:, 2] -= [near.x0, near.y0]
+            source = cv2.blur(np.ascontiguousarray(rgb[near.slices]), (coarse, coarse))
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpAffine(source, matrix, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE))

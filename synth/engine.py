@@ -124,15 +124,18 @@ class MaskEngine:
         else:
             found = self.find(rgb) if found is None else found
             face = choose_face(found, rgb.shape, self.faces, self.gate)
-        check_face(rgb, face, fit_pose(face.landmarks), self.gate)
+        pose = fit_pose(face.landmarks)
+        check_face(rgb, face, pose, self.gate)
         others = other_faces(found, face, self.faces)
         check_others(rgb, others, self.gate)
         source, zoom = rgb, 1.0
         if size is not None:
+            before = face.landmarks
             rgb, (face, *others), zoom = reframe_all(rgb, [face, *others], size)
             others = within(others, rgb.shape, self.gate)
-        first, *rest = (_ready(rgb, each, source, zoom) for each in (face, *others))
-        return replace(first, others=tuple(rest))
+            pose = pose.moved(zoom, face.landmarks[0] - zoom * before[0])
+        rest = (_ready(rgb, each, fit_pose(each.landmarks), source, zoom) for each in others)
+        return replace(_ready(rgb, face, pose, source, zoom), others=tuple(rest))
 
     def find(self, rgb: RgbImage) -> list[Face]:
         """The faces of a photo, (H, W, 3) uint8 RGB, down to the size that matters here; the largest first."""
@@ -169,7 +172,7 @@ class MaskEngine:
         if ready.others:
             return mask_everyone(self, ready, wear, mask, seed)
         rng = np.random.default_rng(seed)
-        look = mask if isinstance(mask, Look) else sample_look(mask or str(rng.choice(list_mask_types(wear))), rng)
+        look = mask if isinstance(mask, Look) else sample_look(mask or _any_type(wear, rng), rng)
         check_suited(look.mask_type, wear)
         return self._draw(ready, wear, look, outline, rng)
 
@@ -193,6 +196,11 @@ class MaskEngine:
         raise refused
 
 
+def _any_type(wear: str, rng: np.random.Generator) -> str:
+    types = list_mask_types(wear)
+    return types[int(rng.integers(len(types)))]
+
+
 def _on_near_side(outline: Outline, pose: Pose) -> Outline:
     """A mask hangs from the ear that a turned head shows: from the other one it would hang in the air."""
     return outline.mirrored() if outline.hangs * pose.angles[0] > TURNED else outline
@@ -204,8 +212,7 @@ def _masked(ready: Prepared, wear: str, look: Look, seen: Coverage, drawn: Compo
     return MaskedFace(drawn.rgb, wear, look.mask_type, look, seen, touched, alpha)
 
 
-def _ready(rgb: RgbImage, face: Face, source: RgbImage, zoom: float) -> Prepared:
-    pose = fit_pose(face.landmarks)
+def _ready(rgb: RgbImage, face: Face, pose: Pose, source: RgbImage, zoom: float) -> Prepared:
     to_picture = HeadToPicture(pose, face.landmarks)
     return Prepared(rgb, face, pose, read_light(rgb, pose, to_picture, source, zoom), to_picture, zoom)
 

@@ -7,6 +7,7 @@ it is laid on: a fold lies at the same v in both, so the places of folds are nam
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
@@ -57,8 +58,11 @@ def list_forms() -> list[str]:
     return list(_LIFTS)
 
 
+@lru_cache(maxsize=32)
 def lift(form: str, rows: int, columns: int) -> FloatArray:
     """How far each point of a sheet stands off the face, as a share of the standoff: (rows, columns), 1 at most.
+
+    Reckoned once; not to be written to.
 
     Raises:
         SynthUsageError: there is no such form.
@@ -66,7 +70,9 @@ def lift(form: str, rows: int, columns: int) -> FloatArray:
     if form not in _LIFTS:
         raise SynthUsageError(f"unknown form {form!r}: expected one of {', '.join(_LIFTS)}")
     v, u = np.linspace(-1, 1, rows)[:, None], np.linspace(-1, 1, columns)[None, :]
-    return np.asarray(_LIFTS[form](u, v))
+    made = np.asarray(_LIFTS[form](u, v))
+    made.flags.writeable = False
+    return made
 
 
 def hang(x: FloatArray, y: FloatArray, depth: FloatArray) -> FloatArray:

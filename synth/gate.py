@@ -218,17 +218,20 @@ def skin_below(rgb: RgbImage, face: Face) -> float:
     gives 1. Redder than the skin above may be lips, or skin below sunglasses.
     """
     region = Region.around(face.landmarks, 2, rgb.shape)
-    lab = cv2.cvtColor(rgb[region.slices], cv2.COLOR_RGB2Lab).astype(np.float32)
+    lab = cv2.cvtColor(np.ascontiguousarray(rgb[region.slices]), cv2.COLOR_RGB2Lab)
     points = face.landmarks - [region.x0, region.y0]
-    upper = _inside(lab, points[[21, 22, 39, 42, 27]])
-    lower = _inside(lab, np.concatenate([points[4:13], points[[31, 35]]]))
-    if len(upper) < 4 or len(lower) < 12:
+    upper, lower = _inside(lab, points[[21, 22, 39, 42, 27]]), _inside(lab, points[[*range(4, 13), 31, 35]])
+    there = cv2.countNonZero(lower)
+    if cv2.countNonZero(upper) < 4 or there < 12:
         return 1.0
-    apart = lower[:, 1:] - np.median(upper[:, 1:], axis=0)
-    return float(((apart > -PALER) & (apart < REDDER)).all(-1).mean())
+    skin = np.median(lab[upper > 0][:, 1:], axis=0)
+    least, most = np.floor(skin - PALER) + 1, np.ceil(skin + REDDER) - 1
+    alike = cv2.inRange(lab, (0, *np.maximum(least, 0)), (255, *np.minimum(most, 255)))
+    return cv2.countNonZero(cv2.bitwise_and(alike, lower)) / there
 
 
-def _inside(lab: FloatArray, outline: FloatArray) -> FloatArray:
+def _inside(lab: RgbImage, outline: FloatArray) -> RgbImage:
+    """(h, w) uint8: 255 within the convex hull of the (N, 2) points."""
     mask = np.zeros(lab.shape[:2], dtype=np.uint8)
-    cv2.fillConvexPoly(mask, cv2.convexHull(np.round(outline).astype(np.int32)), 1)
-    return np.asarray(lab[mask > 0])
+    cv2.fillConvexPoly(mask, cv2.convexHull(np.round(outline).astype(np.int32)), 255)
+    return mask

@@ -73,7 +73,9 @@ def to_linear(rgb: RgbImage) -> FloatArray:
 
 
 _STEPS = 8191
-_ROOTS = np.arange(_STEPS + 1) / _STEPS
+_ROOTS = np.minimum((np.arange(_STEPS + 1) + 0.5) / _STEPS, 1.0)
+"""In the middle of each step: what is looked up is cut off, not rounded."""
+
 _FROM_LINEAR = np.where(
     _ROOTS**2 <= 0.0031308, 255 * 12.92 * _ROOTS**2, 255 * (1.055 * _ROOTS ** (2 / 2.4) - 0.055)
 ).astype(np.float32)
@@ -81,11 +83,10 @@ _FROM_LINEAR = np.where(
 
 def to_srgb(linear: FloatArray) -> FloatArray:
     """(..., 3) linear RGB to float32 sRGB in 0..255, not rounded; by a table over roots, exact to 0.03 levels."""
-    steps = np.clip(linear, np.float32(0), np.float32(1))
-    np.sqrt(steps, out=steps)
+    flat = np.ascontiguousarray(linear, dtype=np.float32).reshape(1, -1)
+    steps = cv2.min(cv2.sqrt(cv2.threshold(flat, 0.0, 0.0, cv2.THRESH_TOZERO)[1]), 1.0)
     steps *= np.float32(_STEPS)
-    steps += np.float32(0.5)
-    return np.asarray(_FROM_LINEAR.take(steps.astype(np.uint16), mode="clip"))
+    return np.asarray(_FROM_LINEAR.take(steps.astype(np.uint16), mode="clip")).reshape(linear.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,8 +218,9 @@ def _samples(face: RgbImage, points: FloatArray, unit: float) -> FloatArray:
 
 def _tone(face: RgbImage, skin: FloatArray) -> FloatArray | None:
     """The one colour of a photo without colours: its face's chroma (CIE Lab, 8 bit) follows from its lightness."""
-    lab = cv2.cvtColor(face, cv2.COLOR_RGB2Lab).reshape(-1, 3).astype(np.float32)
-    lab = lab[:: max(len(lab) // TONE_PIXELS, 1)]
+    pixels = face.reshape(-1, 3)
+    some = np.ascontiguousarray(pixels[None, :: max(len(pixels) // TONE_PIXELS, 1)])
+    lab = cv2.cvtColor(some, cv2.COLOR_RGB2Lab)[0].astype(np.float32)
     lightness = lab[:, 0] / 255 - 0.5
     system = np.stack([np.ones_like(lightness), lightness, lightness**2], axis=1)
     fitted = np.linalg.solve(system.T @ system + 1e-3 * np.eye(3), system.T @ lab[:, 1:])
@@ -283,17 +285,21 @@ def _exposure(rgb: RgbImage, skin: FloatArray) -> tuple[float, FloatArray, float
     step = max(min(rgb.shape[:2]) // 64, 1)
     scene = to_linear(rgb[::step, ::step].reshape(-1, 3))
     luminance = scene @ LUMA
+    rising = np.sort(luminance)
+    darkest, pale_from, bright = (rising[round(share * (len(luminance) - 1))] for share in (0.005, 0.85, 0.97))
     skin_light = max(float(np.percentile(skin @ LUMA, 60)), 1e-4)
-    dim = min(max(float(np.percentile(luminance, 97)), 1.4 * skin_light) / DIM, 1.0)
+    dim = min(max(float(bright), 1.4 * skin_light) / DIM, 1.0)
     # Where skin is burnt out, white would be brighter than white: other colours show how much.
     white = float(np.clip(dim * WHITE * (skin_light / dim) ** FOLLOWS, 1.4 * skin_light, WHITEST))
     # Of the brightest things only the palest: a yellow shirt says nothing of the light.
-    pale = scene.max(-1) < np.minimum(1.7 * scene.min(-1) + 0.02, 0.98)
-    top = scene[(luminance >= np.percentile(luminance, 85)) & pale]
+    red, green, blue = scene[:, 0], scene[:, 1], scene[:, 2]
+    most, least = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
+    pale = most < np.minimum(1.7 * least + 0.02, 0.98)
+    top = scene[(luminance >= pale_from) & pale]
     patch = np.maximum(top.mean(0), 1e-4) if len(top) >= 8 else np.ones(3, np.float32)
     warmth = np.maximum(skin.mean(0), 1e-4)
     # Neither the brightest things nor the skin are surely neutral: each is believed in part.
     mixed = (patch / patch.mean()) ** 0.3 * (warmth / warmth.mean() / SKIN) ** 0.15
     tint = np.clip(mixed / mixed.mean(), 0.75, 1.25)
-    black = min(float(np.percentile(luminance, 0.5)), HAZE)
+    black = min(float(darkest), HAZE)
     return max(white, 0.004), np.asarray(tint / tint.mean(), dtype=np.float32), black

@@ -9,7 +9,7 @@ from synth.arrays import FloatArray
 from synth.light import LUMA, Light
 from synth.looks.canvas import Canvas
 from synth.pose import Pose
-from synth.surface import Sheet
+from synth.surface import Sheet, cross, differences
 
 RELIEF = 4.0
 """Relief is lit this much steeper than it is: cloth's folds also shade each other, which one bounce of light lacks. Of
@@ -90,9 +90,8 @@ def _brightness(
 
     def towards(direction: FloatArray) -> FloatArray:
         # Only the sheet's own frame varies slowly; it is taken from the grid, the relief from the texels.
-        coarse = np.asarray(frame @ direction, dtype=np.float32)
-        along = cv2.resize(coarse, (width, height))
-        plain, across, down = cv2.split(along)
+        coarse = (frame @ direction).astype(np.float32)
+        plain, across, down = (cv2.resize(each, (width, height)) for each in coarse)
         tilted = cv2.subtract(plain, cv2.add(cv2.multiply(across, slope_x), cv2.multiply(down, slope_y)))
         return np.asarray(cv2.multiply(tilted, flatness))
 
@@ -110,13 +109,11 @@ def _brightness(
 
 
 def _frame(worn: Sheet, pose: Pose) -> FloatArray:
-    """(R, C, 3, 3) the sheet's normal and its unit tangents to the right and down, camera coordinates."""
-    normal = worn.normals
-    right = np.gradient(worn.points, axis=1)
+    """(3, R, C, 3) the sheet's normal and its unit tangents to the right and down, camera coordinates."""
+    normal, right = worn.normals, differences(worn.points)[1]
     right -= (right * normal).sum(-1, keepdims=True) * normal
-    right /= np.maximum(np.linalg.norm(right, axis=-1, keepdims=True), 1e-9)
-    down = np.cross(normal, right)
-    return np.asarray(np.stack([normal, right, down], axis=-2) @ pose.rotation.T)
+    right /= np.maximum(np.sqrt((right * right).sum(-1, keepdims=True)), 1e-9)
+    return np.stack([normal, right, cross(normal, right)]) @ pose.rotation.T
 
 
 def _smooth(height: FloatArray, sigma: float) -> FloatArray:

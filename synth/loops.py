@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from synth.arrays import FloatArray
 from synth.errors import SynthUsageError
@@ -48,6 +49,12 @@ AXIS_DEPTH = -0.75
 
 SUPERSAMPLED = 4
 STEPS = 13
+
+THINNEST = 0.7
+"""Width in pixels below which a cord is drawn fainter, not thinner."""
+
+LEAST = 4
+"""Opacity, of 255, below which a piece of a cord is not drawn."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +137,13 @@ def _side_normals(line: FloatArray) -> FloatArray:
     return np.asarray(normals)
 
 
-def draw_loops(held: list[tuple[float, FloatArray]], to_picture: HeadToPicture, region: Region, strap: Strap) -> Loops:
+def draw_loops(
+    held: list[tuple[float, FloatArray]],
+    to_picture: HeadToPicture,
+    region: Region,
+    strap: Strap,
+    placed: FloatArray | None = None,
+) -> Loops:
     """Draws the cords a photo shows.
 
     Args:
@@ -138,15 +151,17 @@ def draw_loops(held: list[tuple[float, FloatArray]], to_picture: HeadToPicture, 
         to_picture: head coordinates to pixels.
         region: to draw in.
         strap: what holds the mask.
+        placed: (K, N, 2) pixels of the cords' points, where they are known.
     """
     alpha = np.zeros((region.height, region.width), dtype=np.float32)
     brightness = np.full_like(alpha, 0.92)
-    lines = [line for _, line in held]
-    if not lines:
+    if not held:
         return Loops(alpha, brightness)
     # All cords in one call each: what the splines and the pose cost is mostly the call.
-    points = np.stack(lines)
-    placed = to_picture(points)
+    points = np.stack([line for _, line in held])
+    placed = to_picture(points) if placed is None else placed
+    if not np.isfinite(placed).all():
+        return Loops(alpha, brightness)
     shown = np.clip(to_picture.facing(points, _side_normals(points)) / BEHIND, 0, 1)
     # Beyond the far cheek there is nothing that a cord could lie on.
     shown *= np.asarray(within_head(placed, to_picture, OFF_CHEEK)) > 0
@@ -156,40 +171,56 @@ def draw_loops(held: list[tuple[float, FloatArray]], to_picture: HeadToPicture, 
     widths = strap.width * to_picture.pose.pixels_per_unit * np.ones(STEPS)
     if strap.attach == "ears" and strap.width > 0.045:
         widths *= np.interp(along, [0, 0.5, 1], [1.35, 0.8, 0.65])
-    for line, visible in zip(placed - [region.x0, region.y0], shown, strict=True):
-        _lay(alpha, brightness, line, widths, visible)
+    lines = (placed - [region.x0, region.y0] + 0.5) * SUPERSAMPLED - 0.5
+    pieces = _strips(lines, np.maximum(widths, THINNEST) * SUPERSAMPLED)
+    # A cord thinner than a pixel is fainter, not wider.
+    levels = 127.5 * (shown[:, :-1] + shown[:, 1:]) * np.minimum(widths[:-1] / THINNEST, 1.0)
+    sides = np.array([side for side, _ in held])
+    for side in (-1.0, 1.0):
+        there = (levels >= LEAST) & (sides == side)[:, None]
+        if there.any():
+            _lay(alpha, brightness, pieces[there], levels[there])
     return Loops(alpha, brightness)
 
 
-def _lay(alpha: FloatArray, brightness: FloatArray, line: FloatArray, widths: FloatArray, shown: FloatArray) -> None:
-    """Lays one cord into the region, working only in the rectangle around it.
+def _lay(alpha: FloatArray, brightness: FloatArray, pieces: NDArray[np.int32], levels: FloatArray) -> None:
+    """Lays the cords of one side into the region, working only in the rectangle around them.
 
     Args:
         alpha, brightness: (height, width), changed in place.
-        line: (N, 2) pixels of the region.
-        widths: (N,) pixels.
-        shown: (N,) in 0..1.
+        pieces: (M, 4, 2) of `_strips`.
+        levels: (M,) opacity of each, in 0..255.
     """
-    seen = np.flatnonzero(shown > 0.02)
-    if not len(seen) or not np.isfinite(line).all():
-        return
-    limit = np.array([alpha.shape[1], alpha.shape[0]])
-    margin = 0.5 * float(widths.max()) + 2
-    x0, y0 = np.clip(np.floor(line[seen].min(0) - margin), 0, limit).astype(int)
-    x1, y1 = np.clip(np.ceil(line[seen].max(0) + margin), 0, limit).astype(int)
+    pixel = 16 * SUPERSAMPLED
+    low, high = pieces.min((0, 1)) // pixel - 2, pieces.max((0, 1)) // pixel + 3
+    (x0, y0), (x1, y1) = np.maximum(low, 0).tolist(), np.minimum(high, alpha.shape[::-1]).tolist()
     if x0 >= x1 or y0 >= y1:
         return
     plate = np.zeros(((y1 - y0) * SUPERSAMPLED, (x1 - x0) * SUPERSAMPLED), dtype=np.uint8)
-    points = np.round(((line - [x0, y0] + 0.5) * SUPERSAMPLED - 0.5) * 16).astype(np.int32)
-    for first in range(len(line) - 1):
-        # A cord thinner than a pixel is fainter, not wider.
-        strength = 255 * float(0.5 * (shown[first] + shown[first + 1])) * min(float(widths[first]) / 0.7, 1.0)
-        thick = max(round(max(float(widths[first]), 0.7) * SUPERSAMPLED), 1)
-        if strength >= 4:
-            ends = points[first : first + 2].tolist()
-            cv2.line(plate, ends[0], ends[1], round(strength), thick, cv2.LINE_AA, shift=4)
-    drawn = cv2.resize(plate, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    pieces = pieces - np.array([x0 * pixel, y0 * pixel], dtype=np.int32)
+    # The strongest last: where two cords meet the fainter doesn't hide the other.
+    for place in np.argsort(levels, kind="stable").tolist():
+        cv2.fillConvexPoly(plate, pieces[place], round(float(levels[place])), cv2.LINE_8, shift=4)
+    drawn = cv2.resize(plate, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA).astype(np.float32)
+    drawn *= np.float32(1 / 255)
     within = np.s_[y0:y1, x0:x1]
-    lit = 0.92 + 0.25 * np.clip(cv2.Sobel(drawn, cv2.CV_32F, 0, 1) / 4, -1, 1)
-    brightness[within] = np.where(drawn > alpha[within], lit, brightness[within])
+    lit = np.clip(cv2.Sobel(drawn, cv2.CV_32F, 0, 1, scale=0.25 / 4), -0.25, 0.25) + np.float32(0.92)
+    np.copyto(brightness[within], lit, where=drawn > alpha[within])
     np.maximum(alpha[within], drawn, out=alpha[within])
+
+
+def _strips(lines: FloatArray, widths: FloatArray) -> NDArray[np.int32]:
+    """(K, N - 1, 4, 2) corners of the pieces of bands along lines, in sixteenths of a pixel, as OpenCV fills them.
+
+    Args:
+        lines: (K, N, 2) pixels.
+        widths: (N,) of the bands there, pixels.
+    """
+    along = np.empty_like(lines)
+    np.subtract(lines[:, 2:], lines[:, :-2], out=along[:, 1:-1])
+    along[:, 0], along[:, -1] = lines[:, 1] - lines[:, 0], lines[:, -1] - lines[:, -2]
+    along /= np.maximum(np.sqrt((along * along).sum(-1, keepdims=True)), 1e-9)
+    # OpenCV fills the pixels on both edges: half a one less on each side.
+    aside = along[..., ::-1] * [-1.0, 1.0] * (0.5 * widths - 0.5)[:, None]
+    edges = np.round(np.stack([lines - aside, lines + aside], axis=2) * 16).astype(np.int32)
+    return np.concatenate([edges[:, :-1], edges[:, 1:, ::-1]], axis=2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -54,6 +54,10 @@ class Pose:
         pitch = np.degrees(np.arcsin(np.clip(forward[1], -1, 1)))
         roll = np.degrees(np.arctan2(right[1], right[0]))
         return float(yaw), float(pitch), float(roll)
+
+    def moved(self, scale: float, shift: FloatArray) -> Pose:
+        """The pose of this head in a photo that was scaled and then shifted by (2,) pixels."""
+        return replace(self, focal=self.focal * scale, centre=self.centre * scale + shift)
 
     def to_camera(self, points: FloatArray) -> FloatArray:
         """(..., 3) head coordinates to camera coordinates."""

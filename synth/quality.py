@@ -23,13 +23,30 @@ BLOCKY = 1.1
 visible loss: at quality 85 half of them lie above, of photos that were shrunk since, 6 %."""
 
 QUALITIES = (20, 30, 40, 50, 60, 70, 75, 80, 85, 90)
-"""JPEG qualities that are tried; all but the ends can be found. Measured on 134 photos: found within 5 on 98 % of those
-saved at 30 to 80, never on one that was resized since."""
+"""JPEG qualities that are tried; all but the ends can be found. Measured on 60 photos shrunk to 360 pixels and saved at
+30 to 80: found within 5 on 99 %, never on one that was not saved or was resized since."""
+
+STEPS = np.array(
+    (
+        (16, 11, 10, 16, 24, 40, 51, 61),
+        (12, 12, 14, 19, 26, 58, 60, 55),
+        (14, 13, 16, 24, 40, 57, 69, 56),
+        (14, 17, 22, 29, 51, 87, 80, 62),
+        (18, 22, 37, 56, 68, 109, 103, 77),
+        (24, 35, 55, 64, 81, 104, 113, 92),
+        (49, 64, 78, 87, 103, 121, 120, 101),
+        (72, 92, 95, 98, 112, 100, 103, 99),
+    )
+)
+"""Quantisation of luminance at quality 50 (ITU-T T.81, table K.1); libjpeg scales it to the other qualities."""
+
+ROUNDED = 0.8
+"""How far a coefficient may lie off a multiple of its step because pixels are whole numbers."""
 
 DIP = 0.75
 """Change at the right quality relative to its neighbours', at most."""
 
-TOLD_FROM = 160
+TOLD_FROM = 128
 """Pixels of the piece's side that a photo's quality is told from."""
 
 
@@ -46,7 +63,10 @@ def sharpness(face: RgbImage, unit: float) -> tuple[float, float]:
     gray = cv2.cvtColor(_middle(face), cv2.COLOR_RGB2GRAY).astype(np.float32)
     again = cv2.GaussianBlur(gray, (0, 0), 1.0)
     slope, softer = _gradient(gray), _gradient(again)
-    steep = slope >= np.percentile(slope, 97)
+    # Of every third row: where the threshold lies needs no more.
+    some = slope[::3].ravel()
+    least = int(0.97 * (some.size - 1))
+    steep = slope >= np.partition(some, least)[least]
     ratio = float(np.median(slope[steep] / np.maximum(softer[steep], 1e-3))) if steep.any() else 1.5
     blur = 1.0 / np.sqrt(max(ratio**2 - 1, 0.05))
     return float(np.clip(blur, 0.45, 3.0)), float(np.clip(_noise(gray, unit), 0.0, 12.0))
@@ -83,7 +103,8 @@ def jpeg_quality(rgb: RgbImage) -> int | None:
     """The JPEG quality (libjpeg's scale, one of `QUALITIES`) a picture went through, told from its pixels.
 
     Saving a JPEG's picture anew changes it least at the quality it had (Farid, "Exposing digital forgeries from JPEG
-    ghosts", 2009); the steps at the borders of blocks say whether there is anything to find.
+    ghosts", 2009): its coefficients are multiples of that quality's steps. The steps at the borders of blocks say
+    whether there is anything to find.
 
     Args:
         rgb: (H, W, 3) uint8, RGB; blocks must begin at its first row and column.
@@ -98,27 +119,50 @@ def jpeg_quality(rgb: RgbImage) -> int | None:
     gray = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
     if _blockiness(gray) < BLOCKY:
         return None
-    changed = np.array([float(cv2.absdiff(gray, _as_jpeg_gray(gray, quality)).mean()) for quality in QUALITIES])
+    changed = _changes(gray)
     dips = changed[1:-1] / np.maximum(0.5 * (changed[:-2] + changed[2:]), 1e-6)
     # Steps of a quality that divide the right one's make a dip as well: the coarsest is meant.
     found = np.flatnonzero((dips < DIP) & (dips < dips.min() + 0.2))
     return QUALITIES[1 + int(found[0])] if len(found) else None
 
 
-def _blockiness(gray: FloatArray) -> float:
+def _blockiness(gray: RgbImage) -> float:
     """Mean step across block borders over mean step elsewhere, of an (h, w) uint8 picture."""
-    level = gray.astype(np.float32)
     ratios = []
-    for steps in (np.abs(np.diff(level, axis=1)), np.abs(np.diff(level, axis=0)).T):
-        means = steps.mean(0)
+    for axis in (0, 1):
+        before, after = (gray[:, :-1], gray[:, 1:]) if axis == 0 else (gray[:-1], gray[1:])
+        means = cv2.reduce(cv2.absdiff(after, before), axis, cv2.REDUCE_AVG, dtype=cv2.CV_64F).ravel()
         border = np.arange(len(means)) % BLOCK == BLOCK - 1
         ratios.append(float(means[border].mean()) / max(float(means[~border].mean()), 0.05))
     return 0.5 * sum(ratios)
 
 
-def _as_jpeg_gray(gray: FloatArray, quality: int) -> FloatArray:
-    encoded = cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE))
+@lru_cache(maxsize=1)
+def _transform() -> tuple[FloatArray, FloatArray]:
+    """(64, 64) float32, a block's pixels to its coefficients, and (Q, 64) float32, the steps at each quality."""
+    at = np.arange(BLOCK)
+    cosines = np.sqrt(2 / BLOCK) * np.cos((2 * at + 1) * at[:, None] * np.pi / (2 * BLOCK))
+    cosines[0] /= np.sqrt(2)
+    scales = [5000 // quality if quality < 50 else 200 - 2 * quality for quality in QUALITIES]
+    steps = [np.clip((STEPS.ravel() * scale + 50) // 100, 1, 255) for scale in scales]
+    return np.kron(cosines, cosines).T.astype(np.float32), np.array(steps, dtype=np.float32)
+
+
+def _changes(gray: RgbImage) -> FloatArray:
+    """(Q,) how far the coefficients of an (h, w) uint8 picture's blocks lie off each quality's steps, on average."""
+    height, width = (side // BLOCK for side in gray.shape)
+    tiles = gray[: height * BLOCK, : width * BLOCK].reshape(height, BLOCK, width, BLOCK).swapaxes(1, 2)
+    transform, steps = _transform()
+    found = (tiles.reshape(-1, BLOCK * BLOCK).astype(np.float32) - np.float32(128)) @ transform
+    changed = []
+    for step in steps:
+        off = found / step
+        off -= np.rint(off)
+        off *= step
+        np.abs(off, out=off)
+        off -= np.float32(ROUNDED)
+        changed.append(float(np.maximum(off, 0, out=off).mean()))
+    return np.array(changed)
 
 
 def as_jpeg(rgb: RgbImage, quality: int) -> RgbImage:
@@ -139,10 +183,11 @@ def as_enlarged_jpeg(rgb: RgbImage, quality: int, zoom: float) -> RgbImage:
     """
     height, width = rgb.shape[:2]
     size = max(round(width / zoom), 8), max(round(height / zoom), 8)
-    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if zoom > 1 else cv2.INTER_LINEAR)
-    marks = cv2.subtract(as_jpeg(small, quality), small, dtype=cv2.CV_32F)
-    marks = cv2.resize(marks, (width, height), interpolation=cv2.INTER_LINEAR if zoom > 1 else cv2.INTER_AREA)
-    return np.asarray(cv2.add(rgb, marks, dtype=cv2.CV_8U))
+    # Between a half and twice the size two pixels are interpolated; means of many take seven times as long.
+    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if zoom > 2 else cv2.INTER_LINEAR)
+    marks = cv2.addWeighted(as_jpeg(small, quality), 1.0, small, -1.0, 128.0)
+    marks = cv2.resize(marks, (width, height), interpolation=cv2.INTER_AREA if zoom < 0.5 else cv2.INTER_LINEAR)
+    return np.asarray(cv2.addWeighted(rgb, 1.0, marks, 1.0, -128.0))
 
 
 @lru_cache(maxsize=4)

@@ -7,6 +7,7 @@ away from the camera, so that the far side of a turned head needs no depth buffe
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -24,6 +25,10 @@ OPEN = 1.0
 
 CHEEKBONES = np.array([[0.48, 0.33, 0.10], [-0.48, 0.33, 0.10]])
 """Not among the landmarks: the foremost points of the cheeks, read off portraits in profile."""
+
+
+TABLE_STEP, TABLE_X, TABLE_Y = 0.01, 2.0, (-1.5, 3.0)
+"""Of a table of the envelope's depth, head units: the step, the largest x (left and right are alike), the span of y."""
 
 
 FOREHEAD = np.array(
@@ -62,6 +67,35 @@ def envelope_depth(x: FloatArray, y: FloatArray, *, brow: bool = False) -> Float
     # Single precision is exact to a millionth here and twice as fast.
     soft = np.exp(((lowest - heights) / ROUNDING).astype(np.float32)).sum(-1)
     return np.asarray(lowest[..., 0] - ROUNDING * np.log(soft))
+
+
+@lru_cache(maxsize=2)
+def _depth_table(brow: bool) -> FloatArray:
+    """(rows of y, columns of x) float32: the envelope's depth at the table's steps."""
+    x = np.arange(0.0, TABLE_X + 2 * TABLE_STEP, TABLE_STEP)
+    y = np.arange(TABLE_Y[0], TABLE_Y[1] + 2 * TABLE_STEP, TABLE_STEP)
+    rows = [envelope_depth(x, np.full_like(x, each), brow=brow) for each in y]
+    return np.asarray(rows, dtype=np.float32)
+
+
+def tabled_depth(x: FloatArray, y: FloatArray, *, brow: bool = False) -> FloatArray:
+    """As `envelope_depth` at a fifteenth of its cost, interpolated in a table.
+
+    Before the face it is exact to 0.001 head units, at the head's steep sides to 0.015, which is 0.001 across them.
+    """
+    across, down = np.abs(x), y - TABLE_Y[0]
+    if across.max() > TABLE_X or down.min() < 0 or down.max() > TABLE_Y[1] - TABLE_Y[0]:
+        return envelope_depth(x, y, brow=brow)
+    table = _depth_table(brow)
+    across, down = across / TABLE_STEP, down / TABLE_STEP
+    column, row = across.astype(np.intp), down.astype(np.intp)
+    across -= column
+    down -= row
+    corner, flat, width = row * table.shape[1] + column, table.reshape(-1), table.shape[1]
+    upper = flat.take(corner) * (1 - across) + flat.take(corner + 1) * across
+    corner += width
+    lower = flat.take(corner) * (1 - across) + flat.take(corner + 1) * across
+    return np.asarray(upper + (lower - upper) * down)
 
 
 @dataclass(frozen=True)
@@ -107,7 +141,7 @@ class Outline:
 
     def depth(self, x: FloatArray, y: FloatArray) -> FloatArray:
         """Depth z at x, y of what this mask lies on: the head's envelope, or where cloth hangs free that is nearer."""
-        depth = envelope_depth(x, y, brow=self.brow)
+        depth = tabled_depth(x, y, brow=self.brow)
         if self.drapes or self.form == "drape":
             depth = hang(x, y, depth)
         return soft_maximum(depth, self.floor) if self.floor > -2.0 else depth
@@ -134,50 +168,86 @@ def sheet(outline: Outline, rows: int = 17, columns: int = 25) -> Sheet:
     points = _on_envelope(across, outline)
     normals = surface_normals(points)
     # What is pushed together to a strip has no room for its form: it is as flat as any cloth.
-    room = float(np.clip((outline.bottom - outline.top) / OPEN, 0, 1)) ** 1.5
+    room = min(max((outline.bottom - outline.top) / OPEN, 0.0), 1.0) ** 1.5
     form = room * lift(outline.form, rows, columns) + (1 - room) * lift("sheet", rows, columns)
-    points = points + normals * (room * outline.standoff * form)[..., None]
-    width = np.linalg.norm(np.diff(points[rows // 2], axis=0), axis=1).sum()
-    height = np.linalg.norm(np.diff(points[:, columns // 2], axis=0), axis=1).sum()
-    return Sheet(points, surface_normals(points), float(width / max(height, 1e-6)))
+    points += normals * (room * outline.standoff * form)[..., None]
+    width, height = _length(points[rows // 2]), _length(points[:, columns // 2])
+    return Sheet(points, surface_normals(points), width / max(height, 1e-6))
 
 
-def _edge(v: FloatArray, upper: float, lower: float) -> FloatArray:
-    return np.asarray(upper + (lower - upper) * v)
+def _length(line: FloatArray) -> float:
+    steps = line[1:] - line[:-1]
+    return float(np.sqrt((steps * steps).sum(1)).sum())
+
+
+@lru_cache(maxsize=8)
+def _shares(count: int) -> FloatArray:
+    """(count,) evenly from 0 to 1; not to be written to."""
+    shares = np.linspace(0, 1, count)
+    shares.flags.writeable = False
+    return shares
+
+
+_ACROSS = np.linspace(0, 1, 49)[None, :]
+_ROUNDED = (np.sqrt(_ACROSS**2 + 0.02) - np.sqrt(0.02)) / (np.sqrt(1.02) - np.sqrt(0.02))
+"""(1, 49): x of a row's points as a share of its half width, and how far they went from its middle to its side."""
 
 
 def _rows_across(outline: Outline, rows: int, columns: int) -> FloatArray:
     """(rows, columns, 2) x, y before depth: each row a curve from side to side, evenly spaced along the cloth."""
-    v = np.linspace(0, 1, rows)[:, None]
-    middle, side = _edge(v, outline.top, outline.bottom), _edge(v, outline.top_side, outline.bottom_side)
-    half, bend = _edge(v, outline.top_half, outline.bottom_half), _edge(v, outline.peak, outline.belly)
-    s = np.linspace(0, 1, 49)[None, :]
-    rounded = np.sqrt(s**2 + 0.02) - np.sqrt(0.02)
-    curve = (rounded / rounded[:, -1:]) ** bend
-    x, y = s * half, middle + (side - middle) * curve
-    length = np.hypot(np.hypot(np.diff(x, axis=1), np.diff(y, axis=1)), np.diff(outline.depth(x, y), axis=1))
-    travelled = np.concatenate([np.zeros((rows, 1)), np.cumsum(length, axis=1)], axis=1)
+    upper = np.array([outline.top, outline.top_side, outline.top_half, outline.peak])
+    lower = np.array([outline.bottom, outline.bottom_side, outline.bottom_half, outline.belly])
+    middle, side, half, bend = (upper[:, None] + (lower - upper)[:, None] * _shares(rows))[..., None]
+    x, y = _ACROSS * half, middle + (side - middle) * _ROUNDED**bend
+    z = outline.depth(x, y)
+    squared = [(each[:, 1:] - each[:, :-1]) ** 2 for each in (x, y, z)]
+    travelled = np.zeros_like(x)
+    np.cumsum(np.sqrt(squared[0] + squared[1] + squared[2]), axis=1, out=travelled[:, 1:])
     travelled /= travelled[:, -1:]
-    wanted = np.linspace(0, 1, columns // 2 + 1)
-    right = np.stack(
-        [[np.interp(wanted, t, row) for t, row in zip(travelled, a, strict=True)] for a in (x, y)], axis=-1
-    )
-    left = right[:, :0:-1] * [-1.0, 1.0]
-    return np.concatenate([left, right], axis=1)
+    # Each row on a stretch of its own of one axis: one call instead of one a row.
+    apart = 2.0 * np.arange(rows)[:, None]
+    wanted, travelled = apart + _shares(columns // 2 + 1), (apart + travelled).ravel()
+    found = np.empty((rows, columns, 2))
+    right = found[:, columns // 2 :]
+    right[..., 0], right[..., 1] = (np.interp(wanted, travelled, each.ravel()) for each in (x, y))
+    np.multiply(right[:, :0:-1], [-1.0, 1.0], out=found[:, : columns // 2])
+    return found
 
 
 def _on_envelope(across: FloatArray, outline: Outline) -> FloatArray:
     """(R, C, 3): the flat outline tilted, shifted and dropped onto the envelope."""
-    turn = np.radians(outline.tilt)
-    pivot = np.array([0.0, (outline.top + outline.bottom) / 2])
-    spin = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-    placed = (across - pivot) @ spin + pivot + [outline.shift, 0.0]
-    return np.concatenate([placed, outline.depth(placed[..., 0], placed[..., 1])[..., None]], axis=-1)
+    turn, pivot = math.radians(outline.tilt), (outline.top + outline.bottom) / 2
+    cos, sin = math.cos(turn), math.sin(turn)
+    x, y = across[..., 0], across[..., 1] - pivot
+    placed = np.empty((*x.shape, 3))
+    placed[..., 0] = x * cos - y * sin + outline.shift
+    placed[..., 1] = x * sin + y * cos + pivot
+    placed[..., 2] = outline.depth(placed[..., 0], placed[..., 1])
+    return placed
 
 
 def surface_normals(points: FloatArray) -> FloatArray:
     """(R, C, 3) unit normals of a grid of points, towards the camera of a frontal head."""
-    down, right = np.gradient(points, axis=0), np.gradient(points, axis=1)
-    normals = np.cross(right, down)
-    normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
-    return np.asarray(normals)
+    down, right = differences(points)
+    normals = cross(right, down)
+    normals /= np.maximum(np.sqrt((normals * normals).sum(-1, keepdims=True)), 1e-9)
+    return normals
+
+
+def cross(one: FloatArray, other: FloatArray) -> FloatArray:
+    """Their cross product, both (..., 3): numpy's own costs several times as much where they are few."""
+    made = np.empty_like(one)
+    for x, y, z in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        made[..., x] = one[..., y] * other[..., z] - one[..., z] * other[..., y]
+    return made
+
+
+def differences(points: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Differences of an (R, C, D) grid downwards and to the right: central ones, one-sided at its edges."""
+    down, right = np.empty_like(points), np.empty_like(points)
+    for to, at in ((down, points), (right.swapaxes(0, 1), points.swapaxes(0, 1))):
+        np.subtract(at[2:], at[:-2], out=to[1:-1])
+        to[1:-1] *= 0.5
+        np.subtract(at[1], at[0], out=to[0])
+        np.subtract(at[-1], at[-2], out=to[-1])
+    return down, right

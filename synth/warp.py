@@ -5,6 +5,7 @@ Thin-plate splines: Bookstein, "Principal warps", PAMI 1989.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -14,7 +15,7 @@ from synth.arrays import FloatArray
 from synth.pose import Pose
 from synth.shape import MEAN_FACE
 
-LATTICE, CELLS = 4, 28
+LATTICE, CELLS = 4, 20
 """A spline is evaluated at lattice points so many pixels apart, or further where that makes more cells than this along
 a region's longer side; between them it is interpolated by cubics."""
 
@@ -51,10 +52,12 @@ class Spline:
     scale: float
 
     def __call__(self, points: FloatArray) -> FloatArray:
-        """(M, 2) points to (M, D) values."""
+        """(M, 2) points to (M, D) values, their bend in single precision (`on_lattice`)."""
         local = (points - self.origin) / self.scale
-        squared = (local[:, :1] - self.centres[None, :, 0]) ** 2 + (local[:, 1:] - self.centres[None, :, 1]) ** 2
-        return np.asarray(_kernel(squared) @ self.weights + local @ self.affine[1:] + self.affine[0])
+        near, centres = local.astype(np.float32), self.centres.astype(np.float32)
+        squared = (near[:, :1] - centres[:, 0]) ** 2
+        squared += (near[:, 1:] - centres[:, 1]) ** 2
+        return np.asarray(_kernel(squared) @ self.weights.astype(np.float32) + local @ self.affine[1:] + self.affine[0])
 
     def on_lattice(self, xs: FloatArray, ys: FloatArray) -> FloatArray:
         """(len(ys), len(xs), D) float32 values at all crossings of columns at `xs` and rows at `ys`.
@@ -64,7 +67,8 @@ class Spline:
         x, y = (xs - self.origin[0]) / self.scale, (ys - self.origin[1]) / self.scale
         x_squared = ((x[:, None] - self.centres[:, 0]) ** 2).astype(np.float32)
         y_squared = ((y[:, None] - self.centres[:, 1]) ** 2).astype(np.float32)
-        bent = _kernel(y_squared[:, None] + x_squared[None]) @ self.weights.astype(np.float32)
+        squared = (y_squared[:, None] + x_squared[None]).reshape(-1, len(self.centres))
+        bent = (_kernel(squared) @ self.weights.astype(np.float32)).reshape(len(ys), len(xs), -1)
         flat = self.affine[0] + x[None, :, None] * self.affine[1] + y[:, None, None] * self.affine[2]
         return np.asarray(bent + flat.astype(np.float32))
 
@@ -80,9 +84,10 @@ def fit_spline(points: FloatArray, values: FloatArray, stiffness: float = 0.0) -
     """The smoothest surface through `values` (N, D) at `points` (N, 2); `stiffness` > 0 lets it miss them a little."""
     origin, scale = points.mean(0), float(np.ptp(points, axis=0).max()) or 1.0
     local, n = (points - origin) / scale, len(points)
-    squared = ((local[:, None, :] - local[None, :, :]) ** 2).sum(-1)
+    squared = (local[:, :1] - local[:, 0]) ** 2 + (local[:, 1:] - local[:, 1]) ** 2
     system = np.zeros((n + 3, n + 3))
-    system[:n, :n] = _kernel(squared) + stiffness * np.eye(n)
+    system[:n, :n] = _kernel(squared)
+    system.ravel()[: n * (n + 3) : n + 4] += stiffness
     system[:n, n] = system[n, :n] = 1
     system[:n, n + 1 :], system[n + 1 :, :n] = local, local.T
     target = np.zeros((n + 3, values.shape[1]))
@@ -125,9 +130,9 @@ class HeadToPicture:
 
     def facing(self, points: FloatArray, normals: FloatArray) -> FloatArray:
         """(...,) cosine between each normal and the way to the camera: positive is seen, negative is hidden."""
-        seen = -self.pose.to_camera(points)
-        seen /= np.linalg.norm(seen, axis=-1, keepdims=True)
-        return np.asarray(((normals @ self.pose.rotation.T) * seen).sum(-1))
+        seen = self.pose.to_camera(points)
+        along = ((normals @ self.pose.rotation.T) * seen).sum(-1)
+        return np.asarray(-along / np.sqrt((seen * seen).sum(-1)))
 
 
 @dataclass(frozen=True)
@@ -158,11 +163,19 @@ class Region:
     def around(cls, points: FloatArray, margin: float, shape: tuple[int, ...]) -> Region:
         """The pixels within `margin` of the (..., 2) points, cut at a photo of `shape` (H, W, ...)."""
         flat = points.reshape(-1, 2)
-        low, high = np.floor(flat.min(0) - margin), np.ceil(flat.max(0) + margin) + 1
-        limit = np.array([shape[1], shape[0]])
-        x0, y0 = np.clip(low, 0, limit).astype(int)
-        x1, y1 = np.clip(high, 0, limit).astype(int)
-        return cls(int(x0), int(y0), int(x1), int(y1))
+        (x0, y0), (x1, y1) = flat.min(0).tolist(), flat.max(0).tolist()
+        height, width = shape[:2]
+
+        def within(value: float, limit: int) -> float:
+            # In this order of arguments what is not a number becomes 0.
+            return min(max(0.0, value), limit)
+
+        return cls(
+            math.floor(within(x0 - margin, width)),
+            math.floor(within(y0 - margin, height)),
+            math.ceil(within(x1 + margin + 1, width)),
+            math.ceil(within(y1 + margin + 1, height)),
+        )
 
 
 def texture_map(placed: FloatArray, seen: FloatArray, region: Region, least: float = SEEN) -> FloatArray:
@@ -195,10 +208,15 @@ def _cubic(pixels: int, step: float, cells: int) -> FloatArray:
     values only: far too few between two of a lattice.)
     """
     at = np.arange(pixels) / step + 1
-    distance = np.abs(at[:, None] - np.arange(cells))
-    near = 1.5 * distance**3 - 2.5 * distance**2 + 1
-    far = -0.5 * distance**3 + 2.5 * distance**2 - 4 * distance + 2
-    return np.where(distance < 1, near, np.where(distance < 2, far, 0.0)).astype(np.float32)
+    first = at.astype(np.intp)
+    t = at - first
+    weights = np.zeros((pixels, cells), dtype=np.float32)
+    flat, start = weights.reshape(-1), np.arange(pixels) * cells + first
+    flat[start - 1] = ((-0.5 * t + 1.0) * t - 0.5) * t
+    flat[start] = (1.5 * t - 2.5) * t * t + 1.0
+    flat[start + 1] = ((-1.5 * t + 2.0) * t + 0.5) * t
+    flat[start + 2] = (0.5 * t - 0.5) * t * t
+    return weights
 
 
 def visible_cover(placed: FloatArray, seen: FloatArray, region: Region) -> FloatArray:
@@ -258,10 +276,11 @@ def within_head(placed: FloatArray, to_picture: HeadToPicture, beyond: float) ->
 
 def folds(mapping: FloatArray, alpha: FloatArray) -> float:
     """Share of the mask's pixels at which the map runs backwards, that is, the sheet is folded over itself."""
-    few, where = mapping[::EVERY, ::EVERY], alpha[::EVERY, ::EVERY]
-    if min(few.shape[:2]) < 2:
+    u, v = (np.ascontiguousarray(mapping[::EVERY, ::EVERY, axis]) for axis in (0, 1))
+    if min(u.shape) < 2:
         return 0.0
-    du, dv = few[:-1, 1:] - few[:-1, :-1], few[1:, :-1] - few[:-1, :-1]
-    turning = du[..., 0] * dv[..., 1] - du[..., 1] * dv[..., 0]
-    inside = where[:-1, :-1] > 0.5
-    return float((turning[inside] <= 0).mean()) if inside.any() else 0.0
+    across, down, here = np.s_[:-1, 1:], np.s_[1:, :-1], np.s_[:-1, :-1]
+    turning = (u[across] - u[here]) * (v[down] - v[here]) - (v[across] - v[here]) * (u[down] - u[here])
+    inside = alpha[::EVERY, ::EVERY][here] > 0.5
+    looked = np.count_nonzero(inside)
+    return np.count_nonzero((turning <= 0) & inside) / looked if looked else 0.0

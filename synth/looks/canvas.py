@@ -141,10 +141,15 @@ class Canvas:
 
     def paint(self, mask: FloatArray, colour: FloatArray) -> None:
         """Lays `colour` (3,) over the sheet where mask (broadcast to (h, w)) is 1."""
-        full = np.ascontiguousarray(np.broadcast_to(mask, self.shade.shape), dtype=np.float32)
+        full = np.broadcast_to(mask, self.shade.shape)
+        painted = np.flatnonzero(full.any(axis=1))
+        if not len(painted):
+            return
+        rows = slice(int(painted[0]), int(painted[-1]) + 1)
+        full = np.ascontiguousarray(full[rows], dtype=np.float32)
         over = np.asarray(colour, dtype=np.float32)
-        kept = cv2.multiply(self.albedo, cv2.merge([1 - full] * 3))
-        self.albedo[...] = cv2.add(kept, cv2.merge([full * channel for channel in over]))
+        kept = cv2.multiply(self.albedo[rows], cv2.merge([1 - full] * 3))
+        self.albedo[rows] = cv2.add(kept, cv2.merge([full * channel for channel in over]))
 
     def finish(self) -> None:
         """Brings what is smooth into the height, and the shades into the colours."""

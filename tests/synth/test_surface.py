@@ -8,7 +8,7 @@ import pytest
 from synth.forms import lift
 from synth.looks import list_mask_types, mask_type
 from synth.shape import MEAN_FACE
-from synth.surface import Outline, envelope_depth, sheet
+from synth.surface import Outline, envelope_depth, sheet, tabled_depth
 from synth.wear import get_wear_style
 
 PLAIN = Outline(top=0.12, bottom=1.38, top_side=0.36, bottom_side=0.9, top_half=0.77, bottom_half=0.62)
@@ -27,6 +27,18 @@ def test_the_envelope_is_symmetric_and_convex() -> None:
     middle = (one + other) / 2
     ends = (envelope_depth(one[:, 0], one[:, 1]) + envelope_depth(other[:, 0], other[:, 1])) / 2
     assert (envelope_depth(middle[:, 0], middle[:, 1]) >= ends - 1e-6).all()
+
+
+@pytest.mark.parametrize("brow", [False, True])
+def test_the_table_of_depths_is_the_envelope(brow: bool) -> None:
+    x, y = np.random.default_rng(0).uniform([-0.8, -0.5], [0.8, 1.6], (2000, 2)).T
+    exact = envelope_depth(x, y, brow=brow)
+    slope = np.abs(envelope_depth(x + 0.01, y, brow=brow) - exact) + np.abs(
+        envelope_depth(x, y + 0.01, brow=brow) - exact
+    )
+    assert (np.abs(tabled_depth(x, y, brow=brow) - exact) <= 0.001 + 0.1 * slope).all()
+    beyond = np.array([2.5, 0.0]), np.array([0.0, 4.0])
+    np.testing.assert_array_equal(tabled_depth(*beyond, brow=brow), envelope_depth(*beyond, brow=brow))
 
 
 @pytest.mark.parametrize("style", ["correct", "nose_out", "chin"])
