@@ -108,7 +108,7 @@ def crop_of(rgb: NDArray[np.uint8], face: Face, rng: np.random.Generator) -> NDA
     low, high = face.landmarks.min(0), face.landmarks.max(0)
     wide, tall = high - low
     x0, x1 = low[0] - wide * rng.uniform(0.02, 0.45), high[0] + wide * rng.uniform(0.02, 0.45)
-    y0, y1 = low[1] - tall * rng.uniform(0.25, 0.8), high[1] + tall * rng.uniform(0.0, 0.45)
+    y0, y1 = low[1] - tall * rng.uniform(0.25, 0.8), high[1] + tall * rng.uniform(0.08, 0.45)
     x0, y0 = max(round(x0), 0), max(round(y0), 0)
     part = rgb[y0 : max(round(y1), y0 + 8), x0 : max(round(x1), x0 + 8)]
     return np.asarray(cv2.resize(part, (SIDE, SIDE), interpolation=cv2.INTER_AREA), dtype=np.uint8)
