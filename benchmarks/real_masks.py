@@ -35,6 +35,8 @@ from pipelines.progress import progress_bar
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 REAL = "real.npz"
+MACRO_F1, INCORRECT_RECALL = 0.85, 0.75
+"""The targets; a classifier that learned from real photographs of the same source got 0.86 and 0.70."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,19 @@ def main() -> int:
         console.print(results_table(results[-1:], test.labels))
     console.print(results_table(results, test.labels), confusion_table(results[0], test.labels))
     console.print(f"crops and predictions: {keep}")
-    return 0
+    return 0 if _reached(results[0], test.labels, console) else 1
+
+
+def _reached(result: Result, labels: NDArray[np.int64], console: Console) -> bool:
+    """Says of each target whether it was met, by the mean over the seeds."""
+    score = float(np.mean([f1_score(labels, predicted, average="macro") for predicted in result.predicted]))
+    incorrect = float(np.mean([recall_score(labels, each, average=None)[1] for each in result.predicted]))
+    met = [score >= MACRO_F1, incorrect >= INCORRECT_RECALL]
+    for name, got, least, good in zip(
+        ("macro F1", "recall incorrect"), (score, incorrect), (MACRO_F1, INCORRECT_RECALL), met, strict=True
+    ):
+        console.print(f"{name} {got:.3f}, target {least}: {'met' if good else 'MISSED'}")
+    return all(met)
 
 
 if __name__ == "__main__":

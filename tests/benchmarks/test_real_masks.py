@@ -1,0 +1,95 @@
+"""The parts of the benchmark on real masks that need no photographs, on painted faces."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.masked_crops import INCORRECT, ORDERS, PARTS, SIDE, Middle, Sticker, crop_of
+from benchmarks.real_masks import Result, results_table
+from benchmarks.small_cnn import Recipe, augment, network, probabilities, train
+from synth import Face, MaskEngine, list_wear_styles
+from synth.wear import mask_state_of
+from tests.synth.builders import paint
+
+TINY = Recipe(sides=((16, 6), (24, 6)), widths=(8, 8, 12, 16), batch=16, shares=(0.4, 0.3, 0.3))
+
+
+def squares(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(N, 32, 32, 3) pictures of three kinds: dark below, dark above, dark nowhere."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 3, count)
+    images = rng.integers(150, 220, (count, 32, 32, 3), dtype=np.uint8)
+    images[labels == 0, 16:] //= 5
+    images[labels == 1, :16] //= 5
+    return images, labels.astype(np.int64)
+
+
+def test_every_wrong_style_is_drawn_and_the_orders_hold_all_states() -> None:
+    assert set(INCORRECT) == {style for style in list_wear_styles() if mask_state_of(style) == "incorrect"}
+    assert sum(INCORRECT.values()) == pytest.approx(1)
+    assert set(ORDERS) == {"correct", "incorrect", "not_wear"}
+
+
+def test_a_crop_holds_the_chin_and_has_one_size() -> None:
+    face = paint()
+    rgb = face.rgb.copy()
+    chin = np.round(face.landmarks[8]).astype(int)
+    rgb[chin[1] - 3 : chin[1] + 4, chin[0] - 3 : chin[0] + 4] = (0, 0, 255)
+    for seed in range(20):
+        crop = crop_of(rgb, Face.from_landmarks(face.landmarks), np.random.default_rng(seed))
+        assert crop.shape == (SIDE, SIDE, 3)
+        assert (crop[..., 2].astype(int) - crop[..., 0] > 120).any()
+
+
+def test_the_middle_has_no_spread() -> None:
+    middle = Middle()
+    assert (middle.uniform(2, 4), middle.normal(3, 9), middle.random()) == (3, 3, 0.5)
+
+
+def test_a_sticker_is_seen_from_the_front_whatever_the_turn() -> None:
+    face = paint(yaw=30)
+    flat, solid = Sticker(face.landmarks), MaskEngine().prepare(face.rgb, landmarks=face.landmarks).to_picture
+    left, right = np.array([-0.5, 0.9, 0.0]), np.array([0.5, 0.9, 0.0])
+    middle = np.array([0.0, 0.9, 0.0])
+    ratio = [np.linalg.norm(at(right) - at(middle)) / np.linalg.norm(at(left) - at(middle)) for at in (flat, solid)]
+    assert ratio[0] == pytest.approx(1, abs=0.02)
+    assert abs(ratio[1] - 1) > 0.04
+    assert "geometry" in PARTS
+
+
+def test_the_network_is_small_and_learns_what_can_be_seen() -> None:
+    assert sum(weight.numel() for weight in network(Recipe(), 3).parameters()) < 1_000_000
+    assert 64 <= Recipe().side <= 80
+    images, labels = squares(320, 0)
+    torch.set_num_threads(1)
+    net = train(images, labels, TINY, 0, lambda done, total: None)
+    tried, truth = squares(90, 1)
+    chances = probabilities(net, tried, TINY)
+    np.testing.assert_allclose(chances.sum(1), 1, atol=1e-5)
+    assert (chances.argmax(1) == truth).mean() > 0.9
+
+
+def test_augmented_pictures_stay_pictures_and_differ() -> None:
+    batch = torch.rand(8, 3, 32, 32)
+    one, two = (augment(batch, 24, torch.Generator().manual_seed(seed)) for seed in (1, 2))
+    assert one.shape == (8, 3, 24, 24)
+    assert 0 <= float(one.min()) <= float(one.max()) <= 1
+    assert not torch.equal(one, two)
+    assert torch.equal(one, augment(batch, 24, torch.Generator().manual_seed(1)))
+
+
+def test_the_table_tells_the_mean_and_each_seed() -> None:
+    labels = np.array([0, 0, 1, 1, 2, 2])
+    results = [Result("our variants", 60, [labels, np.array([0, 0, 0, 0, 2, 2])])]
+    table = results_table(results, labels)
+    assert [next(iter(column.cells)) for column in table.columns] == [
+        "our variants",
+        "60",
+        "0.778",
+        "1.000 0.556",
+        "1.00",
+        "0.50",
+        "1.00",
+    ]
