@@ -147,7 +147,9 @@ def _inside(shape: tuple[int, ...], matrix: FloatArray, size: Size) -> RgbImage:
     columns = (across >= -0.5) & (across <= shape[1] - 0.5)
     rows = (down >= -0.5) & (down <= shape[0] - 0.5)
     inside = np.zeros((size.height, size.width), dtype=np.uint8)
-    inside[np.ix_(rows, columns)] = 255
+    # Both are one stretch.
+    top, left = int(rows.argmax()), int(columns.argmax())
+    inside[top : top + np.count_nonzero(rows), left : left + np.count_nonzero(columns)] = 255
     return inside
 
 

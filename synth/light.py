@@ -58,6 +58,9 @@ FACE = Outline(top=0.05, bottom=1.22, top_side=0.22, bottom_side=0.85, top_half=
 
 FACE_ROWS, FACE_COLUMNS = 15, 19
 
+MARKED_FROM = 0.5
+"""A photo shrunk to less than this has lost the marks of its JPEG: of a block not four pixels are left."""
+
 UNEVEN, EVEN = 0.85, 0.3
 """Shares of a face's pattern of brightness that is light: what differs from left to right mostly is, what is alike on
 both sides may as well be lips and beard."""
@@ -193,7 +196,7 @@ def read_light(
         grain,
         _tone(face, samples[inside]),
         pattern,
-        jpeg_quality(rgb if source is None else source),
+        jpeg_quality(rgb if source is None else source) if zoom >= MARKED_FROM else None,
         1.0 if source is None else zoom,
     )
 

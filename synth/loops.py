@@ -53,6 +53,10 @@ STEPS = 13
 THINNEST = 0.7
 """Width in pixels below which a cord is drawn fainter, not thinner."""
 
+SPREAD = 0.8
+"""What a cord is wider on each side than its width says, in pixels of the larger picture: so much its soft edge, drawn
+hard here, takes on skin. OpenCV fills the pixels on both edges, half a one of it."""
+
 LEAST = 4
 """Opacity, of 255, below which a piece of a cord is not drawn."""
 
@@ -220,7 +224,6 @@ def _strips(lines: FloatArray, widths: FloatArray) -> NDArray[np.int32]:
     np.subtract(lines[:, 2:], lines[:, :-2], out=along[:, 1:-1])
     along[:, 0], along[:, -1] = lines[:, 1] - lines[:, 0], lines[:, -1] - lines[:, -2]
     along /= np.maximum(np.sqrt((along * along).sum(-1, keepdims=True)), 1e-9)
-    # OpenCV fills the pixels on both edges: half a one less on each side.
-    aside = along[..., ::-1] * [-1.0, 1.0] * (0.5 * widths - 0.5)[:, None]
+    aside = along[..., ::-1] * [-1.0, 1.0] * (0.5 * widths + SPREAD)[:, None]
     edges = np.round(np.stack([lines - aside, lines + aside], axis=2) * 16).astype(np.int32)
     return np.concatenate([edges[:, :-1], edges[:, 1:, ::-1]], axis=2)

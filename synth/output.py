@@ -49,7 +49,7 @@ def write_jpeg(rgb: RgbImage, path: Path, quality: int) -> Written:
     digest = hashlib.sha256(encoded).hexdigest()
     # Of the file's picture, not of the pixels before encoding: they differ by a few bits now and then.
     with Image.open(io.BytesIO(encoded)) as seen:
-        phash = str(imagehash.phash(seen.convert("RGB")))
+        phash = str(imagehash.phash(seen))
     return Written(digest, phash, image.width, image.height, len(encoded))
 
 

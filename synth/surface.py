@@ -27,7 +27,7 @@ CHEEKBONES = np.array([[0.48, 0.33, 0.10], [-0.48, 0.33, 0.10]])
 """Not among the landmarks: the foremost points of the cheeks, read off portraits in profile."""
 
 
-TABLE_STEP, TABLE_X, TABLE_Y = 0.01, 2.0, (-1.5, 3.0)
+TABLE_STEP, TABLE_X, TABLE_Y = 0.01, 1.5, (-1.0, 2.5)
 """Of a table of the envelope's depth, head units: the step, the largest x (left and right are alike), the span of y."""
 
 
@@ -74,14 +74,19 @@ def _depth_table(brow: bool) -> FloatArray:
     """(rows of y, columns of x) float32: the envelope's depth at the table's steps."""
     x = np.arange(0.0, TABLE_X + 2 * TABLE_STEP, TABLE_STEP)
     y = np.arange(TABLE_Y[0], TABLE_Y[1] + 2 * TABLE_STEP, TABLE_STEP)
-    rows = [envelope_depth(x, np.full_like(x, each), brow=brow) for each in y]
-    return np.asarray(rows, dtype=np.float32)
+    # As `envelope_depth`, but plane by plane and in single precision, for the time that a process's first mask takes.
+    a, b, c = _planes(brow).T[..., None]
+    heights = (b * y + c).astype(np.float32)[:, :, None] + (a * x).astype(np.float32)[:, None, :]
+    lowest = heights.min(0)
+    np.subtract(lowest, heights, out=heights)
+    heights /= np.float32(ROUNDING)
+    return np.asarray(lowest - np.float32(ROUNDING) * np.log(np.exp(heights, out=heights).sum(0)))
 
 
 def tabled_depth(x: FloatArray, y: FloatArray, *, brow: bool = False) -> FloatArray:
     """As `envelope_depth` at a fifteenth of its cost, interpolated in a table.
 
-    Before the face it is exact to 0.001 head units, at the head's steep sides to 0.015, which is 0.001 across them.
+    Before the face it is exact to 0.004 head units, and mostly to 0.0003; at the head's steep sides to 0.015.
     """
     across, down = np.abs(x), y - TABLE_Y[0]
     if across.max() > TABLE_X or down.min() < 0 or down.max() > TABLE_Y[1] - TABLE_Y[0]:

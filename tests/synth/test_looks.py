@@ -11,7 +11,7 @@ from synth import SynthUsageError, list_wear_styles
 from synth.looks import check_suited, draw_look, list_mask_types, mask_type, sample_look, suited_types
 from synth.looks.canvas import Canvas, lab_to_linear, noise
 from synth.looks.prints import list_prints, printed
-from synth.looks.registry import strap_colour, strap_of
+from synth.looks.registry import _pick, strap_colour, strap_of
 from synth.looks.strokes import dashes
 
 KINDS = list_mask_types()
@@ -180,3 +180,10 @@ def test_a_band_is_full_inside_and_ends_within_a_texel() -> None:
     canvas.paint(band, np.array([1.0, 0.0, 0.0]))
     assert canvas.albedo[50, 50].tolist() == [1, 0, 0]
     assert canvas.albedo[5, 50].tolist() == [1, 1, 1]
+
+
+def test_weights_are_drawn_from_as_numpy_does() -> None:
+    weights = (0.5, 0, 2, 1.25)
+    ours, numpys = np.random.default_rng(5), np.random.default_rng(5)
+    shares = np.array(weights) / sum(weights)
+    assert [_pick(weights, ours) for _ in range(200)] == [int(numpys.choice(4, p=shares)) for _ in range(200)]
