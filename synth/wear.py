@@ -165,10 +165,10 @@ def _jaw_half(y: float) -> float:
 @_wear_style("chin_out", "incorrect", crumple=0.3)
 def _chin_out(cut: Cut, rng: np.random.Generator) -> Outline:
     # Pushed up, or too small: from the nose's bridge to below the lower lip (0.91), above the chin's middle (1.1).
-    worn = _worn(replace(cut, drop=0.0), rng, rng.uniform(0.0, 0.18), rng.uniform(0.98, 1.09))
+    worn = _worn(replace(cut, drop=0.0), rng, rng.uniform(0.04, 0.18), rng.uniform(0.98, 1.09))
     return replace(
         worn,
-        top_side=worn.top_side - rng.uniform(0.02, 0.12),
+        top_side=worn.top_side - rng.uniform(0.0, 0.08),  # higher up it would reach the lower lids
         bottom_side=worn.bottom_side - rng.uniform(0.12, 0.25),
         standoff=0.9 * worn.standoff,
     )

@@ -5,7 +5,7 @@ A template is two files of one name in a folder: `name.png`, an 8-bit RGBA pictu
 
     points = [[12, 40], [200, 8], [388, 40], [350, 260], [200, 300], [50, 260]]
     name = "checked"            # of the mask type; the file's name when not given
-    attach = "ears"             # or head, none
+    attach = "ears"             # or head, none: without loops it is never worn hanging from one ear
     strap = [92, 0, 2]          # CIE Lab of the loops
     [cut]                       # any of synth.wear.Cut, in units of the distance between the outer eye corners
     top_half = 0.77

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from datasets.portraits import Person, Portrait, Pose, WornMask, draw_portrait
-from synth import Face, FaceFinder, MaskEngine, PhotoRefusedError, SynthUsageError
+from synth import Face, MaskEngine, PhotoRefusedError, SynthUsageError
 from synth.arrays import FloatArray, RgbImage
 from synth.gate import FACE_POLICIES, NOTABLE, REASONS, Gate, check_face, choose_face, rival_share, skin_below
 from synth.pose import fit_pose
@@ -202,12 +202,11 @@ def test_people_who_wear_a_mask_already_are_refused(kind: str) -> None:
 
 
 def test_no_photo_of_a_wearer_gets_a_second_mask() -> None:
-    finder = FaceFinder()
     for seed, kind in enumerate(("surgical", "black")):
         portrait = draw_portrait(
             Person(f"w{seed}", "male", 30), size=(240, 320), mask=WornMask(kind, "correct"), seed=seed
         )
-        faces = finder.find(portrait.rgb)
+        faces = ENGINE.finder.find(portrait.rgb)
         assert faces
         for face in faces:
             assert refusal(portrait.rgb, face.landmarks).reason in ("already_covered", "ambiguous_face")

@@ -47,6 +47,8 @@ def test_a_template_becomes_a_mask_type_with_its_own_cut_and_straps(tmp_path: Pa
     assert "ours" in list_mask_types()
     assert mask_type("ours").cut.top_half == 0.7
     assert mask_type("ours").cut.form == "cup"
+    assert "ours" in list_mask_types("chin_out")
+    assert "ours" not in list_mask_types("hanging")
     look = sample_look("ours", np.random.default_rng(0))
     assert strap_of(look).attach == "head"
     assert look.strap[0] == pytest.approx(30, abs=5)
