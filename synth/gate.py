@@ -184,7 +184,7 @@ def check_face(rgb: RgbImage, face: Face, pose: Pose, gate: Gate) -> None:
     if face.spread > STEADY:
         raise PhotoRefusedError(
             "ambiguous_face",
-            f"the landmarks follow the detector's box by {face.spread:.2f}, limit {STEADY}: a profile?",
+            f"the landmarks depend on the detector's box by {face.spread:.2f}, limit {STEADY}: a profile?",
         )
     if pose.error > gate.max_error:
         raise PhotoRefusedError("ambiguous_face", f"landmarks miss a face by {pose.error:.3f}, limit {gate.max_error}")
