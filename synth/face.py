@@ -25,8 +25,8 @@ class Face:
         landmarks: (68, 2) float64, x, y in pixels, in iBUG 300-W order; may lie outside the photo.
         score: the detector's confidence, comparable within one detector only; 0 for given landmarks.
         detector: which detector found it: `hog`, `cnn` or `given`.
-        spread: how far the landmarks move with the detector's box, in head units (`synth.predictor`); 0 where that is
-            known to be little, and for given landmarks.
+        spread: how far the landmarks depend on the detector's box, in head units; more where the detector sees no such
+            face there, or a profile (`synth.steady`). 0 where that is known to be little, and for given landmarks.
     """
 
     box: FloatArray
