@@ -70,7 +70,8 @@ def blend(
     noise = None
     if light.grain > 0:
         noise = grain(alpha.shape, coloured=light.tone is None, soft=light.blur > 0.8, rng=rng)
-    drawn = np.ascontiguousarray(rgb[region.slices])
+    # A copy in any case: rows of the photo's whole width are contiguous as they are, and would be drawn on.
+    drawn = rgb[region.slices].copy()
     changed = np.empty(alpha.shape, dtype=np.uint8)
     for part in _strips(alpha.shape):
         seen = noise[part] if noise is not None else None

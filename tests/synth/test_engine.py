@@ -171,6 +171,16 @@ def test_outside_of_touched_every_pixel_is_the_photos_own(name: str, style: str)
         assert masked.touched.mean() < 0.5
 
 
+@pytest.mark.parametrize("style", EVERY_STYLE)
+def test_a_photo_that_the_mask_spans_from_edge_to_edge_is_not_changed(style: str) -> None:
+    face = paint(size=(170, 300), centre=(85.0, 130.0))
+    prepared = ENGINE.prepare(face.rgb, landmarks=face.landmarks)
+    before = prepared.rgb.copy()
+    masked = ENGINE.mask(prepared, wear=style, mask="surgical", seed=1)
+    assert masked.touched.any()
+    np.testing.assert_array_equal(prepared.rgb, before)
+
+
 def test_the_photo_itself_is_not_changed(drawn: tuple[Portrait, ...]) -> None:
     before = drawn[0].rgb.copy()
     locked = drawn[0].rgb.copy()
