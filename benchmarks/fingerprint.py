@@ -3,7 +3,8 @@
     .venv/bin/python -m benchmarks.fingerprint [PHOTOS] [--photos 240]
 
 Every photo, that is every person, is on one side only: half are variants, half are photos that took an ordinary way to
-the same size and JPEG quality. Two classifiers on noise residuals (`benchmarks.residuals`), fivefold: 0.5 is chance.
+the same size and JPEG quality; who goes which way is drawn several times. Two classifiers on noise residuals
+(`benchmarks.residuals`), fivefold: 0.5 is chance.
 The controls differ, so a classifier must tell them apart; one that misses a control would miss a fingerprint as well,
 and what it says elsewhere is worth nothing: its column's verdict is then "control failed". So it says with too few
 photos; exit status 1.
@@ -171,10 +172,10 @@ Found = dict[str, Auc]
 
 def compare(comparison: Comparison, subjects: list[Subject]) -> Found:
     """How well each classifier tells the two ways apart; every person goes one of them."""
-    labels = np.arange(len(subjects)) % 2
-    ways = (comparison.first, comparison.second)
-    rows = np.stack([features(ways[label](subject)) for subject, label in zip(subjects, labels, strict=True)])
-    return {kind: classify(kind, rows, labels) for kind in KINDS}
+    first, second = (
+        np.stack([features(way(subject)) for subject in subjects]) for way in (comparison.first, comparison.second)
+    )
+    return {kind: classify(kind, first, second) for kind in KINDS}
 
 
 def deaf(results: list[tuple[Comparison, Found]]) -> list[str]:
