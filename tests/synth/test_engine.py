@@ -123,8 +123,9 @@ def test_no_cloth_is_folded_over_itself(name: str, monkeypatch: pytest.MonkeyPat
             mapping, alpha = laid[-1]
             down, across = np.gradient(mapping.astype(float), axis=(0, 1))
             turning = across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0]
-            # The hem of a cloth that hangs before the neck turns under a little.
-            assert (turning[alpha > 0.5] > 0).mean() > (0.97 if style in ("chin", "hanging") else 0.99), (style, kind)
+            # The hem of a cloth that hangs before the neck or beside the head turns under a little.
+            free = style in ("nose_out", "chin", "hanging")
+            assert (turning[alpha > 0.5] > 0).mean() > (0.97 if free else 0.99), (style, kind)
 
 
 def test_a_given_look_and_outline_are_what_is_drawn() -> None:
