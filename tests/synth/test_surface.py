@@ -49,7 +49,10 @@ def test_a_sheet_floats_before_the_face_and_is_seen_from_the_front(kind: str, st
         made = sheet(placed)
         assert np.isfinite(made.points).all()
         np.testing.assert_allclose(np.linalg.norm(made.normals, axis=-1), 1, atol=1e-6)
-        assert (made.normals[2:-2, 3:-3, 2] > -0.1).all()
+        under = made.normals[2:-2, 3:-3, 2] <= -0.1
+        # Where it hangs free of the head, its lower corners may turn under, and nothing else may.
+        assert not under[: len(under) // 2].any()
+        assert under.mean() <= (0.1 if placed.drapes else 0)
         depth = envelope_depth(made.points[..., 0], made.points[..., 1])
         # A cup's corners are cut away by its look and may dip into the face.
         kept = lift(placed.form, *depth.shape) > 0
