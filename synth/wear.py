@@ -115,13 +115,13 @@ def _worn(cut: Cut, rng: np.random.Generator, top: float, bottom: float) -> Outl
 @_wear_style("correct", "wear", crumple=0.15)
 def _correct(cut: Cut, rng: np.random.Generator) -> Outline:
     # From between the eyes to the middle of the nose's ridge (landmarks 27 to 29), down to under the chin.
-    return _worn(cut, rng, rng.uniform(0.06, 0.24), rng.uniform(1.35, 1.44))
+    return _worn(cut, rng, rng.uniform(0.06, 0.30), rng.uniform(1.35, 1.44))
 
 
 @_wear_style("nose_out", "incorrect", crumple=0.3)
 def _nose_out(cut: Cut, rng: np.random.Generator) -> Outline:
     # The nostrils' underside is at 0.53, the upper lip's edge at 0.67; the loops hold the sides up.
-    worn = _worn(cut, rng, rng.uniform(0.49, 0.65), rng.uniform(1.36, 1.52))
+    worn = _worn(cut, rng, rng.uniform(0.46, 0.65), rng.uniform(1.36, 1.52))
     top_side, bottom_side = worn.top_side + rng.uniform(0.06, 0.26), worn.bottom_side + rng.uniform(0.0, 0.16)
     return replace(
         worn,
