@@ -34,6 +34,10 @@ PARTS = ("light", "geometry", "looks", "spread")
 """What can be taken away from the engine."""
 
 ORDERS = ("correct", "correct", "incorrect", "incorrect", "incorrect", "not_wear", "not_wear")
+TURNED, OFTEN = 18.0, 2
+"""Yaw in degrees from which a face gets this many times the variants: few photographs of the samples show turned heads,
+and people in the street are seldom photographed from the front."""
+
 INCORRECT = {"nose_out": 0.52, "chin": 0.36, "chin_out": 0.03, "hanging": 0.04, "over_eyes": 0.05}
 """How often each wrong wear style is drawn."""
 
@@ -130,7 +134,8 @@ def make_crops(task: CropTask) -> list[tuple[NDArray[np.uint8], int, str]]:
     except PhotoRefusedError:
         return []
     ready, made = _reduced(whole, task.without), []
-    for order in ORDERS:
+    orders = ORDERS * OFTEN if abs(whole.pose.angles[0]) > TURNED else ORDERS
+    for order in orders:
         style = str(rng.choice(list(INCORRECT), p=list(INCORRECT.values()))) if order == "incorrect" else order
         fixed: dict[str, Any] = {}
         if task.without == "looks":

@@ -1,6 +1,6 @@
 """How well a small network, trained on our variants alone, knows masks that people really wear.
 
-    .venv/bin/python -m benchmarks.real_masks [--seeds 2] [--photos 2580] [--ablation]
+    .venv/bin/python -m benchmarks.real_masks [--seeds 2] [--photos 3120] [--ablation]
 
 It learns from scratch on variants of the FairFace and All-Age-Faces samples and is tested on `mask_states_dev`: crops
 of real masks, from which nothing is learned and by which no epoch is chosen. One fixed recipe (`benchmarks.small_cnn`),
@@ -31,6 +31,7 @@ from benchmarks.masked_crops import PARTS, SIDE, STATES, CropTask, landmarks_of,
 from benchmarks.small_cnn import Recipe, network, probabilities, train
 from datasets.photos import read_photo
 from datasets.workers import map_files, stream_files
+from pipelines.executors import ONE_THREAD
 from pipelines.progress import progress_bar
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -67,8 +68,8 @@ def real_masks(realdata: Path) -> Crops:
 
 
 def photos(realdata: Path, most: int) -> list[Path]:
-    """The photos that variants are made of, evenly from both samples."""
-    folders = ("fairface_train_ccby4", "All-Age-Faces Dataset/original images")
+    """The photos that variants are made of, evenly from the samples of FairFace and All-Age-Faces."""
+    folders = ("fairface_train_ccby4", "fairface540_ccby4/fairface", "All-Age-Faces Dataset/original images")
     found = [path for folder in folders for path in sorted((realdata / folder).glob("*.jpg"))]
     order = np.random.default_rng(0).permutation(len(found))[:most]
     return [found[int(index)] for index in sorted(order)]
@@ -147,12 +148,13 @@ def confusion_table(result: Result, labels: NDArray[np.int64]) -> Table:
 def main() -> int:
     """Runs the benchmark; 2 where there are no photos to run it on."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=int, default=2580, help="to make variants of")
+    parser.add_argument("--photos", type=int, default=3120, help="to make variants of")
     parser.add_argument("--seeds", type=int, default=2, help="trainings of each row")
     parser.add_argument("--ablation", action="store_true", help="also with each part of the engine left out")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--keep", type=Path, help="folder for the predictions [default: a temporary one]")
     given = parser.parse_args()
+    os.environ.update(ONE_THREAD)  # for the workers: each has a core of its own
     realdata = Path(os.environ.get("PALETTE_REALDATA", REPOSITORY.parent / "shared" / "realdata"))
     if not (realdata / "mask_states_dev.csv").is_file():
         print(f"no real masks at {realdata}: set PALETTE_REALDATA to the folder of real photographs", file=sys.stderr)

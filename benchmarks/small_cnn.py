@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 Images = NDArray[np.uint8]
 """(N, S, S, 3) uint8, RGB."""
@@ -27,15 +28,22 @@ class Recipe:
         smoothing: of the labels.
         shares: how often each class is drawn: wear, incorrect, not_wear.
         widths: channels of the stem and of the three stages.
+        kept: share of the averaged weights that stays at every step; they, not the last ones, are tested.
+        windows: sides of the squares that are looked at, as shares of a crop's: a crop has hair and shoulders around
+            the face. One is learned from, more or less; the answer is the mean over all of them.
+        centre: of the squares, x and y as shares of the crop's: a little below its middle, where chins are.
     """
 
-    sides: tuple[tuple[int, int], ...] = ((48, 8), (64, 6))
+    sides: tuple[tuple[int, int], ...] = ((48, 10), (64, 6), (80, 4))
     batch: int = 64
     rate: float = 3e-3
     decay: float = 0.02
     smoothing: float = 0.05
     shares: tuple[float, ...] = (0.37, 0.28, 0.35)
     widths: tuple[int, int, int, int] = (24, 48, 96, 128)
+    kept: float = 0.998
+    windows: tuple[float, ...] = (0.72, 0.8, 0.88)
+    centre: tuple[float, float] = (0.5, 0.54)
 
     @property
     def side(self) -> int:
@@ -85,7 +93,7 @@ def network(recipe: Recipe, classes: int) -> nn.Module:
     return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-def augment(batch: Tensor, side: int, random: torch.Generator) -> Tensor:
+def augment(batch: Tensor, side: int, recipe: Recipe, random: torch.Generator) -> Tensor:
     """What any photograph may be: shifted, turned, flipped, brighter, paler, softer, noisier, partly hidden.
 
     Shifts are small: a mask that hangs under the chin must not fall out of the picture.
@@ -93,6 +101,7 @@ def augment(batch: Tensor, side: int, random: torch.Generator) -> Tensor:
     Args:
         batch: (N, 3, H, W) float in 0..1.
         side: of the result.
+        recipe: where in a crop it looks.
         random: of all that is drawn.
     """
     n = len(batch)
@@ -100,11 +109,13 @@ def augment(batch: Tensor, side: int, random: torch.Generator) -> Tensor:
     def draw(low: float, high: float, *shape: int) -> Tensor:
         return low + (high - low) * torch.rand(n, *shape, generator=random)
 
-    turn, scale = torch.deg2rad(draw(-20, 20)), torch.exp(draw(-0.1, 0.2))
+    window = recipe.windows[len(recipe.windows) // 2]
+    turn, scale = torch.deg2rad(draw(-20, 20)), window * torch.exp(draw(-0.2, 0.2))
     stretch = torch.exp(draw(-0.1, 0.1))
     flip = torch.where(draw(0, 1) < 0.5, -1.0, 1.0)
     cos, sin = torch.cos(turn) * scale, torch.sin(turn) * scale
-    shift_x, shift_y = draw(-0.08, 0.08), draw(-0.08, 0.08)
+    across, down = (2 * at - 1 for at in recipe.centre)
+    shift_x, shift_y = across + draw(-0.1, 0.1), down + draw(-0.1, 0.1)
     rows = torch.stack([cos * flip * stretch, -sin, shift_x, sin * flip, cos / stretch, shift_y], 1)
     grid = functional.affine_grid(rows.view(n, 2, 3), [n, 3, side, side], align_corners=False)
     x = functional.grid_sample(batch, grid, padding_mode="border", align_corners=False)
@@ -127,15 +138,19 @@ def _recolour(x: Tensor, draw: Callable[..., Tensor]) -> Tensor:
 
 
 def _erase(x: Tensor, draw: Callable[..., Tensor]) -> Tensor:
-    """A hand, a microphone, a shoulder: a patch of any one colour over a part of some of the pictures."""
+    """A hand, a microphone, hair: a patch over a part of some pictures, of any one colour or of another picture.
+
+    The other picture stands on its head there, so that what is over a chin is seldom a chin with a mask.
+    """
     side = x.shape[-1]
     at = torch.arange(side)
-    half_x, half_y = draw(0.03, 0.12) * side, draw(0.03, 0.12) * side
+    half_x, half_y = draw(0.03, 0.16) * side, draw(0.03, 0.16) * side
     middle_x, middle_y = draw(0, 1) * side, draw(0, 1) * side
     inside = ((at[None] - middle_x[:, None]).abs() < half_x[:, None])[:, None, None, :]
     inside = inside & ((at[None] - middle_y[:, None]).abs() < half_y[:, None])[:, None, :, None]
-    inside = inside & (draw(0, 1, 1, 1, 1) < 0.3)
-    return torch.where(inside, draw(0, 1, 3, 1, 1), x)
+    chance = draw(0, 1, 1, 1, 1)
+    x = torch.where(inside & (chance < 0.2), draw(0, 1, 3, 1, 1), x)
+    return torch.where(inside & (chance > 0.8), x.roll(1, 0).flip(2), x)
 
 
 def _tensor(images: Images) -> Tensor:
@@ -157,6 +172,7 @@ def train(
     torch.manual_seed(seed)
     random = torch.Generator().manual_seed(seed)
     net = network(recipe, int(labels.max()) + 1).train()
+    averaged = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(recipe.kept), use_buffers=True)  # type: ignore[no-untyped-call]
     optimiser = torch.optim.AdamW(net.parameters(), recipe.rate, weight_decay=recipe.decay)
     weight = torch.from_numpy((np.array(recipe.shares) / np.bincount(labels))[labels])
     steps = len(labels) // recipe.batch
@@ -166,7 +182,7 @@ def train(
     for side in sides:
         order = torch.multinomial(weight, steps * recipe.batch, replacement=True, generator=random)
         for chosen in order.view(steps, recipe.batch):
-            batch = augment(_tensor(images[chosen.numpy()]), side, random)
+            batch = augment(_tensor(images[chosen.numpy()]), side, recipe, random)
             logits = net(batch.contiguous(memory_format=torch.channels_last))
             loss = functional.cross_entropy(
                 logits, torch.from_numpy(labels[chosen.numpy()]), label_smoothing=recipe.smoothing
@@ -175,9 +191,10 @@ def train(
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
+            averaged.update_parameters(net)
             done += 1
             progress(done, total)
-    return net.eval()
+    return averaged.module.eval()
 
 
 def _rate(done: float) -> float:
@@ -186,14 +203,19 @@ def _rate(done: float) -> float:
 
 @torch.no_grad()
 def probabilities(net: nn.Module, images: Images, recipe: Recipe) -> NDArray[np.float32]:
-    """(N, C) class probabilities of (N, S, S, 3) crops, mean over the picture and its mirror image."""
+    """(N, C) class probabilities of (N, S, S, 3) crops, mean over the recipe's windows and their mirror images."""
     seen = []
     for start in range(0, len(images), 256):
-        x = (
-            functional.interpolate(_tensor(images[start : start + 256]), size=recipe.side, mode="area")
-            if images.shape[1] != recipe.side
-            else _tensor(images[start : start + 256])
-        )
-        x = x.contiguous(memory_format=torch.channels_last)
-        seen.append((net(x).softmax(1) + net(x.flip(3)).softmax(1)) / 2)
+        views = [_view(_tensor(images[start : start + 256]), window, recipe) for window in recipe.windows]
+        chances = [net(view).softmax(1) for each in views for view in (each, each.flip(3))]
+        seen.append(torch.stack(chances).mean(0))
     return np.asarray(torch.cat(seen).numpy(), dtype=np.float32)
+
+
+def _view(x: Tensor, window: float, recipe: Recipe) -> Tensor:
+    """(N, 3, S, S) crops to what a window of them shows, (N, 3, side, side)."""
+    size = round(window * x.shape[3])
+    left, top = (min(max(round(at * x.shape[3] - size / 2), 0), x.shape[3] - size) for at in recipe.centre)
+    part = x[:, :, top : top + size, left : left + size]
+    part = functional.interpolate(part, size=recipe.side, mode="bilinear", antialias=True, align_corners=False)
+    return part.contiguous(memory_format=torch.channels_last)
