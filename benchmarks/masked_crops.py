@@ -19,7 +19,7 @@ from datasets.workers import Progress, map_files
 from synth import Face, MaskEngine, PhotoRefusedError
 from synth.engine import Prepared
 from synth.light import Light
-from synth.looks import Look, mask_type
+from synth.looks import Look, list_mask_types, mask_type, sample_look
 from synth.pose import CAMERA_DISTANCE, Pose
 from synth.shape import MEAN_FACE
 from synth.surface import Outline
@@ -34,6 +34,9 @@ PARTS = ("light", "geometry", "looks", "spread")
 """What can be taken away from the engine."""
 
 ORDERS = ("correct", "correct", "incorrect", "incorrect", "incorrect", "not_wear", "not_wear")
+COMMON = {"surgical": 4.0, "cloth": 1.5, "printed": 1.5, "black": 1.5, "kf94": 1.5, "scarf": 0.5, "n95_valve": 0.5}
+"""How often each mask type is drawn beside the others, 1 where it isn't named: most masks worn are surgical ones."""
+
 TURNED, OFTEN = 18.0, 2
 """Yaw in degrees from which a face gets this many times the variants: few photographs of the samples show turned heads,
 and people in the street are seldom photographed from the front."""
@@ -137,7 +140,7 @@ def make_crops(task: CropTask) -> list[tuple[NDArray[np.uint8], int, str]]:
     orders = ORDERS * OFTEN if abs(whole.pose.angles[0]) > TURNED else ORDERS
     for order in orders:
         style = str(rng.choice(list(INCORRECT), p=list(INCORRECT.values()))) if order == "incorrect" else order
-        fixed: dict[str, Any] = {}
+        fixed: dict[str, Any] = {"mask": _any_type(style, rng)}
         if task.without == "looks":
             fixed["mask"] = _plain_look()
         try:
@@ -150,10 +153,14 @@ def make_crops(task: CropTask) -> list[tuple[NDArray[np.uint8], int, str]]:
     return made
 
 
-def _without_spread(style: str, rng: np.random.Generator) -> dict[str, Any]:
-    from synth.looks import list_mask_types, sample_look
+def _any_type(style: str, rng: np.random.Generator) -> str:
+    types = list_mask_types(style)
+    weights = np.array([COMMON.get(name, 1.0) for name in types])
+    return str(rng.choice(types, p=weights / weights.sum()))
 
-    look = sample_look(str(rng.choice(list_mask_types(style))), rng)
+
+def _without_spread(style: str, rng: np.random.Generator) -> dict[str, Any]:
+    look = sample_look(_any_type(style, rng), rng)
     return {"mask": look, "outline": _outline(style, look)}
 
 

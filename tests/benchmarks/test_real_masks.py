@@ -13,7 +13,7 @@ from synth import Face, MaskEngine, list_wear_styles
 from synth.wear import mask_state_of
 from tests.synth.builders import paint
 
-TINY = Recipe(sides=((16, 6), (24, 6)), widths=(8, 8, 12, 16), batch=16, shares=(0.4, 0.3, 0.3))
+TINY = Recipe(sides=((16, 6), (24, 6)), widths=(8, 8, 12, 16), batch=16, shares=(0.4, 0.3, 0.3), kept=0.9)
 
 
 def squares(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -71,13 +71,25 @@ def test_the_network_is_small_and_learns_what_can_be_seen() -> None:
     assert (chances.argmax(1) == truth).mean() > 0.9
 
 
+def test_what_lies_outside_the_windows_has_no_say() -> None:
+    net, (images, _) = network(TINY, 3).eval(), squares(4, 2)
+    framed, size = images.copy(), images.shape[1]
+    edge = (size - round(max(TINY.windows) * size)) // 2
+    assert edge > 0
+    framed[:, :, :edge] = 0
+    framed[:, :, size - edge :] = 255
+    np.testing.assert_array_equal(probabilities(net, images, TINY), probabilities(net, framed, TINY))
+    framed[:, :, size // 2] = 0
+    assert not np.array_equal(probabilities(net, images, TINY), probabilities(net, framed, TINY))
+
+
 def test_augmented_pictures_stay_pictures_and_differ() -> None:
     batch = torch.rand(8, 3, 32, 32)
-    one, two = (augment(batch, 24, torch.Generator().manual_seed(seed)) for seed in (1, 2))
+    one, two = (augment(batch, 24, TINY, torch.Generator().manual_seed(seed)) for seed in (1, 2))
     assert one.shape == (8, 3, 24, 24)
     assert 0 <= float(one.min()) <= float(one.max()) <= 1
     assert not torch.equal(one, two)
-    assert torch.equal(one, augment(batch, 24, torch.Generator().manual_seed(1)))
+    assert torch.equal(one, augment(batch, 24, TINY, torch.Generator().manual_seed(1)))
 
 
 def test_the_table_tells_the_mean_and_each_seed() -> None:
