@@ -125,14 +125,26 @@ def tension(canvas: Canvas, amount: float, rng: np.random.Generator) -> None:
 
 
 def slack(canvas: Canvas, amount: float, rng: np.random.Generator) -> None:
-    """What happens to a sheet that is pushed together: long folds from side to side, one over the other."""
+    """What happens to a sheet that is pushed together: a few long folds from side to side, no two of them alike."""
     u, v = coarse_axes()
-    bend = np.float32(rng.uniform(-0.08, 0.08)) * (2 * u - 1) ** 2 + np.float32(0.05) * coarse_noise((2, 5), rng)
-    waves = np.float32(rng.uniform(2.5, 5.0))
-    phase = 2 * np.pi * (waves * (v + bend) + np.float32(rng.random()))
+    aside = (2 * u - 1) ** 2
+    # Folds crowd together here and lie apart there, fan out from the sides, and end somewhere on the way.
+    crowded = np.float32(rng.uniform(0.5, 1.8)) if rng.random() < 0.5 else np.float32(1 / rng.uniform(0.9, 1.8))
+    bend = np.float32(rng.uniform(-0.16, 0.08)) * aside + np.float32(0.09) * coarse_noise((2, 4), rng)
+    waves = np.float32(rng.uniform(1.2, 3.6))
+    phase = 2 * np.pi * (waves * (v**crowded + bend) + np.float32(rng.random()))
     # Folded cloth is round on top and sharp in its hollows.
-    rough = 1 - 1.6 * np.abs(np.sin(phase / 2)) + 0.5 * coarse_noise((8, 5), rng)
-    _raise(canvas, -rough, 0.030 * amount, 0.45 * amount)
+    folds = 1 - 1.6 * np.abs(np.sin(phase / 2))
+    depth = np.clip(0.75 + 0.7 * coarse_noise((3, 3), rng), 0, 1.3)
+    rough = folds * depth + 0.5 * coarse_noise((8, 5), rng)
+    _raise(canvas, -rough, 0.034 * amount, 0.5 * amount)
+
+
+def fold_over(canvas: Canvas) -> None:
+    """Folds a sheet along its middle, v = 0.5: it turns from the light on the last millimetres before the fold."""
+    bend = ramp(1 - np.abs(canvas.row - 0.5) / np.float32(0.10)) ** 2
+    canvas.height -= np.float32(0.022) * bend
+    canvas.shade *= 1 - np.float32(0.22) * bend
 
 
 def _raise(canvas: Canvas, rough: FloatArray, depth: float, dark: float) -> None:

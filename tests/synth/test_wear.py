@@ -37,7 +37,7 @@ def test_edges_sit_where_the_style_puts_them_on_the_mean_face(kind: str) -> None
     for seed in range(20):
         rng = np.random.default_rng(seed)
         correct, nose_out, chin = (get_wear_style(name).place(cut, rng) for name in ("correct", "nose_out", "chin"))
-        assert eyes < correct.top < MEAN_FACE[29, 1]
+        assert eyes < correct.top < tip
         assert tip < nose_out.top < MEAN_FACE[51, 1]
         assert lip < chin.top < MEAN_FACE[CHIN, 1]
         for outline in (correct, nose_out, chin):
