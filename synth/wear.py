@@ -104,7 +104,7 @@ def _worn(cut: Cut, rng: np.random.Generator, top: float, bottom: float) -> Outl
         top_half=cut.top_half * rng.uniform(0.96, 1.02),
         bottom_half=cut.bottom_half * rng.uniform(0.96, 1.02),
         peak=cut.peak * rng.uniform(0.9, 1.15),
-        belly=cut.belly * rng.uniform(0.9, 1.1),
+        belly=cut.belly * rng.uniform(0.9, 1.3),
         standoff=cut.standoff * rng.uniform(0.8, 1.3),
         tilt=float(np.clip(rng.normal(0, 1.2), -3, 3)),
         shift=float(np.clip(rng.normal(0, 0.012), -0.03, 0.03)),
@@ -136,7 +136,7 @@ def _nose_out(cut: Cut, rng: np.random.Generator) -> Outline:
         bottom_half=worn.bottom_half if keeps else min(worn.bottom_half, _jaw_half(bottom_side) + BESIDE),
         peak=rng.uniform(1.4, 2.6),
         # From a bib that ends at the chin's point to a box that is as broad below the chin as beside it.
-        belly=worn.belly * rng.uniform(0.95, 1.7),
+        belly=worn.belly * rng.uniform(0.95, 1.5),
         standoff=0.6 * worn.standoff,
         drapes=True,
         floor=rng.uniform(-0.55, -0.25),
