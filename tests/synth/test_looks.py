@@ -215,3 +215,32 @@ def test_folded_pale_masks_show_their_white_side_at_times() -> None:
     whole = np.asarray(blueness)
     assert 4 <= (whole < 1.15).sum() <= 24
     assert (whole > 1.5).sum() >= 16
+
+
+def test_pleats_open_unevenly_from_mask_to_mask_and_from_side_to_side() -> None:
+    plain = replace(
+        sample_look("surgical", np.random.default_rng(0)),
+        colour=(76.0, -13.0, -22.0),
+        pattern="",
+        dirt=0.0,
+        wrinkle=0.0,
+    )
+    left, right = [], []
+    for seed in range(12):
+        height = draw_look(replace(plain, seed=seed), 200, 1.6, 0.1).height
+        steps = np.abs(np.diff(height, axis=0)).max(0)
+        left.append(float(steps[20:60].mean()))
+        right.append(float(steps[140:180].mean()))
+    ratio = np.array(left) / np.array(right)
+    assert ratio.min() < 0.85
+    assert ratio.max() > 1.15
+
+
+def test_some_coloured_surgical_masks_have_a_white_upper_edge() -> None:
+    blue = replace(sample_look("surgical", np.random.default_rng(0)), colour=(68.0, -13.0, -30.0), pattern="", dirt=0.0)
+    white = 0
+    for seed in range(40):
+        albedo = draw_look(replace(blue, seed=seed), 160, 1.6, 0.1).albedo
+        edge, body = albedo[1, 60:100].mean(0), albedo[60:80, 60:100].mean((0, 1))
+        white += bool(edge[2] / edge[0] < 0.7 * body[2] / body[0])
+    assert 5 <= white <= 22
