@@ -11,7 +11,7 @@ from synth.errors import SynthUsageError
 from synth.shape import MEAN_FACE
 from synth.surface import Outline
 
-BESIDE = 0.03
+BESIDE = 0.01
 """How far the corners of a mask that has slipped down may reach beyond the mean jaw, head units: the further down it
 sits, the narrower is what it lies on."""
 
@@ -136,10 +136,10 @@ def _nose_out(cut: Cut, rng: np.random.Generator) -> Outline:
         bottom_half=worn.bottom_half if keeps else min(worn.bottom_half, _jaw_half(bottom_side) + BESIDE),
         peak=rng.uniform(1.4, 2.6),
         # From a bib that ends at the chin's point to a box that is as broad below the chin as beside it.
-        belly=worn.belly * rng.uniform(0.95, 1.5),
-        standoff=0.6 * worn.standoff,
+        belly=worn.belly * rng.uniform(0.9, 1.4),
+        standoff=0.5 * worn.standoff,
         drapes=True,
-        floor=rng.uniform(-0.55, -0.25),
+        floor=-2.0 if keeps else rng.uniform(-0.64, -0.44),
     )
 
 
@@ -191,8 +191,9 @@ def _hanging(cut: Cut, rng: np.random.Generator) -> Outline:
     # By one loop from one ear, lower than the ear, beside jaw and neck; folded lengthwise and turned edge-on to
     # three-quarters, so that a part of its height is seen, most often less than half.
     side = 1.0 if rng.uniform(0.0, 1.0) < 0.5 else -1.0
-    height, half = rng.uniform(0.24, 0.60), rng.uniform(0.48, 0.74)
-    upper_end = rng.uniform(0.48, 0.76)
+    upper_end, height = rng.uniform(0.46, 0.74), rng.uniform(0.24, 0.60)
+    # Some 17 cm long, and seen from a little above: it ends 10 cm below the jaw at most.
+    half = min(rng.uniform(0.48, 0.74), 0.5 * (1.98 - upper_end))
     middle = upper_end + half
     # One edge is the fold, nearly straight; the other one goes from a rectangle's to a crescent's.
     fold, rim = 0.5 * height * rng.uniform(0.9, 1.0), 0.5 * height * rng.uniform(-0.35, 0.9)
