@@ -90,7 +90,7 @@ def compose(
     region = _region(placed, tied, unit, rgb.shape)
     if light.contact > 0:
         light = replace(light, exposure=light.exposure * float(np.exp(rng.normal(0, UNSURE))))
-    texture = _lit_look(look, worn, placed, crumple, to_picture, light)
+    texture = _lit_look(look, worn, placed, (crumple, outline.hangs != 0), to_picture, light)
     layers = Layers(_laid(texture, placed, seen, region), _cord(held, tied, to_picture, region, light, look))
     picture, alpha, touched = blend(rgb, region, layers, light, unit, rng)
     return Composition(picture, alpha, region, touched)
@@ -117,13 +117,18 @@ def _region(placed: FloatArray, tied: FloatArray, unit: float, shape: tuple[int,
 
 
 def _lit_look(
-    look: Look, worn: Sheet, placed: FloatArray, crumple: float, to_picture: HeadToPicture, light: Light
+    look: Look,
+    worn: Sheet,
+    placed: FloatArray,
+    folded: tuple[float, bool],
+    to_picture: HeadToPicture,
+    light: Light,
 ) -> FloatArray:
-    """(h, w, 4) float32: linear RGB times opacity, and opacity."""
+    """(h, w, 4) float32 linear RGB times opacity, and opacity; `folded`: how wrinkled it is, whether it is halved."""
     middle = placed[len(placed) // 2]
     pixels = float(np.linalg.norm(np.diff(middle, axis=0), axis=1).sum())
     width = int(np.clip(pixels * TEXELS_PER_PIXEL, 48, LARGEST_TEXTURE))
-    canvas = draw_look(look, width, worn.aspect, crumple)
+    canvas = draw_look(look, width, worn.aspect, folded[0], halved=folded[1])
     gain = light.pattern(placed) if light.pattern is not None else None
     return lit_texture(canvas, worn, to_picture.pose, light, mask_type(look.mask_type).gloss, gain)
 

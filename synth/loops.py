@@ -37,6 +37,9 @@ STARTS = {"ears": (0.07, 0.93), "head": (0.36, 0.66), "none": (0.0, 1.0)}
 SAG = 0.02
 """How far a cord hangs below the straight line between its ends, head units."""
 
+DANGLE, BULGE = 0.30, 0.10
+"""How far a loop that nothing holds reaches down, and how much wider on each side than its ends it is, head units."""
+
 BEHIND = 0.35
 """Cosine to the camera under which the side of the head begins to hide a cord; at 0 it is hidden. The cheek before an
 ear is rounded, so that a cord goes out of sight little by little."""
@@ -101,12 +104,14 @@ def cords(worn: Sheet, attach: str = "ears", hangs: float = 0.0) -> list[tuple[f
     Args:
         worn: the mask's sheet.
         attach: see `Strap`.
-        hangs: -1 or 1 where the mask hangs from the ear of that side by the loop of its upper end; else 0.
+        hangs: -1 or 1 where the mask hangs from the ear of that side by the loop of its upper end; else 0. The other
+            loop dangles below it: three cords.
     """
     ends, rows = ENDS[attach], len(worn.points)
     if hangs:
-        end = worn.points[:, 0 if hangs > 0 else -1]
-        return [(hangs, _cord(end[row], EAR * [hangs, 1.0, 1.0])) for row in (1, rows - 2)]
+        upper, lower = (0, -1) if hangs > 0 else (-1, 0)
+        taut = [(hangs, _cord(worn.points[row, upper], EAR * [hangs, 1.0, 1.0])) for row in (1, rows - 2)]
+        return [*taut, (hangs, _dangling(worn, lower))]
     if ends is None:
         return []
     starts = [round(v * (rows - 1)) for v in STARTS[attach]]
@@ -117,6 +122,21 @@ def cords(worn: Sheet, attach: str = "ears", hangs: float = 0.0) -> list[tuple[f
         for start, end in zip(starts, ends, strict=True):
             found.append((side, _cord(edge[start], end * [side, 1.0, 1.0])))
     return found
+
+
+def _dangling(worn: Sheet, column: int) -> FloatArray:
+    """(N, 3) head coordinates of the loop that nothing holds, from corner to corner of the sheet's lower end.
+
+    Its last points lie beneath the sheet, where `draw_loops` lets every cord fade.
+    """
+    rows, inside = len(worn.points), 3 if column == 0 else -4
+    one, other = worn.points[1, column], worn.points[rows - 2, column]
+    turn = np.linspace(0, np.pi, STEPS - 2)[:, None]
+    across = 0.5 * (one - other)
+    across = across * (1 + BULGE / max(float(np.linalg.norm(across)), 1e-6) * np.sin(turn) ** 2)
+    loop = 0.5 * (one + other) + across * np.cos(turn) + DANGLE * np.sin(turn) * [0.0, 1.0, 0.0]
+    beneath = worn.points[rows // 2, inside]
+    return np.concatenate([loop, [0.5 * (other + beneath), beneath]])
 
 
 def _cord(start: FloatArray, end: FloatArray) -> FloatArray:

@@ -11,7 +11,7 @@ from synth.errors import SynthUsageError
 from synth.shape import MEAN_FACE
 from synth.surface import Outline
 
-BESIDE = 0.03
+BESIDE = 0.01
 """How far the corners of a mask that has slipped down may reach beyond the mean jaw, head units: the further down it
 sits, the narrower is what it lies on."""
 
@@ -104,7 +104,7 @@ def _worn(cut: Cut, rng: np.random.Generator, top: float, bottom: float) -> Outl
         top_half=cut.top_half * rng.uniform(0.96, 1.02),
         bottom_half=cut.bottom_half * rng.uniform(0.96, 1.02),
         peak=cut.peak * rng.uniform(0.9, 1.15),
-        belly=cut.belly * rng.uniform(0.9, 1.1),
+        belly=cut.belly * rng.uniform(0.9, 1.3),
         standoff=cut.standoff * rng.uniform(0.8, 1.3),
         tilt=float(np.clip(rng.normal(0, 1.2), -3, 3)),
         shift=float(np.clip(rng.normal(0, 0.012), -0.03, 0.03)),
@@ -122,38 +122,50 @@ def _correct(cut: Cut, rng: np.random.Generator) -> Outline:
 def _nose_out(cut: Cut, rng: np.random.Generator) -> Outline:
     # The nostrils' underside is at 0.53, the upper lip's edge at 0.67; the loops hold the sides up.
     worn = _worn(cut, rng, rng.uniform(0.46, 0.65), rng.uniform(1.36, 1.52))
-    top_side, bottom_side = worn.top_side + rng.uniform(0.06, 0.26), worn.bottom_side + rng.uniform(0.0, 0.16)
+    # Between the cheeks the upper edge sags where the loops hold the sides up, or bows over the lip where they don't.
+    top_side, bottom_side = worn.top + rng.uniform(-0.14, 0.12), worn.bottom_side + rng.uniform(0.0, 0.16)
+    # A scarf is wider than any jaw, and a moulded cup no narrower for having slipped.
+    keeps = cut.drop > 0 or cut.form == "cup"
+    if cut.form == "cup":
+        top_side = worn.top_side + rng.uniform(0.06, 0.26)
     return replace(
         worn,
         top_side=top_side,
         bottom_side=bottom_side,
         top_half=min(worn.top_half, _jaw_half(top_side) + BESIDE),
-        bottom_half=worn.bottom_half if cut.drop else min(worn.bottom_half, _jaw_half(bottom_side) + BESIDE),
+        bottom_half=worn.bottom_half if keeps else min(worn.bottom_half, _jaw_half(bottom_side) + BESIDE),
         peak=rng.uniform(1.4, 2.6),
-        standoff=0.6 * worn.standoff,
+        # From a bib that ends at the chin's point to a box that is as broad below the chin as beside it.
+        belly=worn.belly * rng.uniform(0.9, 1.4),
+        standoff=0.5 * worn.standoff,
         drapes=True,
+        floor=-2.0 if keeps else rng.uniform(-0.64, -0.44),
     )
 
 
 @_wear_style("chin", "incorrect", crumple=0.9)
 def _chin(cut: Cut, rng: np.random.Generator) -> Outline:
     # Anywhere between the lower lip's edge (0.91) and the chin's point (1.28), gathered there and hanging before the
-    # neck; the sides follow the jaw up to the ears.
+    # neck. The upper edge bows down between corners that stand off the jaw, from beside the nose's wings to below the
+    # mouth; from there the loops go taut to the ears.
     top = rng.uniform(0.95, 1.13)
     # A scarf that is pushed down lies in more folds than a mask, but it does hang further.
-    worn = _worn(replace(cut, drop=0.6 * cut.drop), rng, top, top + rng.uniform(0.32, 0.60))
-    top_side = rng.uniform(0.58, 0.80)
-    bottom_side = top_side + rng.uniform(0.18, 0.32)
+    worn = _worn(replace(cut, drop=0.6 * cut.drop), rng, top, max(top + rng.uniform(0.28, 0.60), 1.30))
+    top_side = rng.uniform(0.58, min(0.98, top - 0.08))
+    bottom_side = top_side + rng.uniform(0.16, 0.34)
+    top_half = _jaw_half(top_side) + rng.uniform(-0.03, 0.08)
     return replace(
         worn,
         top_side=top_side,
         bottom_side=bottom_side,
-        top_half=_jaw_half(top_side) + rng.uniform(-0.03, 0.02),
-        bottom_half=_jaw_half(bottom_side) + rng.uniform(-0.03, 0.02),
-        peak=rng.uniform(1.3, 2.2),
-        belly=rng.uniform(2.4, 4.0),
+        top_half=top_half,
+        # The jaw narrows faster towards the chin than cloth does.
+        bottom_half=max(_jaw_half(bottom_side) + rng.uniform(-0.03, 0.02), top_half * rng.uniform(0.7, 0.9)),
+        peak=rng.uniform(1.15, 2.2),
+        belly=rng.uniform(1.9, 4.0),
         standoff=0.8 * worn.standoff + rng.uniform(0.0, 0.04),
         drapes=True,
+        floor=rng.uniform(-0.65, -0.36),
     )
 
 
@@ -174,25 +186,31 @@ def _chin_out(cut: Cut, rng: np.random.Generator) -> Outline:
     )
 
 
-@_wear_style("hanging", "incorrect", crumple=0.7)
+@_wear_style("hanging", "incorrect", crumple=0.35)
 def _hanging(cut: Cut, rng: np.random.Generator) -> Outline:
-    # By one loop from one ear, down beside cheek and jaw; half folded, so that less than its height is seen.
+    # By one loop from one ear, lower than the ear, beside jaw and neck; folded lengthwise and turned edge-on to
+    # three-quarters, so that a part of its height is seen, most often less than half.
     side = 1.0 if rng.uniform(0.0, 1.0) < 0.5 else -1.0
-    height, length = rng.uniform(0.46, 0.72), rng.uniform(0.5, 0.66)
-    middle = rng.uniform(0.92, 1.12)
+    upper_end, height = rng.uniform(0.46, 0.74), rng.uniform(0.24, 0.60)
+    # Some 17 cm long, and seen from a little above: it ends 10 cm below the jaw at most.
+    half = min(rng.uniform(0.48, 0.74), 0.5 * (1.98 - upper_end))
+    middle = upper_end + half
+    # One edge is the fold, nearly straight; the other one goes from a rectangle's to a crescent's.
+    fold, rim = 0.5 * height * rng.uniform(0.9, 1.0), 0.5 * height * rng.uniform(-0.35, 0.9)
+    above, below = (fold, rim) if rng.uniform(0.0, 1.0) < 0.5 else (rim, fold)
     return Outline(
         top=middle - height / 2,
         bottom=middle + height / 2,
-        top_side=middle - height / 2 * rng.uniform(0.75, 0.95),
-        bottom_side=middle + height / 2 * rng.uniform(0.75, 0.95),
-        top_half=length,
-        bottom_half=length * rng.uniform(0.9, 1.0),
-        peak=2.0,
-        belly=2.0,
+        top_side=middle - above,
+        bottom_side=middle + below,
+        top_half=half,
+        bottom_half=half * rng.uniform(0.94, 1.0),
+        peak=rng.uniform(1.8, 2.8),
+        belly=rng.uniform(1.8, 2.8),
         standoff=0.04,
-        tilt=side * rng.uniform(74.0, 98.0),
-        shift=side * (0.46 + height / 2 + rng.uniform(0.0, 0.14)),
-        floor=-0.42,
+        tilt=side * rng.uniform(76.0, 98.0),
+        shift=side * max(0.44 + height / 2, rng.uniform(0.60, 0.84)),
+        floor=rng.uniform(-0.52, -0.36),
         hangs=side,
     )
 

@@ -11,7 +11,7 @@ import numpy as np
 from synth.arrays import FloatArray
 from synth.errors import SynthUsageError
 from synth.looks.canvas import Canvas, lab_to_linear
-from synth.looks.strokes import slack, tension
+from synth.looks.strokes import fold_over, slack, tension
 from synth.loops import Strap
 from synth.wear import NOT_WEAR, Cut, get_wear_style
 
@@ -23,6 +23,12 @@ BLACK_CORD: Lab = (14, 0, 0)
 
 HAIR_OVER_EARS = 0.3
 """Share of looks whose loops are seen on the cheek alone: judged by eye on web photographs of worn masks."""
+
+
+INNER: Lab = (93, 0, 1)
+WITHIN, PALE = 0.35, 45
+"""Share of pale masks hanging from one ear that show the side that lay on the skin: it is white and has no print,
+whatever the colour outside. Pale are those of at least this lightness; dark ones are mostly of one cloth."""
 
 
 @dataclass(frozen=True)
@@ -260,7 +266,7 @@ def _strap(kind: MaskType, colour: Lab, rng: np.random.Generator) -> Lab:
     return _vary(usual if rng.random() < 0.93 else other, (3.0, 0.5, 1.0), rng)
 
 
-def draw_look(look: Look, width: int, aspect: float, crumple: float) -> Canvas:
+def draw_look(look: Look, width: int, aspect: float, crumple: float, *, halved: bool = False) -> Canvas:
     """Draws a look at the resolution needed.
 
     Args:
@@ -268,16 +274,26 @@ def draw_look(look: Look, width: int, aspect: float, crumple: float) -> Canvas:
         width: of the texture, in texels.
         aspect: width over height of the sheet it will be laid on.
         crumple: how much the wear style wrinkles it, 0 to 1.
+        halved: it is folded lengthwise: only its upper or lower half is seen, from outside or from within.
     """
     rng = np.random.default_rng(look.seed)
+    if halved:
+        aspect /= 2
+        if look.colour[0] > PALE and rng.random() < WITHIN:
+            look = replace(look, colour=_vary(INNER, (1.5, 0.5, 0.5), rng), pattern="", mark=False, valve=False)
     canvas = Canvas.blank(width, aspect, lab_to_linear(look.colour))
     mask_type(look.mask_type).draw(canvas, look, rng)
     tension(canvas, (0.45 + 0.6 * crumple) * look.wrinkle, rng)
     if crumple > 0.5:
-        slack(canvas, crumple * float(rng.uniform(0.6, 1.1)), rng)
+        slack(canvas, crumple * float(rng.uniform(0.25, 1.15)), rng)
     canvas.stain(look.dirt, rng)
+    if halved:
+        fold_over(canvas)
     canvas.finish()
-    return canvas
+    if not halved:
+        return canvas
+    first = float(rng.choice([0.0, 0.5]))
+    return canvas.window(0.0, first, 1.0, first + 0.5)
 
 
 def strap_colour(look: Look) -> FloatArray:

@@ -7,19 +7,30 @@ import numpy as np
 from synth.arrays import FloatArray
 from synth.looks.canvas import Canvas, coarse_axes, coarse_noise, ramp
 
+SHADED, LIT = 0.66, 0.16
+"""What the shadow under a pleat's lip takes of the light, and what the lip gets more of it."""
+
 METAL = np.array([0.46, 0.47, 0.49], dtype=np.float32)
 """Linear reflectance of the bare aluminium of a cup's nose clip."""
 
 
-def pleat(canvas: Canvas, line: FloatArray, depth: float, strength: FloatArray, reach: float = 0.15) -> None:
+def pleat(
+    canvas: Canvas,
+    line: FloatArray,
+    depth: float,
+    strength: FloatArray,
+    reach: float = 0.15,
+    width: FloatArray | float = 0.06,
+) -> None:
     """A pleat whose lip runs along v = line, both (1, w): the cloth above lies over the cloth below.
 
     Args:
         canvas: to draw on.
         line: v of the lip, (1, w).
         depth: of the step, head units.
-        strength: (1, w) in 0..1 of the shadow under the lip.
+        strength: (1, w) from 0 to about 1.5 of the step and of the shadow under the lip.
         reach: how far the step takes to even out, as a share of the sheet's height.
+        width: likewise of the shadow; a number or (1, w).
     """
     rows = len(canvas.row)
     first = max(int((float(line.min()) - 0.05) * rows) - 1, 0)
@@ -27,12 +38,24 @@ def pleat(canvas: Canvas, line: FloatArray, depth: float, strength: FloatArray, 
     below = canvas.row[first:last] - line
     under = ramp(below * np.float32(rows) + np.float32(0.5))
     # At few texels the shadow is wider and fainter: what it takes of the light stays the same.
-    width = max(0.06, 1.5 * canvas.texel)
-    shadow = under * ramp(1 - below / np.float32(width))
+    drawn = np.maximum(width, np.float32(1.5 * canvas.texel))
+    shadow = under * ramp(1 - below / drawn)
     lip = ramp(1 + below / np.float32(0.05)) * (1 - under)
-    weight = np.float32(0.06 / width) * strength
-    canvas.shade[first:last] *= 1 - weight * (np.float32(0.50) * shadow - np.float32(0.10) * lip)
-    canvas.height[first:last] -= np.float32(depth) * under * ramp(1 - below / np.float32(reach))
+    weight = (width / drawn * strength).astype(np.float32)
+    canvas.shade[first:last] *= 1 - weight * (np.float32(SHADED) * shadow - np.float32(LIT) * lip)
+    step = np.float32(depth) * np.minimum(strength, 1)
+    canvas.height[first:last] -= step * under * ramp(1 - below / np.float32(reach))
+
+
+def tent(canvas: Canvas, amount: float, rng: np.random.Generator) -> None:
+    """The facets of a sheet that nose and chin hold off the face: a ridge down the middle. Amount 0..1.5."""
+    u, v = coarse_axes()
+    ridge = 0.5 + np.float32(rng.normal(0, 0.03)) + np.float32(rng.normal(0, 0.05)) * (v - 0.5)
+    end = np.float32(rng.uniform(0.45, 1.0))
+    away = np.sqrt((u - ridge) ** 2 + np.float32(0.0004))
+    # Wider the further down from the nose, and even again where the chin takes over.
+    reach = np.float32(0.05) + np.float32(rng.uniform(0.15, 0.4)) * v
+    canvas.soft_height -= np.float32(0.10 * amount) * np.minimum(away, reach) * ramp((end - v) / np.float32(0.3))
 
 
 def crease(canvas: Canvas, line: FloatArray, depth: float, sharp: float = 0.04, dark: float = 0.86) -> None:
@@ -113,26 +136,66 @@ def tension(canvas: Canvas, amount: float, rng: np.random.Generator) -> None:
     """The pull from the corners towards nose and chin, and the cloth's own unrest; amount in 0..1."""
     u, v = coarse_axes()
     rough = 0.45 * coarse_noise((7, 4), rng) + 0.25 * coarse_noise((14, 9), rng)
-    for _ in range(int(rng.integers(2, 5))):
+    for _ in range(int(rng.integers(3, 8))):
         right, start = rng.random() < 0.5, rng.uniform(0.1, 0.9)
         slope = (rng.uniform(0.25, 0.75) - start) * rng.uniform(0.5, 1.3)
         along = (1 - u) if right else u
-        away = (v - start - slope * along) / np.float32(rng.uniform(0.02, 0.045))
-        length = np.float32(rng.uniform(0.25, 0.55))
+        away = (v - start - slope * along) / np.float32(rng.uniform(0.016, 0.045))
+        length = np.float32(rng.uniform(0.2, 0.6))
+        # A fold has a side that rises and one that falls, and is a ridge or a furrow between them.
+        form = np.float32(rng.choice([-1.0, 1.0])) + np.float32(rng.uniform(-1.5, 1.5)) * away
         # Not further than needed: numbers near nothing (denormal) take a hundred times as long.
-        rough += np.exp(-np.minimum(away * away, 30)) * ramp(1.2 - along / length)
-    _raise(canvas, rough, 0.034 * amount, 0.36 * amount)
+        rough += (
+            np.float32(rng.uniform(0.5, 1.3)) * form * np.exp(-np.minimum(away * away, 30)) * ramp(1.2 - along / length)
+        )
+    _raise(canvas, rough, 0.068 * amount, 0.75 * amount)
+
+
+def crinkle(canvas: Canvas, amount: float, rng: np.random.Generator) -> None:
+    """The folds of thin cloth that doesn't stretch: wedges as flat as paper, steep on one side; amount about 0..1."""
+    u, v = coarse_axes()
+    count = int(rng.integers(4, 9))
+
+    def drawn(low: float, high: float) -> FloatArray:
+        return rng.uniform(low, high, (count, 1, 1)).astype(np.float32)
+
+    # All wedges at once: what a few thousand numbers cost is mostly the call.
+    turn = drawn(-0.8, 0.8) + np.float32(np.pi) * (drawn(0, 1) < 0.5)
+    cos, sin = np.cos(turn), np.sin(turn)
+    x, y = u - drawn(0.15, 0.85), v - drawn(0.1, 0.95)
+    along, away = x * cos + y * sin, y * cos - x * sin
+    # From its tip it widens, and then runs out.
+    length = drawn(0.2, 0.6)
+    half = np.maximum(drawn(0.2, 0.6) * along, np.float32(0.035))
+    steep = np.maximum(np.float32(0.3) * half, np.float32(0.05))  # a step finer than the grid would look like beads
+    fold = ramp(np.minimum((away + steep) / steep, (half - away) / half))
+    fold *= ramp(np.minimum(along / np.float32(0.06), (length - along) / (np.float32(0.5) * length)))
+    fold *= np.minimum(half / np.float32(0.08), np.float32(1.2)) * np.where(drawn(0, 1) < 0.35, 0.8, -0.8)
+    rough = fold.sum(0, dtype=np.float32)
+    _raise(canvas, rough, 0.065 * amount, 0.45 * amount)
 
 
 def slack(canvas: Canvas, amount: float, rng: np.random.Generator) -> None:
-    """What happens to a sheet that is pushed together: long folds from side to side, one over the other."""
+    """What happens to a sheet that is pushed together: a few long folds from side to side, no two of them alike."""
     u, v = coarse_axes()
-    bend = np.float32(rng.uniform(-0.08, 0.08)) * (2 * u - 1) ** 2 + np.float32(0.05) * coarse_noise((2, 5), rng)
-    waves = np.float32(rng.uniform(2.5, 5.0))
-    phase = 2 * np.pi * (waves * (v + bend) + np.float32(rng.random()))
+    aside = (2 * u - 1) ** 2
+    # Folds crowd together here and lie apart there, fan out from the sides, and end somewhere on the way.
+    crowded = np.float32(rng.uniform(0.5, 1.8)) if rng.random() < 0.5 else np.float32(1 / rng.uniform(0.9, 1.8))
+    bend = np.float32(rng.uniform(-0.16, 0.08)) * aside + np.float32(0.09) * coarse_noise((2, 4), rng)
+    waves = np.float32(rng.uniform(1.2, 3.6))
+    phase = 2 * np.pi * (waves * (v**crowded + bend) + np.float32(rng.random()))
     # Folded cloth is round on top and sharp in its hollows.
-    rough = 1 - 1.6 * np.abs(np.sin(phase / 2)) + 0.5 * coarse_noise((8, 5), rng)
-    _raise(canvas, -rough, 0.030 * amount, 0.45 * amount)
+    folds = 1 - 1.6 * np.abs(np.sin(phase / 2))
+    depth = np.clip(0.75 + 0.7 * coarse_noise((3, 3), rng), 0, 1.3)
+    rough = folds * depth + 0.5 * coarse_noise((8, 5), rng)
+    _raise(canvas, -rough, 0.034 * amount, 0.5 * amount)
+
+
+def fold_over(canvas: Canvas) -> None:
+    """Folds a sheet along its middle, v = 0.5: it turns from the light on the last millimetres before the fold."""
+    bend = ramp(1 - np.abs(canvas.row - 0.5) / np.float32(0.10)) ** 2
+    canvas.height -= np.float32(0.022) * bend
+    canvas.shade *= 1 - np.float32(0.22) * bend
 
 
 def _raise(canvas: Canvas, rough: FloatArray, depth: float, dark: float) -> None:

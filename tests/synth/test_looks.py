@@ -187,3 +187,60 @@ def test_weights_are_drawn_from_as_numpy_does() -> None:
     ours, numpys = np.random.default_rng(5), np.random.default_rng(5)
     shares = np.array(weights) / sum(weights)
     assert [_pick(weights, ours) for _ in range(200)] == [int(numpys.choice(4, p=shares)) for _ in range(200)]
+
+
+def test_a_mask_folded_lengthwise_shows_one_half_rounded_at_its_rim_alone() -> None:
+    rims = set()
+    for seed in range(12):
+        look = replace(sample_look("kf94", np.random.default_rng(seed)), seed=seed)
+        canvas = draw_look(look, 200, 3.0, 0.2, halved=True)
+        assert canvas.alpha.shape == canvas.height.shape == canvas.albedo.shape[:2]
+        assert 200 / len(canvas.alpha) == pytest.approx(3.0, rel=0.05)
+        upper, lower = canvas.alpha[0, 0], canvas.alpha[-1, 0]
+        assert (upper < 0.5) != (lower < 0.5)
+        rims.add("upper" if upper < 0.5 else "lower")
+        # At the fold the cloth turns from the light.
+        shade = canvas.albedo.mean(-1).mean(1)
+        fold, inner = (shade[-1], shade[len(shade) // 2]) if upper < 0.5 else (shade[0], shade[len(shade) // 2])
+        assert fold < inner
+    assert rims == {"upper", "lower"}
+
+
+def test_folded_pale_masks_show_their_white_side_at_times() -> None:
+    blue = replace(sample_look("surgical", np.random.default_rng(0)), colour=(68.0, -13.0, -30.0), pattern="", dirt=0.0)
+    blueness = []
+    for seed in range(40):
+        albedo = draw_look(replace(blue, seed=seed), 60, 3.0, 0.2, halved=True).albedo.reshape(-1, 3).mean(0)
+        blueness.append(albedo[2] / albedo[0])
+    whole = np.asarray(blueness)
+    assert 4 <= (whole < 1.15).sum() <= 24
+    assert (whole > 1.5).sum() >= 16
+
+
+def test_pleats_open_unevenly_from_mask_to_mask_and_from_side_to_side() -> None:
+    plain = replace(
+        sample_look("surgical", np.random.default_rng(0)),
+        colour=(76.0, -13.0, -22.0),
+        pattern="",
+        dirt=0.0,
+        wrinkle=0.0,
+    )
+    left, right = [], []
+    for seed in range(12):
+        height = draw_look(replace(plain, seed=seed), 200, 1.6, 0.1).height
+        steps = np.abs(np.diff(height, axis=0)).max(0)
+        left.append(float(steps[20:60].mean()))
+        right.append(float(steps[140:180].mean()))
+    ratio = np.array(left) / np.array(right)
+    assert ratio.min() < 0.85
+    assert ratio.max() > 1.15
+
+
+def test_some_coloured_surgical_masks_have_a_white_upper_edge() -> None:
+    blue = replace(sample_look("surgical", np.random.default_rng(0)), colour=(68.0, -13.0, -30.0), pattern="", dirt=0.0)
+    white = 0
+    for seed in range(40):
+        albedo = draw_look(replace(blue, seed=seed), 160, 1.6, 0.1).albedo
+        edge, body = albedo[1, 60:100].mean(0), albedo[60:80, 60:100].mean((0, 1))
+        white += bool(edge[2] / edge[0] < 0.7 * body[2] / body[0])
+    assert 5 <= white <= 22

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from synth.errors import SynthUsageError
-from synth.loops import ENDS, Strap, cords, draw_loops
+from synth.looks import mask_type
+from synth.loops import EAR, ENDS, Strap, cords, draw_loops
 from synth.pose import fit_pose
 from synth.shape import MEAN_FACE
 from synth.surface import Outline, sheet
 from synth.warp import HeadToPicture, Region
+from synth.wear import get_wear_style
 from tests.synth.builders import view
 
 WORN = sheet(Outline(top=0.12, bottom=1.38, top_side=0.36, bottom_side=0.9, top_half=0.77, bottom_half=0.62))
@@ -43,6 +45,24 @@ def test_two_cords_a_side_go_from_the_mask_backwards(attach: str, worn) -> None:
         assert np.sign(line[:, 0]).tolist() == [side] * len(line)
         np.testing.assert_allclose(line[-1], end * [side, 1, 1], atol=1e-9)
         assert np.linalg.norm(line[0] - worn.points[:, 0 if side < 0 else -1], axis=1).min() < 0.1
+
+
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+def test_a_mask_on_one_ear_hangs_by_two_taut_cords_and_its_other_loop_dangles(side: float) -> None:
+    hung = get_wear_style("hanging").place(mask_type("surgical").cut, np.random.default_rng(3))
+    hung = hung if hung.hangs == side else hung.mirrored()
+    worn = sheet(hung)
+    *taut, (_, loop) = cords(worn, hangs=side)
+    assert len(taut) == 2
+    for held_at, line in taut:
+        assert held_at == side
+        np.testing.assert_allclose(line[-1], EAR * [side, 1, 1], atol=1e-9)
+        assert line[0, 1] < np.median(worn.points[..., 1])
+    # It starts at the lower end, is open below it, and goes back beneath the sheet.
+    lowest = worn.points[..., 1].max()
+    assert loop[:, 1].max() > lowest + 0.1
+    assert loop[0, 1] < lowest
+    assert loop[-1, 1] < lowest
 
 
 def test_a_head_strap_passes_above_and_below_the_ear() -> None:

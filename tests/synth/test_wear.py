@@ -5,6 +5,7 @@ import pytest
 
 from synth.errors import SynthUsageError
 from synth.looks import list_mask_types, mask_type
+from synth.loops import EAR
 from synth.shape import CHIN, MEAN_FACE, NOSE_TIP
 from synth.wear import BESIDE, get_wear_style, list_wear_styles, mask_state_of
 
@@ -37,7 +38,7 @@ def test_edges_sit_where_the_style_puts_them_on_the_mean_face(kind: str) -> None
     for seed in range(20):
         rng = np.random.default_rng(seed)
         correct, nose_out, chin = (get_wear_style(name).place(cut, rng) for name in ("correct", "nose_out", "chin"))
-        assert eyes < correct.top < MEAN_FACE[29, 1]
+        assert eyes < correct.top < tip
         assert tip < nose_out.top < MEAN_FACE[51, 1]
         assert lip < chin.top < MEAN_FACE[CHIN, 1]
         for outline in (correct, nose_out, chin):
@@ -84,3 +85,40 @@ def test_a_scarf_over_the_eyes_is_folded() -> None:
     for seed in range(10):
         worn = get_wear_style("over_eyes").place(mask_type("scarf").cut, np.random.default_rng(seed))
         assert worn.bottom < MEAN_FACE[NOSE_TIP, 1] + 0.05
+
+
+def test_chin_masks_are_cups_whose_upper_edge_bows_down_between_corners_at_the_jaw() -> None:
+    right, heights, flares = MEAN_FACE[16:7:-1], [], []
+    for kind in list_mask_types():
+        for seed in range(10):
+            worn = get_wear_style("chin").place(mask_type(kind).cut, np.random.default_rng(seed))
+            assert worn.top_side < worn.top
+            assert worn.bottom_half > 0.6 * worn.top_half
+            heights.append(worn.bottom - worn.top)
+            flares.append(worn.top_half - np.interp(worn.top_side, right[:, 1], right[:, 0]))
+    # From a thin roll to half a mask, from within the jaw to standing off it.
+    assert min(heights) < 0.4
+    assert max(heights) > 0.6
+    assert min(flares) < 0 < 0.05 < max(flares)
+
+
+def test_a_moulded_cup_keeps_its_width_when_it_slips() -> None:
+    cup, cloth = mask_type("n95_cup").cut, mask_type("cloth").cut
+    for seed in range(10):
+        slipped, soft = (get_wear_style("nose_out").place(cut, np.random.default_rng(seed)) for cut in (cup, cloth))
+        assert slipped.bottom_half > 0.9 * cup.bottom_half
+        jaw = np.interp(soft.bottom_side, MEAN_FACE[16:7:-1, 1], MEAN_FACE[16:7:-1, 0])
+        assert soft.bottom_half <= jaw + BESIDE
+
+
+def test_hanging_masks_go_from_crescents_to_rectangles_and_hang_lower_than_the_ear() -> None:
+    squareness = []
+    for seed in range(60):
+        hung = get_wear_style("hanging").place(mask_type("surgical").cut, np.random.default_rng(seed))
+        middle, height = 0.5 * (hung.top + hung.bottom), hung.bottom - hung.top
+        squareness.append((hung.bottom_side - hung.top_side) / height)
+        # Its long side stands upright: its upper end lies half a length above its middle.
+        assert middle - hung.top_half > EAR[1] + 0.3
+        assert height < hung.top_half * 2
+    assert min(squareness) < 0.45
+    assert max(squareness) > 0.85
