@@ -34,7 +34,7 @@ class Recipe:
         centre: of the squares, x and y as shares of the crop's: a little below its middle, where chins are.
     """
 
-    sides: tuple[tuple[int, int], ...] = ((48, 10), (64, 6), (80, 4))
+    sides: tuple[tuple[int, int], ...] = ((48, 8), (64, 9), (80, 5))
     batch: int = 64
     rate: float = 3e-3
     decay: float = 0.02
