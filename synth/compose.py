@@ -141,7 +141,8 @@ def _laid(texture: FloatArray, placed: FloatArray, seen: FloatArray, region: Reg
         return Layer(np.zeros((region.height, region.width, 4), dtype=np.float32), region)
     cover = visible_cover(placed, seen, tight)
     for least in (SEEN, *SURER):
-        mapping = texture_map(placed, seen, tight, least)
+        # In texels of the texture in its frame, whose first pixel's centre is at 0.
+        mapping = texture_map(placed, seen, tight, least, texture.shape[1::-1], 0.5)
         sampled = cv2.multiply(_look_up(texture, mapping), cv2.merge([cover] * 4))
         folded = folds(mapping, sampled[..., 3])
         if folded <= MAX_FOLDED:
@@ -159,12 +160,10 @@ def _cut_at(one: Region, other: Region) -> Region:
 
 
 def _look_up(texture: FloatArray, mapping: FloatArray) -> FloatArray:
-    height, width = texture.shape[:2]
     # One ring of the border's colour without opacity, so that the edge fades instead of ending.
     framed = cv2.copyMakeBorder(texture, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
-    at = cv2.add(cv2.multiply(mapping, (width, height, 0, 0)), (0.5, 0.5, 0, 0))
-    sampled = cv2.remap(framed, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(0, 0, 0, 0))
-    return np.asarray(sampled)
+    border = cv2.BORDER_CONSTANT
+    return np.asarray(cv2.remap(framed, mapping, None, cv2.INTER_LINEAR, borderMode=border, borderValue=(0, 0, 0, 0)))
 
 
 def _coloured(drawn: list[Cords], look: Look, light: Light) -> list[Layer]:

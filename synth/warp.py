@@ -20,9 +20,9 @@ LATTICE, CELLS = 4, 20
 """A spline is evaluated at lattice points so many pixels apart, or further where that makes more cells than this along
 a region's longer side; between them it is interpolated by cubics."""
 
-KNOTS = 2
-"""Of how many rows of a sheet's grid one holds knots of the spline, one in twice as many columns and those of every
-other row in between: it is smooth there. Twice as many knots move the texture by 0.3 pixels."""
+KNOTS = 2, 2
+"""Of how many rows and columns of a sheet's grid one is a knot of the spline: it is smooth in between. With half as
+many the texture moves by 0.3 pixels, but by 10 near the outline of the head, where a mask's rim is dented then."""
 
 EVERY = 3
 """Of how many pixels across and down one is looked at for folds, which are many times wider."""
@@ -211,7 +211,14 @@ class Region:
         )
 
 
-def texture_map(placed: FloatArray, seen: FloatArray, region: Region, least: float = SEEN) -> FloatArray:
+def texture_map(
+    placed: FloatArray,
+    seen: FloatArray,
+    region: Region,
+    least: float = SEEN,
+    size: tuple[float, float] = (1, 1),
+    corner: float = 0.0,
+) -> FloatArray:
     """Where in the texture each pixel of a region looks, as (height, width, 2) float32 u, v in 0..1 (beyond: outside).
 
     Args:
@@ -219,6 +226,8 @@ def texture_map(placed: FloatArray, seen: FloatArray, region: Region, least: flo
         seen: (R, C) facing cosine; hidden points would fold the map and are left out.
         region: the pixels wanted.
         least: facing cosine from which points are used.
+        size: what u and v are multiplied by: with a texture's width and height they count its texels.
+        corner: what is added to both then.
     """
     knots, texture = _knots(*placed.shape[:2])
     usable = knots & (seen > least)
@@ -227,7 +236,7 @@ def texture_map(placed: FloatArray, seen: FloatArray, region: Region, least: flo
     # One cell beyond the region on each side: a cubic leans on its neighbours' neighbours.
     xs = region.x0 + step * np.arange(-1, int(region.width / step) + 3)
     ys = region.y0 + step * np.arange(-1, int(region.height / step) + 3)
-    coarse = spline.on_lattice(xs, ys)
+    coarse = spline.on_lattice(xs, ys) * np.array(size, dtype=np.float32) + np.float32(corner)
     down, across = _cubic(region.height, step, len(ys)), _cubic(region.width, step, len(xs))
     return np.asarray(cv2.merge([down @ np.ascontiguousarray(coarse[..., axis]) @ across.T for axis in (0, 1)]))
 
@@ -237,7 +246,7 @@ def _knots(rows: int, columns: int) -> tuple[BoolArray, FloatArray]:
     """Which points of a sheet's grid are knots, (R, C), and all points' u, v, (R, C, 2); not to be written to."""
     v, u = np.meshgrid(np.linspace(0, 1, rows), np.linspace(0, 1, columns), indexing="ij")
     row, column = np.arange(rows)[:, None], np.arange(columns)[None]
-    knots = (row % KNOTS == 0) & ((row + column) % (2 * KNOTS) == 0)
+    knots = (row % KNOTS[0] == 0) & (column % KNOTS[1] == 0)
     return np.asarray(knots), np.stack([u, v], axis=-1)
 
 
