@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from synth.arrays import BoolArray, FloatArray, RgbImage
-from synth.light import Light, to_linear, to_srgb
+from synth.light import Light, to_levels, to_linear, to_srgb
 from synth.quality import as_enlarged_jpeg, as_jpeg, grain
 from synth.warp import Region
 
@@ -33,29 +34,40 @@ CELL = 16
 
 
 @dataclass(frozen=True, eq=False)
-class Layers:
-    """What is laid over a region of a photo, premultiplied: linear RGB times opacity, and opacity.
-
-    `blend` uses the sheet's memory up.
+class Layer:
+    """A piece that is laid over a photo.
 
     Attributes:
-        sheet: (h, w, 4) float32, the mask.
-        cord: (h, w, 4) float32, its loops, which lie under the sheet.
+        rgba: (h, w, 4) float32, premultiplied: linear RGB times opacity, and opacity. Clear within the photo's blur
+            (`softened_reach`) of its borders, but where those are the borders of the region it is laid in.
+        region: the photo's pixels that it lies on.
     """
 
-    sheet: FloatArray
-    cord: FloatArray
+    rgba: FloatArray
+    region: Region
+
+
+def softened_reach(light: Light) -> int:
+    """How far a layer's edges are softened, in pixels: 2.2 sigma hold 97 % of a Gaussian."""
+    return int(np.ceil(2.2 * light.blur)) if light.blur > 0 else 0
 
 
 def blend(
-    rgb: RgbImage, region: Region, layers: Layers, light: Light, unit: float, rng: np.random.Generator
+    rgb: RgbImage,
+    region: Region,
+    sheet: Layer,
+    cords: Sequence[Layer],
+    light: Light,
+    unit: float,
+    rng: np.random.Generator,
 ) -> tuple[RgbImage, FloatArray, BoolArray]:
     """Lays a mask over a photo.
 
     Args:
         rgb: (H, W, 3) uint8, RGB; not changed.
-        region: where the layers lie.
-        layers: the mask.
+        region: all that may change; the layers lie within.
+        sheet: the mask.
+        cords: its loops, which lie under the sheet and beside each other.
         light: on the face.
         unit: pixels of a head unit.
         rng: for the grain.
@@ -63,19 +75,35 @@ def blend(
     Returns:
         The picture, (H, W, 3) uint8; the sheet's opacity and what may have changed, (h, w) of the region.
     """
-    sheet, cord = cv2.extractChannel(layers.sheet, 3), cv2.extractChannel(layers.cord, 3)
-    shadow = contact_shadow(cv2.max(sheet, cv2.multiply(cord, 0.6)), light, unit)
+    hard = np.zeros((region.height, region.width), dtype=np.float32)
+    hard[sheet.region.within(region)] = cv2.extractChannel(sheet.rgba, 3)
+    casting = hard.copy() if cords else hard
+    beneath = []
+    for cord in cords:
+        there = cord.region.within(region)
+        casting[there] = cv2.max(hard[there], cv2.multiply(cv2.extractChannel(cord.rgba, 3), 0.6))
+        clear = cv2.subtract(1.0, hard[there])
+        beneath.append(Layer(cv2.multiply(cord.rgba, cv2.merge([clear] * 4)), cord.region))
+    shadow = contact_shadow(casting, light, unit)
     # Premultiplied colours are blurred by the photo's own blur, so that the mask is as soft as the face beside it.
-    both, alpha = _soften(_over(layers, sheet, cord), light.blur), _soften(sheet, light.blur)
+    layers = [Layer(_soften(each.rgba, light), each.region) for each in (sheet, *beneath)]
+    alpha = np.zeros_like(hard)
+    alpha[sheet.region.within(region)] = cv2.extractChannel(layers[0].rgba, 3)
+    opacity = alpha.copy() if cords else alpha
+    for cord in layers[1:]:
+        there = cord.region.within(region)
+        opacity[there] = cv2.add(opacity[there], cv2.extractChannel(cord.rgba, 3))
     noise = None
     if light.grain > 0:
         noise = grain(alpha.shape, coloured=light.tone is None, soft=light.blur > 0.8, rng=rng)
     # A copy in any case: rows of the photo's whole width are contiguous as they are, and would be drawn on.
     drawn = rgb[region.slices].copy()
     changed = np.empty(alpha.shape, dtype=np.uint8)
-    for part in _strips(alpha.shape):
-        seen = noise[part] if noise is not None else None
-        changed[part] = _lay(drawn[part], both[part], alpha[part], shadow[part], seen, light)
+    for rows in _strips(alpha.shape):
+        seen = noise[rows] if noise is not None else None
+        strip = Region(region.x0, region.y0 + rows.start, region.x1, region.y0 + rows.stop)
+        parts = [part for part in (_cut(each, strip) for each in layers) if part is not None]
+        changed[rows] = _lay(drawn[rows], parts, Planes(opacity[rows], alpha[rows], shadow[rows], seen), light.grain)
     result = rgb.copy()
     result[region.slices] = drawn
     if light.jpeg_quality is not None:
@@ -89,57 +117,78 @@ def _strips(shape: tuple[int, ...]) -> Iterator[slice]:
     return (slice(first, min(first + rows, shape[0])) for first in range(0, shape[0], rows))
 
 
-def _over(layers: Layers, sheet: FloatArray, cord: FloatArray) -> FloatArray:
-    """The sheet over the cords, premultiplied, drawn on the sheet's own layer; their opacities are (h, w)."""
-    both = layers.sheet
-    for part in _strips(cord.shape):
-        if cord[part].any():
-            clear = cv2.subtract(1.0, sheet[part])
-            cv2.add(both[part], cv2.multiply(layers.cord[part], cv2.merge([clear] * 4)), dst=both[part])
-    return both
+def _cut(layer: Layer, strip: Region) -> tuple[FloatArray, tuple[slice, slice]] | None:
+    """What of a layer lies in some rows of the region, and where there; None where nothing does."""
+    y0, y1 = max(layer.region.y0, strip.y0), min(layer.region.y1, strip.y1)
+    if y0 >= y1:
+        return None
+    there = Region(layer.region.x0, y0, layer.region.x1, y1)
+    return layer.rgba[y0 - layer.region.y0 : y1 - layer.region.y0], there.within(strip)
+
+
+class Planes(NamedTuple):
+    """What is known of each pixel of a strip.
+
+    Attributes:
+        opacity: (h, w) float32 of all that is laid over it.
+        alpha: (h, w) float32 of the sheet alone.
+        shadow: (h, w) float32 of `contact_shadow`.
+        noise: (h, w, 3) float32 of unit strength; None for none.
+    """
+
+    opacity: FloatArray
+    alpha: FloatArray
+    shadow: FloatArray
+    noise: FloatArray | None
 
 
 def _lay(
-    photo: RgbImage, both: FloatArray, alpha: FloatArray, shadow: FloatArray, noise: FloatArray | None, light: Light
+    photo: RgbImage, parts: Sequence[tuple[FloatArray, tuple[slice, slice]]], planes: Planes, grain: float
 ) -> RgbImage:
     """Lays mask and cords over a strip of a photo.
 
     Args:
         photo: (h, w, 3) uint8, RGB; changed in place.
-        both: (h, w, 4) premultiplied.
-        alpha: (h, w) of the sheet alone.
-        shadow: (h, w) of `contact_shadow`.
-        noise: (h, w, 3) of unit strength; None for none.
-        light: on the face.
+        parts: of mask and cords, premultiplied, and where each lies.
+        planes: of the strip.
+        grain: strength of the noise.
 
     Returns:
         (h, w) uint8, 255 where the photo may have changed.
     """
-    opacity = cv2.extractChannel(both, 3)
+    opacity, alpha, shadow, noise = planes
     # The mask's own shadow falls on the skin, not on itself.
     lit = cv2.subtract(1.0, cv2.multiply(shadow, cv2.subtract(1.0, alpha)))
     kept = cv2.multiply(cv2.subtract(1.0, opacity), lit, dst=lit)
     linear = to_linear(photo)
     cv2.multiply(linear, _thrice(kept), dst=linear)
-    cv2.add(linear, cv2.cvtColor(both, cv2.COLOR_RGBA2RGB), dst=linear)
-    srgb = to_srgb(linear)
-    if noise is not None:
-        cv2.add(srgb, cv2.multiply(noise, _thrice(opacity), scale=light.grain), dst=srgb)
+    for rgba, there in parts:
+        linear[there] = cv2.add(linear[there], cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB))
     changed = cv2.compare(cv2.max(opacity, shadow), LEAST, cv2.CMP_GT)
-    # Rounds, and stays within 0..255.
-    cv2.copyTo(cv2.add(srgb, 0.0, dtype=cv2.CV_8U), changed, dst=photo)
+    cv2.copyTo(_seen(linear, opacity, noise, grain), changed, dst=photo)
     return np.asarray(changed)
 
 
+def _seen(linear: FloatArray, opacity: FloatArray, noise: FloatArray | None, grain: float) -> RgbImage:
+    """The strip as the camera gives it, (h, w, 3) uint8 sRGB; with grain where something was laid."""
+    if noise is None:
+        return to_levels(linear)
+    srgb = to_srgb(linear)
+    cv2.add(srgb, cv2.multiply(noise, _thrice(opacity), scale=grain), dst=srgb)
+    # Rounds, and stays within 0..255.
+    return np.asarray(cv2.add(srgb, 0.0, dtype=cv2.CV_8U))
+
+
 def _thrice(plane: FloatArray) -> FloatArray:
-    return np.asarray(cv2.merge([plane, plane, plane]))
+    return np.asarray(cv2.cvtColor(plane, cv2.COLOR_GRAY2RGB))
 
 
-def _soften(layer: FloatArray, sigma: float) -> FloatArray:
-    if sigma <= 0:
+def _soften(layer: FloatArray, light: Light) -> FloatArray:
+    reach = softened_reach(light)
+    if not reach:
         return layer
-    # 2.2 sigma hold 97 % of a Gaussian; OpenCV's own choice for floats is 4, and its own function takes twice as long.
-    kernel = cv2.getGaussianKernel(2 * int(np.ceil(2.2 * sigma)) + 1, sigma, cv2.CV_32F)
+    # OpenCV's own choice for floats is 4 sigma, and its own function takes twice as long.
+    kernel = cv2.getGaussianKernel(2 * reach + 1, light.blur, cv2.CV_32F)
     return np.asarray(cv2.sepFilter2D(layer, -1, kernel, kernel))
 
 

@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 
 from synth.arrays import BoolArray, FloatArray, RgbImage
-from synth.blend import Layers, blend
+from synth.blend import Layer, blend, softened_reach
 from synth.errors import PhotoRefusedError
 from synth.light import Light
 from synth.lit import lit_colour, lit_texture
 from synth.looks import Look, draw_look, mask_type
 from synth.looks.registry import strap_colour, strap_of
-from synth.loops import STEPS, cords, draw_loops
+from synth.loops import Cords, cords, draw_loops
 from synth.surface import Outline, Sheet, sheet
 from synth.warp import SEEN, HeadToPicture, Region, folds, texture_map, visible_cover, within_head
 
@@ -91,19 +91,21 @@ def compose(
     if light.contact > 0:
         light = replace(light, exposure=light.exposure * float(np.exp(rng.normal(0, UNSURE))))
     texture = _lit_look(look, worn, placed, (crumple, outline.hangs != 0), to_picture, light)
-    layers = Layers(_laid(texture, placed, seen, region), _cord(held, tied, to_picture, region, light, look))
-    picture, alpha, touched = blend(rgb, region, layers, light, unit, rng)
+    reach = softened_reach(light)
+    layer = _laid(texture, placed, seen, region, reach)
+    drawn = draw_loops(held, to_picture, region, strap_of(look), tied, reach)
+    picture, alpha, touched = blend(rgb, region, layer, _coloured(drawn, look, light), light, unit, rng)
     return Composition(picture, alpha, region, touched)
 
 
 def _place(
-    worn: Sheet, held: list[tuple[float, FloatArray]], to_picture: HeadToPicture
+    worn: Sheet, held: tuple[FloatArray, FloatArray], to_picture: HeadToPicture
 ) -> tuple[FloatArray, FloatArray]:
     """Pixels of the sheet's points, (R, C, 2), and of the cords', (K, N, 2), in one call: that is what it costs."""
-    lines = [line for _, line in held]
-    flat = to_picture(np.concatenate([worn.points.reshape(-1, 3), *lines]))
+    lines = held[1]
+    flat = to_picture(np.concatenate([worn.points.reshape(-1, 3), lines.reshape(-1, 3)]))
     count = worn.points.shape[0] * worn.points.shape[1]
-    return flat[:count].reshape(*worn.points.shape[:2], 2), flat[count:].reshape(len(lines), STEPS, 2)
+    return flat[:count].reshape(*worn.points.shape[:2], 2), flat[count:].reshape(*lines.shape[:2], 2)
 
 
 def _region(placed: FloatArray, tied: FloatArray, unit: float, shape: tuple[int, ...]) -> Region:
@@ -133,52 +135,50 @@ def _lit_look(
     return lit_texture(canvas, worn, to_picture.pose, light, mask_type(look.mask_type).gloss, gain)
 
 
-def _laid(texture: FloatArray, placed: FloatArray, seen: FloatArray, region: Region) -> FloatArray:
-    """(h, w, 4) float32 of a region's pixels: linear RGB times opacity, and opacity.
+def _laid(texture: FloatArray, placed: FloatArray, seen: FloatArray, region: Region, reach: int) -> Layer:
+    """The sheet where it lies in the photo, with `reach` clear pixels around it.
 
     Raises:
         PhotoRefusedError: `folded`.
     """
-    layer = np.zeros((region.height, region.width, 4), dtype=np.float32)
-    tight = Region.around(placed, 2, (region.y1, region.x1))
-    tight = Region(max(tight.x0, region.x0), max(tight.y0, region.y0), tight.x1, tight.y1)
+    tight = _cut_at(Region.around(placed, 2, (region.y1, region.x1)), region)
     if tight.width < 2 or tight.height < 2:
-        return layer
-    cover = cv2.merge([visible_cover(placed, seen, tight)] * 4)
+        return Layer(np.zeros((region.height, region.width, 4), dtype=np.float32), region)
+    cover = visible_cover(placed, seen, tight)
     for least in (SEEN, *SURER):
-        mapping = texture_map(placed, seen, tight, least)
-        sampled = cv2.multiply(_look_up(texture, mapping), cover)
+        # In texels of the texture in its frame, whose first pixel's centre is at 0.
+        mapping = texture_map(placed, seen, tight, least, texture.shape[1::-1], 0.5)
+        sampled = cv2.multiply(_look_up(texture, mapping), cv2.merge([cover] * 4))
         folded = folds(mapping, sampled[..., 3])
         if folded <= MAX_FOLDED:
             break
     else:
         raise PhotoRefusedError("folded", f"{folded:.1%} of the mask's pixels run backwards")
-    y, x = tight.y0 - region.y0, tight.x0 - region.x0
-    layer[y : y + tight.height, x : x + tight.width] = sampled
-    return layer
+    wide = _cut_at(Region(tight.x0 - reach, tight.y0 - reach, tight.x1 + reach, tight.y1 + reach), region)
+    layer = np.zeros((wide.height, wide.width, 4), dtype=np.float32)
+    layer[tight.within(wide)] = sampled
+    return Layer(layer, wide)
+
+
+def _cut_at(one: Region, other: Region) -> Region:
+    return Region(max(one.x0, other.x0), max(one.y0, other.y0), min(one.x1, other.x1), min(one.y1, other.y1))
 
 
 def _look_up(texture: FloatArray, mapping: FloatArray) -> FloatArray:
-    height, width = texture.shape[:2]
     # One ring of the border's colour without opacity, so that the edge fades instead of ending.
     framed = cv2.copyMakeBorder(texture, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
-    at = cv2.add(cv2.multiply(mapping, (width, height, 0, 0)), (0.5, 0.5, 0, 0))
-    sampled = cv2.remap(framed, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(0, 0, 0, 0))
-    return np.asarray(sampled)
+    border = cv2.BORDER_CONSTANT
+    return np.asarray(cv2.remap(framed, mapping, None, cv2.INTER_LINEAR, borderMode=border, borderValue=(0, 0, 0, 0)))
 
 
-def _cord(
-    held: list[tuple[float, FloatArray]],
-    tied: FloatArray,
-    to_picture: HeadToPicture,
-    region: Region,
-    light: Light,
-    look: Look,
-) -> FloatArray:
-    """(h, w, 4) float32 of a region's pixels: the loops' linear RGB times opacity, and opacity."""
-    loops = draw_loops(held, to_picture, region, strap_of(look), tied)
-    strap = lit_colour(strap_colour(look), np.asarray(0.9, dtype=np.float32), light)
-    if not held:
-        return np.zeros((region.height, region.width, 4), dtype=np.float32)
-    bright = cv2.multiply(loops.brightness, loops.alpha)
-    return np.asarray(cv2.merge([*(cv2.multiply(bright, float(part)) for part in strap), loops.alpha]))
+def _coloured(drawn: list[Cords], look: Look, light: Light) -> list[Layer]:
+    """The cords in their colour under the light."""
+    if not drawn:
+        return []
+    strap = [float(part) for part in lit_colour(strap_colour(look), np.asarray(0.9, dtype=np.float32), light)]
+    layers = []
+    for each in drawn:
+        bright = cv2.multiply(each.brightness, each.alpha)
+        rgba = cv2.merge([*(cv2.multiply(bright, part) for part in strap), each.alpha])
+        layers.append(Layer(np.asarray(rgba), each.region))
+    return layers

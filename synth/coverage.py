@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from synth.arrays import FloatArray
 from synth.face import Face
@@ -36,20 +39,15 @@ class Coverage:
     area: float = 0.0
 
 
-def _parts(points: FloatArray) -> dict[str, FloatArray]:
+def _parts(points: FloatArray) -> list[FloatArray]:
+    """Outlines of nose, mouth, chin and eyes, (N, 2) each."""
     lip = points[55:60].mean(0)
     upper_chin = 0.5 * (lip + points[CHIN])
     inset = 0.92
     jaw = points[CHIN] + (points[6:11] - points[CHIN]) * inset
     jaw = upper_chin + (jaw - upper_chin) * inset
     nose = np.concatenate([points[NOSE_TIP : NOSE_TIP + 1], points[31:36]])
-    return {
-        "nose": nose,
-        "mouth": points[48:60],
-        "chin": np.concatenate([jaw, [upper_chin]]),
-        "left": points[36:42],
-        "right": points[42:48],
-    }
+    return [nose, points[48:60], np.concatenate([jaw, [upper_chin]]), points[36:42], points[42:48]]
 
 
 def measure(alpha: FloatArray, region: Region, face: Face, shape: tuple[int, ...]) -> Coverage:
@@ -63,13 +61,42 @@ def measure(alpha: FloatArray, region: Region, face: Face, shape: tuple[int, ...
 
     Parts that lie outside the photo count by what is inside; a part wholly outside counts as uncovered.
     """
-    parts = _parts(face.landmarks)
-    box = Region.around(np.concatenate(list(parts.values())), 1, shape)
-    hidden = _cut(alpha, region, box)
-    shares = {name: _share(hidden, outline - [box.x0, box.y0]) for name, outline in parts.items()}
-    face_area = float(cv2.contourArea(cv2.convexHull(face.landmarks.astype(np.float32))))
-    area = round(cv2.sumElems(alpha)[0] / max(face_area, 1.0), 4)
-    return Coverage(shares["nose"], shares["mouth"], shares["chin"], max(shares["left"], shares["right"]), area)
+    parts = _measured(face, shape[:2])
+    hidden = _cut(alpha, region, parts.box)
+    nose, mouth, chin, left, right = (
+        round(cv2.mean(hidden, part)[0], 4) if hidden.size else 0.0 for part in parts.masks
+    )
+    area = round(cv2.sumElems(alpha)[0] / max(parts.face_area, 1.0), 4)
+    return Coverage(nose, mouth, chin, max(left, right), area)
+
+
+class Parts(NamedTuple):
+    """What is measured of a face.
+
+    Attributes:
+        box: around all parts, in the photo's pixels.
+        masks: (h, w) uint8 of it each: 1 within nose, mouth, chin, the eye at the picture's left and the other one.
+        face_area: from brows to chin, square pixels.
+    """
+
+    box: Region
+    masks: list[NDArray[np.uint8]]
+    face_area: float
+
+
+@lru_cache(maxsize=8)
+def _measured(face: Face, shape: tuple[int, int]) -> Parts:
+    """Once for all variants of a photo; not to be written to."""
+    outlines = _parts(face.landmarks)
+    box = Region.around(np.concatenate(outlines), 1, shape)
+    masks = []
+    for outline in outlines:
+        mask = np.zeros((box.height, box.width), dtype=np.uint8)
+        if mask.size:
+            corners = np.round((outline - [box.x0, box.y0]) * 16).astype(np.int32)
+            cv2.fillConvexPoly(mask, cv2.convexHull(corners), 1, shift=4)
+        masks.append(mask)
+    return Parts(box, masks, float(cv2.contourArea(cv2.convexHull(face.landmarks.astype(np.float32)))))
 
 
 def _cut(alpha: FloatArray, region: Region, box: Region) -> FloatArray:
@@ -82,15 +109,6 @@ def _cut(alpha: FloatArray, region: Region, box: Region) -> FloatArray:
             y0 - region.y0 : y1 - region.y0, x0 - region.x0 : x1 - region.x0
         ]
     return hidden
-
-
-def _share(hidden: FloatArray, outline: FloatArray) -> float:
-    """How much of an outline's inside, of (N, 2) pixels, is hidden."""
-    if not hidden.size:
-        return 0.0
-    part = np.zeros(hidden.shape, dtype=np.uint8)
-    cv2.fillConvexPoly(part, cv2.convexHull(np.round(outline * 16).astype(np.int32)), 1, shift=4)
-    return round(cv2.mean(hidden, part)[0], 4)
 
 
 def worn_style(covered: Coverage) -> str | None:

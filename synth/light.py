@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from synth.arrays import BoolArray, FloatArray, RgbImage
 from synth.pose import Pose
@@ -75,21 +76,33 @@ def to_linear(rgb: RgbImage) -> FloatArray:
     return np.asarray(_TO_LINEAR[rgb])
 
 
-_STEPS = 8191
-_ROOTS = np.minimum((np.arange(_STEPS + 1) + 0.5) / _STEPS, 1.0)
+_STEPS = 65535
+_SHARES = np.minimum((np.arange(_STEPS + 1) + 0.5) / _STEPS, 1.0)
 """In the middle of each step: what is looked up is cut off, not rounded."""
 
 _FROM_LINEAR = np.where(
-    _ROOTS**2 <= 0.0031308, 255 * 12.92 * _ROOTS**2, 255 * (1.055 * _ROOTS ** (2 / 2.4) - 0.055)
+    _SHARES <= 0.0031308, 255 * 12.92 * _SHARES, 255 * (1.055 * _SHARES ** (1 / 2.4) - 0.055)
 ).astype(np.float32)
+
+_LEVELS = np.rint(_FROM_LINEAR).astype(np.uint8)
 
 
 def to_srgb(linear: FloatArray) -> FloatArray:
-    """(..., 3) linear RGB to float32 sRGB in 0..255, not rounded; by a table over roots, exact to 0.03 levels."""
+    """(..., 3) linear RGB to float32 sRGB in 0..255, not rounded; by a table, exact to 0.03 levels."""
+    return np.asarray(cv2.LUT(_steps(linear), _FROM_LINEAR)).reshape(linear.shape)
+
+
+def to_levels(linear: FloatArray) -> RgbImage:
+    """(..., 3) linear RGB, 0 and more, to uint8 sRGB."""
+    return np.asarray(cv2.LUT(_steps(linear), _LEVELS)).reshape(linear.shape)
+
+
+def _steps(linear: FloatArray) -> NDArray[np.uint16]:
+    """(1, N) of the tables' steps."""
     flat = np.ascontiguousarray(linear, dtype=np.float32).reshape(1, -1)
-    steps = cv2.min(cv2.sqrt(cv2.threshold(flat, 0.0, 0.0, cv2.THRESH_TOZERO)[1]), 1.0)
+    steps = cv2.min(cv2.threshold(flat, 0.0, 0.0, cv2.THRESH_TOZERO)[1], 1.0)
     steps *= np.float32(_STEPS)
-    return np.asarray(_FROM_LINEAR.take(steps.astype(np.uint16), mode="clip")).reshape(linear.shape)
+    return np.asarray(steps.astype(np.uint16))
 
 
 @dataclass(frozen=True, eq=False)

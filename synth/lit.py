@@ -80,26 +80,27 @@ def _brightness(
     texel = float(np.linalg.norm(np.diff(worn.points[len(worn.points) // 2], axis=0), axis=1).sum()) / width
     slope_x = cv2.Sobel(canvas.height, cv2.CV_32F, 1, 0, scale=RELIEF / (8 * texel))
     slope_y = cv2.Sobel(canvas.height, cv2.CV_32F, 0, 1, scale=RELIEF / (8 * texel))
-    # Fine relief is raised, coarse folds are as steep as they are: more would turn cloth into metal.
+    # Fine relief is raised, coarse folds are as steep as they are: more would turn cloth into metal. A slope s becomes
+    # s / sqrt(1 + s^2 / STEEPEST^2); times that root, the normal's length is that of (s, root).
     squared = cv2.add(cv2.multiply(slope_x, slope_x), cv2.multiply(slope_y, slope_y))
-    eased = cv2.pow(cv2.add(cv2.multiply(squared, 1 / STEEPEST**2), 1.0), -0.5)
-    cv2.multiply(slope_x, eased, dst=slope_x)
-    cv2.multiply(slope_y, eased, dst=slope_y)
-    flatness = cv2.pow(cv2.add(cv2.multiply(squared, cv2.multiply(eased, eased)), 1.0), -0.5)
+    upright = cv2.add(cv2.multiply(squared, 1 / STEEPEST**2), 1.0)
+    shortened = np.float32(1) / cv2.sqrt(cv2.add(upright, squared))
+    upright = cv2.sqrt(upright)
     frame = _frame(worn, pose)
 
     def towards(direction: FloatArray) -> FloatArray:
         # Only the sheet's own frame varies slowly; it is taken from the grid, the relief from the texels.
         coarse = (frame @ direction).astype(np.float32)
         plain, across, down = (cv2.resize(each, (width, height)) for each in coarse)
-        tilted = cv2.subtract(plain, cv2.add(cv2.multiply(across, slope_x), cv2.multiply(down, slope_y)))
-        return np.asarray(cv2.multiply(tilted, flatness))
+        aside = cv2.add(cv2.multiply(across, slope_x), cv2.multiply(down, slope_y))
+        return np.asarray(cv2.multiply(cv2.subtract(cv2.multiply(plain, upright), aside), shortened))
 
     brightness = cv2.max(cv2.add(towards(light.direction), float(light.ambient)), 0.2)
     if light.contact > 0:
         hollow = cv2.subtract(_smooth(canvas.height, HOLLOW / texel), canvas.height)
-        occlusion = np.clip(1 - np.float32(28.0 * light.contact) * hollow, 0.5, 1.08)
-        brightness = cv2.multiply(brightness, occlusion)
+        hollow *= np.float32(-28.0 * light.contact)
+        hollow += np.float32(1)
+        brightness = cv2.multiply(brightness, hollow.clip(0.5, 1.08))
     sheen = None
     if gloss > 0:
         half = light.direction / max(float(np.linalg.norm(light.direction)), 1e-6) + [0, 0, 1]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from synth.arrays import FloatArray
+from synth.arrays import BoolArray, FloatArray
 from synth.errors import SynthUsageError
 from synth.surface import Sheet
 from synth.warp import HeadToPicture, Region, within_head
@@ -84,44 +85,45 @@ class Strap:
 
 
 @dataclass(frozen=True, eq=False)
-class Loops:
-    """The cords in a region of the photo.
+class Cords:
+    """The cords in a piece of a photo.
 
     Attributes:
-        alpha: (height, width) float32 in 0..1.
-        brightness: (height, width) float32: the round cord is lighter on its upper side.
+        alpha: (h, w) float32 in 0..1, 0 along the borders but where those are the wanted region's.
+        brightness: (h, w) float32: a round cord is lighter on its upper side.
+        region: the photo's pixels that they lie on.
     """
 
     alpha: FloatArray
     brightness: FloatArray
+    region: Region
 
 
-def cords(worn: Sheet, attach: str = "ears", hangs: float = 0.0) -> list[tuple[float, FloatArray]]:
-    """The cords as (side, (N, 3) head coordinates); side is -1 at the picture's left, 1 at its right.
-
-    Four of them, from the mask's edge to where they go out of sight; none where nothing holds the mask.
+def cords(worn: Sheet, attach: str = "ears", hangs: float = 0.0) -> tuple[FloatArray, FloatArray]:
+    """The cords of a mask: four, from its edge to where they go out of sight, or two where it hangs; none where nothing
+    holds it.
 
     Args:
         worn: the mask's sheet.
         attach: see `Strap`.
         hangs: -1 or 1 where the mask hangs from the ear of that side by the loop of its upper end; else 0. The other
             loop dangles below it: three cords.
+
+    Returns:
+        (K,) the sides, -1 at the picture's left, 1 at its right; (K, N, 3) the lines, head coordinates.
     """
     ends, rows = ENDS[attach], len(worn.points)
     if hangs:
         upper, lower = (0, -1) if hangs > 0 else (-1, 0)
-        taut = [(hangs, _cord(worn.points[row, upper], EAR * [hangs, 1.0, 1.0])) for row in (1, rows - 2)]
-        return [*taut, (hangs, _dangling(worn, lower))]
+        starts, sides = worn.points[[1, rows - 2], upper], np.array([hangs] * 3)
+        taut = _cords(starts, EAR * np.stack([sides[:2], [1.0, 1.0], [1.0, 1.0]], axis=1))
+        return sides, np.concatenate([taut, _dangling(worn, lower)[None]])
     if ends is None:
-        return []
-    starts = [round(v * (rows - 1)) for v in STARTS[attach]]
-    found = []
-    for side, column, inner in ((-1.0, 0, 1), (1.0, -1, -2)):
-        # From half a column inside the edge, so that no gap opens between a cord and the mask's rounded corner.
-        edge = worn.points[:, column] + 0.5 * (worn.points[:, inner] - worn.points[:, column])
-        for start, end in zip(starts, ends, strict=True):
-            found.append((side, _cord(edge[start], end * [side, 1.0, 1.0])))
-    return found
+        return np.zeros(0), np.zeros((0, STEPS, 3))
+    at = [round(v * (rows - 1)) for v in STARTS[attach]]
+    # From half a column inside the edge, so that no gap opens between a cord and the mask's rounded corner.
+    starts = np.concatenate([0.5 * (worn.points[at, edge] + worn.points[at, inner]) for edge, inner in _SIDES])
+    return _BOTH, _cords(starts, np.stack([*ends, *ends]) * _MIRRORED)
 
 
 def _dangling(worn: Sheet, column: int) -> FloatArray:
@@ -139,18 +141,31 @@ def _dangling(worn: Sheet, column: int) -> FloatArray:
     return np.concatenate([loop, [0.5 * (other + beneath), beneath]])
 
 
-def _cord(start: FloatArray, end: FloatArray) -> FloatArray:
-    """(N, 3) head coordinates of a cord that lies on the cheek between two points.
+_BOTH = np.array([-1.0, -1.0, 1.0, 1.0])
+_SIDES = (0, 1), (-1, -2)
+_MIRRORED = np.stack([_BOTH, np.ones(4), np.ones(4)], axis=1)
+_ALONG = np.linspace(0, 1, STEPS)
+
+
+def _cords(starts: FloatArray, ends: FloatArray) -> FloatArray:
+    """(K, N, 3) head coordinates of cords that lie on the cheek between two points each, (K, 3).
 
     The cheek is as round as a cylinder that stands upright within the head; on one the shortest way is a helix.
     """
-    t = np.linspace(0, 1, STEPS)
-    side, (start_z, end_z) = np.sign(end[0]), (start[2] - AXIS_DEPTH, end[2] - AXIS_DEPTH)
-    around = np.array([np.arctan2(side * start[0], start_z), np.arctan2(side * end[0], end_z)])
-    away = np.array([np.hypot(start[0], start_z), np.hypot(end[0], end_z)])
-    angle, radius = around[0] + np.diff(around) * t, away[0] + np.diff(away) * t
-    height = start[1] + (end[1] - start[1]) * t + SAG * np.sin(np.pi * t)
-    return np.stack([side * radius * np.sin(angle), height, AXIS_DEPTH + radius * np.cos(angle)], axis=1)
+    side = np.sign(ends[:, :1])
+    (angle, radius), (last_angle, last_radius) = _around(starts, side), _around(ends, side)
+    turned, away = angle + (last_angle - angle) * _ALONG, radius + (last_radius - radius) * _ALONG
+    lines = np.empty((len(starts), STEPS, 3))
+    lines[..., 0] = side * away * np.sin(turned)
+    lines[..., 1] = starts[:, 1:2] + (ends - starts)[:, 1:2] * _ALONG + SAG * np.sin(np.pi * _ALONG)
+    lines[..., 2] = AXIS_DEPTH + away * np.cos(turned)
+    return lines
+
+
+def _around(points: FloatArray, side: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Angle and distance of (K, 3) points about the upright line within the head, each (K, 1)."""
+    x, z = side * points[:, :1], points[:, 2:] - AXIS_DEPTH
+    return np.arctan2(x, z), np.hypot(x, z)
 
 
 def _side_normals(line: FloatArray) -> FloatArray:
@@ -162,12 +177,13 @@ def _side_normals(line: FloatArray) -> FloatArray:
 
 
 def draw_loops(
-    held: list[tuple[float, FloatArray]],
+    held: tuple[FloatArray, FloatArray],
     to_picture: HeadToPicture,
     region: Region,
     strap: Strap,
     placed: FloatArray | None = None,
-) -> Loops:
+    margin: int = 0,
+) -> list[Cords]:
     """Draws the cords a photo shows.
 
     Args:
@@ -176,65 +192,87 @@ def draw_loops(
         region: to draw in.
         strap: what holds the mask.
         placed: (K, N, 2) pixels of the cords' points, where they are known.
+        margin: clear pixels to leave around them.
+
+    Returns:
+        Those of each side; those of both sides in one piece where the pieces would overlap. None where none are seen.
     """
-    alpha = np.zeros((region.height, region.width), dtype=np.float32)
-    brightness = np.full_like(alpha, 0.92)
-    if not held:
-        return Loops(alpha, brightness)
-    # All cords in one call each: what the splines and the pose cost is mostly the call.
-    points = np.stack([line for _, line in held])
+    sides, points = held
+    if not len(sides):
+        return []
     placed = to_picture(points) if placed is None else placed
     if not np.isfinite(placed).all():
-        return Loops(alpha, brightness)
+        return []
     shown = np.clip(to_picture.facing(points, _side_normals(points)) / BEHIND, 0, 1)
     # Beyond the far cheek there is nothing that a cord could lie on.
     shown *= np.asarray(within_head(placed, to_picture, OFF_CHEEK)) > 0
-    along = np.linspace(0, 1, STEPS)
     # Hair or the ear itself lies over the end, so that no cord stops short in the open.
-    shown *= np.clip((strap.seen - along) / 0.18 + 0.15, 0, 1)
+    shown *= np.clip((strap.seen - _ALONG) / 0.18 + 0.15, 0, 1)
     widths = strap.width * to_picture.pose.pixels_per_unit * np.ones(STEPS)
     if strap.attach == "ears" and strap.width > 0.045:
-        widths *= np.interp(along, [0, 0.5, 1], [1.35, 0.8, 0.65])
+        widths *= np.interp(_ALONG, [0, 0.5, 1], [1.35, 0.8, 0.65])
     lines = (placed - [region.x0, region.y0] + 0.5) * SUPERSAMPLED - 0.5
-    pieces = _strips(lines, np.maximum(widths, THINNEST) * SUPERSAMPLED)
+    edges = _edges(lines, np.maximum(widths, THINNEST) * SUPERSAMPLED)
     # A cord thinner than a pixel is fainter, not wider.
-    levels = 127.5 * (shown[:, :-1] + shown[:, 1:]) * np.minimum(widths[:-1] / THINNEST, 1.0)
-    sides = np.array([side for side, _ in held])
-    for side in (-1.0, 1.0):
-        there = (levels >= LEAST) & (sides == side)[:, None]
-        if there.any():
-            _lay(alpha, brightness, pieces[there], levels[there])
-    return Loops(alpha, brightness)
+    levels = np.rint(127.5 * (shown[:, :-1] + shown[:, 1:]) * np.minimum(widths[:-1] / THINNEST, 1.0)).astype(np.intp)
+    seen = levels >= LEAST
+    there = [part for part in (sides < 0, sides > 0) if seen[part].any()]
+    parts = [(part, _rectangle(edges[part], seen[part], region, margin)) for part in there]
+    if len(parts) == 2 and _overlap(parts[0][1], parts[1][1]):
+        both = parts[0][0] | parts[1][0]
+        parts = [(both, _rectangle(edges[both], seen[both], region, margin))]
+    return [_drawn(edges[part], levels[part], region, box) for part, box in parts if box.width > 0 and box.height > 0]
 
 
-def _lay(alpha: FloatArray, brightness: FloatArray, pieces: NDArray[np.int32], levels: FloatArray) -> None:
-    """Lays the cords of one side into the region, working only in the rectangle around them.
+def _rectangle(edges: NDArray[np.int32], seen: BoolArray, region: Region, margin: int) -> Region:
+    """Around the seen pieces, (K, N - 1), of bands, (K, N, 2, 2) of `_edges`; cut at the region, in its pixels."""
+    pixel = 16 * SUPERSAMPLED
+    ends = np.concatenate([edges[:, :-1][seen], edges[:, 1:][seen]]).reshape(-1, 2)
+    low, high = ends.min(0) // pixel - 2 - margin, ends.max(0) // pixel + 3 + margin
+    (x0, y0), (x1, y1) = np.maximum(low, 0).tolist(), np.minimum(high, [region.width, region.height]).tolist()
+    return Region(x0, y0, x1, y1)
+
+
+def _overlap(one: Region, other: Region) -> bool:
+    return one.x0 < other.x1 and other.x0 < one.x1 and one.y0 < other.y1 and other.y0 < one.y1
+
+
+def _drawn(edges: NDArray[np.int32], levels: NDArray[np.intp], region: Region, box: Region) -> Cords:
+    """Draws bands in a rectangle of the region.
 
     Args:
-        alpha, brightness: (height, width), changed in place.
-        pieces: (M, 4, 2) of `_strips`.
-        levels: (M,) opacity of each, in 0..255.
+        edges: (K, N, 2, 2) of `_edges`.
+        levels: (K, N - 1) opacity of each piece, in 0..255.
+        region: that is drawn in.
+        box: the rectangle, in its pixels.
     """
-    pixel = 16 * SUPERSAMPLED
-    low, high = pieces.min((0, 1)) // pixel - 2, pieces.max((0, 1)) // pixel + 3
-    (x0, y0), (x1, y1) = np.maximum(low, 0).tolist(), np.minimum(high, alpha.shape[::-1]).tolist()
-    if x0 >= x1 or y0 >= y1:
-        return
-    plate = np.zeros(((y1 - y0) * SUPERSAMPLED, (x1 - x0) * SUPERSAMPLED), dtype=np.uint8)
-    pieces = pieces - np.array([x0 * pixel, y0 * pixel], dtype=np.int32)
+    plate = np.zeros((box.height * SUPERSAMPLED, box.width * SUPERSAMPLED), dtype=np.uint8)
+    edges = edges - np.array([box.x0, box.y0], dtype=np.int32) * (16 * SUPERSAMPLED)
     # The strongest last: where two cords meet the fainter doesn't hide the other.
-    for place in np.argsort(levels, kind="stable").tolist():
-        cv2.fillConvexPoly(plate, pieces[place], round(float(levels[place])), cv2.LINE_8, shift=4)
-    drawn = cv2.resize(plate, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA).astype(np.float32)
+    for level, cord, first, last in sorted(_runs(levels)):
+        band = edges[cord, first : last + 1]
+        cv2.fillPoly(plate, [np.concatenate([band[:, 0], band[::-1, 1]])], level, cv2.LINE_8, shift=4)
+    drawn = cv2.resize(plate, (box.width, box.height), interpolation=cv2.INTER_AREA).astype(np.float32)
     drawn *= np.float32(1 / 255)
-    within = np.s_[y0:y1, x0:x1]
-    lit = np.clip(cv2.Sobel(drawn, cv2.CV_32F, 0, 1, scale=0.25 / 4), -0.25, 0.25) + np.float32(0.92)
-    np.copyto(brightness[within], lit, where=drawn > alpha[within])
-    np.maximum(alpha[within], drawn, out=alpha[within])
+    lit = np.clip(cv2.Sobel(drawn, cv2.CV_32F, 0, 1, scale=0.25 / 4), -0.25, 0.25)
+    lit += np.float32(0.92)
+    where = Region(region.x0 + box.x0, region.y0 + box.y0, region.x0 + box.x1, region.y0 + box.y1)
+    return Cords(drawn, lit, where)
 
 
-def _strips(lines: FloatArray, widths: FloatArray) -> NDArray[np.int32]:
-    """(K, N - 1, 4, 2) corners of the pieces of bands along lines, in sixteenths of a pixel, as OpenCV fills them.
+def _runs(levels: NDArray[np.intp]) -> Iterator[tuple[int, int, int, int]]:
+    """Level, cord, first and last point of the stretches of one opacity that can be seen."""
+    for cord, row in enumerate(levels.tolist()):
+        first = 0
+        for last in range(1, len(row) + 1):
+            if last == len(row) or row[last] != row[first]:
+                if row[first] >= LEAST:
+                    yield row[first], cord, first, last
+                first = last
+
+
+def _edges(lines: FloatArray, widths: FloatArray) -> NDArray[np.int32]:
+    """(K, N, 2, 2) both edges of bands along lines, in sixteenths of a pixel, as OpenCV fills them.
 
     Args:
         lines: (K, N, 2) pixels.
@@ -245,5 +283,4 @@ def _strips(lines: FloatArray, widths: FloatArray) -> NDArray[np.int32]:
     along[:, 0], along[:, -1] = lines[:, 1] - lines[:, 0], lines[:, -1] - lines[:, -2]
     along /= np.maximum(np.sqrt((along * along).sum(-1, keepdims=True)), 1e-9)
     aside = along[..., ::-1] * [-1.0, 1.0] * (0.5 * widths + SPREAD)[:, None]
-    edges = np.round(np.stack([lines - aside, lines + aside], axis=2) * 16).astype(np.int32)
-    return np.concatenate([edges[:, :-1], edges[:, 1:, ::-1]], axis=2)
+    return np.asarray(np.round(np.stack([lines - aside, lines + aside], axis=2) * 16), dtype=np.int32)

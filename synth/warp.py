@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import cv2
 import numpy as np
 
-from synth.arrays import FloatArray
+from synth.arrays import BoolArray, FloatArray
 from synth.pose import Pose
 from synth.shape import MEAN_FACE
 
@@ -20,7 +21,8 @@ LATTICE, CELLS = 4, 20
 a region's longer side; between them it is interpolated by cubics."""
 
 KNOTS = 2, 2
-"""Of how many rows and columns of a sheet's grid one is a knot of the spline: it is smooth in between."""
+"""Of how many rows and columns of a sheet's grid one is a knot of the spline: it is smooth in between. With half as
+many the texture moves by 0.3 pixels, but by 10 near the outline of the head, where a mask's rim is dented then."""
 
 EVERY = 3
 """Of how many pixels across and down one is looked at for folds, which are many times wider."""
@@ -134,6 +136,30 @@ class HeadToPicture:
         along = ((normals @ self.pose.rotation.T) * seen).sum(-1)
         return np.asarray(-along / np.sqrt((seen * seen).sum(-1)))
 
+    @cached_property
+    def far_side(self) -> tuple[FloatArray, FloatArray, FloatArray] | None:
+        """The outline of the landmarks, open towards the near side and the throat, of a head that is turned.
+
+        Returns:
+            (E, 2) unit normals of its edges, pointing inwards, (E,) the edges' places along them, pixels, and (E,) how
+            far each moves along it when the outline grows by a pixel on the far side. None for a head that isn't
+            turned, which has no far side.
+        """
+        yaw, _, roll = self.pose.angles
+        if abs(yaw) < TURNED:
+            return None
+        unit, points, turn = self.pose.pixels_per_unit, self.landmarks, np.radians(roll)
+        far = np.sign(yaw) * np.array([np.cos(turn), np.sin(turn)])
+        down = np.array([-np.sin(turn), np.cos(turn)])
+        outer = np.concatenate([points, points[CHIN_POINTS] + 2.0 * unit * down])
+        corners = np.concatenate([outer, outer - 3.0 * unit * far]).astype(np.float32)
+        hull = cv2.convexHull(corners, clockwise=False)[:, 0].astype(np.float64)
+        edges = np.roll(hull, -1, axis=0) - hull
+        inwards = np.stack([-edges[:, 1], edges[:, 0]], axis=1)
+        inwards /= np.maximum(np.linalg.norm(edges, axis=1), 1e-9)[:, None]
+        inwards *= np.sign(((hull.mean(0) - hull) * inwards).sum(1, keepdims=True))
+        return inwards, (hull * inwards).sum(1), inwards @ far
+
 
 @dataclass(frozen=True)
 class Region:
@@ -159,6 +185,13 @@ class Region:
         """To index an (H, W, ...) array."""
         return slice(self.y0, self.y1), slice(self.x0, self.x1)
 
+    def within(self, other: Region) -> tuple[slice, slice]:
+        """To index an array over another region that this one lies in."""
+        return (
+            slice(self.y0 - other.y0, self.y1 - other.y0),
+            slice(self.x0 - other.x0, self.x1 - other.x0),
+        )
+
     @classmethod
     def around(cls, points: FloatArray, margin: float, shape: tuple[int, ...]) -> Region:
         """The pixels within `margin` of the (..., 2) points, cut at a photo of `shape` (H, W, ...)."""
@@ -178,7 +211,14 @@ class Region:
         )
 
 
-def texture_map(placed: FloatArray, seen: FloatArray, region: Region, least: float = SEEN) -> FloatArray:
+def texture_map(
+    placed: FloatArray,
+    seen: FloatArray,
+    region: Region,
+    least: float = SEEN,
+    size: tuple[float, float] = (1, 1),
+    corner: float = 0.0,
+) -> FloatArray:
     """Where in the texture each pixel of a region looks, as (height, width, 2) float32 u, v in 0..1 (beyond: outside).
 
     Args:
@@ -186,19 +226,28 @@ def texture_map(placed: FloatArray, seen: FloatArray, region: Region, least: flo
         seen: (R, C) facing cosine; hidden points would fold the map and are left out.
         region: the pixels wanted.
         least: facing cosine from which points are used.
+        size: what u and v are multiplied by: with a texture's width and height they count its texels.
+        corner: what is added to both then.
     """
-    rows, columns = placed.shape[:2]
-    v, u = np.meshgrid(np.linspace(0, 1, rows), np.linspace(0, 1, columns), indexing="ij")
-    usable = seen > least
-    usable &= (np.arange(rows) % KNOTS[0] == 0)[:, None] & (np.arange(columns) % KNOTS[1] == 0)[None, :]
-    spline = fit_spline(placed[usable], np.stack([u[usable], v[usable]], axis=1))
+    knots, texture = _knots(*placed.shape[:2])
+    usable = knots & (seen > least)
+    spline = fit_spline(placed[usable], texture[usable])
     step = max(float(LATTICE), max(region.width, region.height) / CELLS)
     # One cell beyond the region on each side: a cubic leans on its neighbours' neighbours.
     xs = region.x0 + step * np.arange(-1, int(region.width / step) + 3)
     ys = region.y0 + step * np.arange(-1, int(region.height / step) + 3)
-    coarse = spline.on_lattice(xs, ys)
+    coarse = spline.on_lattice(xs, ys) * np.array(size, dtype=np.float32) + np.float32(corner)
     down, across = _cubic(region.height, step, len(ys)), _cubic(region.width, step, len(xs))
     return np.asarray(cv2.merge([down @ np.ascontiguousarray(coarse[..., axis]) @ across.T for axis in (0, 1)]))
+
+
+@lru_cache(maxsize=4)
+def _knots(rows: int, columns: int) -> tuple[BoolArray, FloatArray]:
+    """Which points of a sheet's grid are knots, (R, C), and all points' u, v, (R, C, 2); not to be written to."""
+    v, u = np.meshgrid(np.linspace(0, 1, rows), np.linspace(0, 1, columns), indexing="ij")
+    row, column = np.arange(rows)[:, None], np.arange(columns)[None]
+    knots = (row % KNOTS[0] == 0) & (column % KNOTS[1] == 0)
+    return np.asarray(knots), np.stack([u, v], axis=-1)
 
 
 def _cubic(pixels: int, step: float, cells: int) -> FloatArray:
@@ -228,7 +277,8 @@ def visible_cover(placed: FloatArray, seen: FloatArray, region: Region) -> Float
         region: the pixels wanted.
     """
     rows, columns = ((side - 1) * FINER + 1 for side in seen.shape)
-    grid = np.dstack([placed - [region.x0, region.y0], seen]).astype(np.float32)
+    grid = np.empty((*seen.shape, 3), dtype=np.float32)
+    grid[..., :2], grid[..., 2] = placed - [region.x0, region.y0], seen
     finer = np.array([[1 / FINER, 0, 0], [0, 1 / FINER, 0]], dtype=np.float64)
     grid = cv2.warpAffine(grid, finer, (columns, rows), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     front = (grid[..., 2] > 0).astype(np.uint8)
@@ -257,20 +307,11 @@ def within_head(placed: FloatArray, to_picture: HeadToPicture, beyond: float) ->
         (R, C); infinity for a head that isn't turned, which has no far side, and for a sheet whose middle lies outside:
         it hangs beside the face, held by something else.
     """
-    yaw, _, roll = to_picture.pose.angles
-    if abs(yaw) < TURNED:
+    outline = to_picture.far_side
+    if outline is None:
         return np.inf
-    unit, points, turn = to_picture.pose.pixels_per_unit, to_picture.landmarks, np.radians(roll)
-    far = np.sign(yaw) * np.array([np.cos(turn), np.sin(turn)])
-    down = np.array([-np.sin(turn), np.cos(turn)])
-    grown = np.concatenate([points, points[CHIN_POINTS] + 2.0 * unit * down]) + beyond * unit * far
-    corners = np.concatenate([grown, grown - 3.0 * unit * far]).astype(np.float32)
-    hull = cv2.convexHull(corners, clockwise=False)[:, 0].astype(np.float64)
-    edges = np.roll(hull, -1, axis=0) - hull
-    inwards = np.stack([-edges[:, 1], edges[:, 0]], axis=1) / np.maximum(np.linalg.norm(edges, axis=1), 1e-9)[:, None]
-    middle = hull.mean(0)
-    inwards *= np.sign(((middle - hull) * inwards).sum(1, keepdims=True))
-    inside = (placed @ inwards.T - (hull * inwards).sum(1)).min(-1) / unit
+    unit, (inwards, at, grown) = to_picture.pose.pixels_per_unit, outline
+    inside = (placed @ inwards.T - (at + beyond * unit * grown)).min(-1) / unit
     return np.inf if inside[len(inside) // 2, inside.shape[1] // 2] < 0 else np.asarray(inside)
 
 

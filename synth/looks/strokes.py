@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from synth.arrays import FloatArray
-from synth.looks.canvas import Canvas, coarse_axes, coarse_noise, ramp
+from synth.looks.canvas import Canvas, coarse_axes, coarse_noise, ramp, root
 
 SHADED, LIT = 0.66, 0.16
 """What the shadow under a pleat's lip takes of the light, and what the lip gets more of it."""
@@ -201,7 +201,7 @@ def fold_over(canvas: Canvas) -> None:
 def _raise(canvas: Canvas, rough: FloatArray, depth: float, dark: float) -> None:
     """Adds a relief of about -1..1 to the sheet, with the light that its hollows lose."""
     canvas.soft_height += np.float32(depth) * rough
-    canvas.soft_shade *= 1 + np.float32(dark) * np.clip(rough, -1, 0.15)
+    canvas.soft_shade *= 1 + np.float32(dark) * rough.clip(-1, 0.15)
 
 
 def valve(canvas: Canvas, u: float, v: float, radius: float, rng: np.random.Generator) -> None:
@@ -210,7 +210,7 @@ def valve(canvas: Canvas, u: float, v: float, radius: float, rng: np.random.Gene
     part = canvas.window(u - reach / canvas.aspect, v - reach, u + reach / canvas.aspect, v + reach)
     x, y = (part.column - u) * np.float32(canvas.aspect), part.row - v
     power = float(rng.choice([2.0, 2.0, 5.0]))
-    level = (np.abs(x / radius) ** power + np.abs(y / (0.85 * radius)) ** power) ** np.float32(1 / power)
+    level = root(np.abs(x / radius) ** power + np.abs(y / (0.85 * radius)) ** power, power)
     edge = np.float32(canvas.texel / radius)
     disc = ramp((1 - level) / edge + 0.5).astype(np.float32)
     part.shade += (1 - part.shade) * disc

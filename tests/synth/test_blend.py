@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from synth.arrays import FloatArray, RgbImage
-from synth.blend import DARKEST, Layers, blend, contact_shadow
+from synth.blend import DARKEST, Layer, blend, contact_shadow
 from synth.light import Light
 from synth.quality import as_jpeg
 from synth.warp import Region
@@ -29,8 +29,8 @@ def square() -> FloatArray:
 
 
 def laid(light: Light, sheet: FloatArray | None = None) -> tuple[RgbImage, FloatArray, FloatArray]:
-    layers = Layers(square() if sheet is None else sheet, np.zeros((90, 80, 4), np.float32))
-    return blend(photo(), REGION, layers, light, 60.0, np.random.default_rng(1))
+    layer = Layer(square() if sheet is None else sheet, REGION)
+    return blend(photo(), REGION, layer, [], light, 60.0, np.random.default_rng(1))
 
 
 @pytest.mark.parametrize(
@@ -95,6 +95,50 @@ def test_a_jpegs_marks_lie_on_the_photos_blocks() -> None:
     saved = laid(replace(light, jpeg_quality=30))[0]
     expected = as_jpeg(plain[16:144, 16:128], 30)[14:104, 4:84]
     assert np.array_equal(saved[REGION.slices][touched], expected[touched])
+
+
+SOFT = replace(SHADY, blur=1.3, grain=4.0, jpeg_quality=40)
+
+
+def cord(colour: float = 0.5) -> Layer:
+    """A gray cord from left to right across the square, in a piece of its own."""
+    layer = np.zeros((14, 80, 4), np.float32)
+    layer[4:8] = (colour, colour, colour, 1.0)
+    return Layer(layer, Region(20, 68, 100, 82))
+
+
+def cut(layer: FloatArray, x0: int, y0: int, x1: int, y1: int) -> Layer:
+    """A part of a layer over the whole region."""
+    return Layer(layer[y0:y1, x0:x1], Region(20 + x0, 30 + y0, 20 + x1, 30 + y1))
+
+
+@pytest.mark.parametrize("light", [Light.flat(), SHADY, SOFT])
+def test_a_layer_that_is_no_larger_than_needed_lays_the_same(light: Light) -> None:
+    def blended(layer: Layer) -> RgbImage:
+        return blend(photo(), REGION, layer, [cord()], light, 60.0, np.random.default_rng(1))[0]
+
+    assert np.array_equal(blended(Layer(square(), REGION)), blended(cut(square(), 20, 25, 60, 65)))
+
+
+def test_cords_lie_under_the_sheet() -> None:
+    picture, alpha, touched = blend(
+        photo(), REGION, Layer(square(), REGION), [cord()], Light.flat(), 60.0, np.random.default_rng(1)
+    )
+    seen = picture[REGION.slices]
+    assert (seen[42:46, 25:55] == 124).all()  # 0.2 linear in sRGB
+    assert (seen[42:46, :25] == 188).all()  # 0.5
+    assert touched[42:46].all()
+    assert alpha[42:46, :25].max() == 0
+
+
+def test_a_large_mask_is_laid_in_strips_that_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    def blended() -> RgbImage:
+        layer = cut(square(), 20, 25, 60, 65)
+        return blend(photo(), REGION, layer, [cord()], SOFT, 60.0, np.random.default_rng(1))[0]
+
+    whole = blended()
+    monkeypatch.setattr("synth.blend.STRIP", 80 * 7)
+    assert np.array_equal(blended(), whole)
 
 
 def test_same_generator_same_bytes() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from synth.errors import SynthUsageError
 from synth.looks import mask_type
-from synth.loops import EAR, ENDS, Strap, cords, draw_loops
+from synth.loops import EAR, ENDS, Cords, Strap, cords, draw_loops
 from synth.pose import fit_pose
 from synth.shape import MEAN_FACE
 from synth.surface import Outline, sheet
@@ -25,7 +25,15 @@ REGION = Region(0, 0, 300, 340)
 def seen(yaw: float, strap: Strap = Strap(), unit: float = 90.0) -> np.ndarray:  # noqa: B008
     landmarks = view(yaw, unit=unit).project(MEAN_FACE)
     to_picture = HeadToPicture(fit_pose(landmarks), landmarks)
-    return draw_loops(cords(WORN, strap.attach), to_picture, REGION, strap).alpha
+    return painted(draw_loops(cords(WORN, strap.attach), to_picture, REGION, strap))
+
+
+def painted(drawn: list[Cords]) -> np.ndarray:
+    """Opacity of all cords over the region."""
+    alpha = np.zeros((REGION.height, REGION.width), np.float32)
+    for each in drawn:
+        alpha[each.region.slices] = np.maximum(alpha[each.region.slices], each.alpha)
+    return alpha
 
 
 def halves(yaw: float, strap: Strap = Strap()) -> tuple[float, float]:  # noqa: B008
@@ -38,10 +46,10 @@ def halves(yaw: float, strap: Strap = Strap()) -> tuple[float, float]:  # noqa: 
 @pytest.mark.parametrize("worn", [WORN, ON_CHIN])
 @pytest.mark.parametrize("attach", ["ears", "head"])
 def test_two_cords_a_side_go_from_the_mask_backwards(attach: str, worn) -> None:
-    lines = cords(worn, attach)
+    sides, lines = cords(worn, attach)
     upper, lower = ENDS[attach]
-    assert sorted(side for side, _ in lines) == [-1, -1, 1, 1]
-    for (side, line), end in zip(lines, (upper, lower, upper, lower), strict=True):
+    assert sides.tolist() == [-1, -1, 1, 1]
+    for side, line, end in zip(sides, lines, (upper, lower, upper, lower), strict=True):
         assert np.sign(line[:, 0]).tolist() == [side] * len(line)
         np.testing.assert_allclose(line[-1], end * [side, 1, 1], atol=1e-9)
         assert np.linalg.norm(line[0] - worn.points[:, 0 if side < 0 else -1], axis=1).min() < 0.1
@@ -52,10 +60,9 @@ def test_a_mask_on_one_ear_hangs_by_two_taut_cords_and_its_other_loop_dangles(si
     hung = get_wear_style("hanging").place(mask_type("surgical").cut, np.random.default_rng(3))
     hung = hung if hung.hangs == side else hung.mirrored()
     worn = sheet(hung)
-    *taut, (_, loop) = cords(worn, hangs=side)
-    assert len(taut) == 2
-    for held_at, line in taut:
-        assert held_at == side
+    sides, (*taut, loop) = cords(worn, hangs=side)
+    assert sides.tolist() == [side] * 3
+    for line in taut:
         np.testing.assert_allclose(line[-1], EAR * [side, 1, 1], atol=1e-9)
         assert line[0, 1] < np.median(worn.points[..., 1])
     # It starts at the lower end, is open below it, and goes back beneath the sheet.
@@ -66,12 +73,12 @@ def test_a_mask_on_one_ear_hangs_by_two_taut_cords_and_its_other_loop_dangles(si
 
 
 def test_a_head_strap_passes_above_and_below_the_ear() -> None:
-    ears, head = ([line[-1] for _, line in cords(WORN, attach)] for attach in ("ears", "head"))
+    ears, head = (cords(WORN, attach)[1][:, -1] for attach in ("ears", "head"))
     assert head[0][1] < ears[0][1] < ears[1][1] < head[1][1]
 
 
 def test_what_nothing_holds_has_no_cords() -> None:
-    assert cords(WORN, "none") == []
+    assert [len(each) for each in cords(WORN, "none")] == [0, 0]
     assert seen(0, Strap("none")).max() == 0
 
 
@@ -107,19 +114,38 @@ def test_hair_over_the_ears_leaves_the_part_on_the_cheek() -> None:
 
 def test_a_cord_thinner_than_a_pixel_is_faint() -> None:
     landmarks = view(0, unit=20.0).project(MEAN_FACE)
-    small = draw_loops(cords(WORN), HeadToPicture(fit_pose(landmarks), landmarks), REGION, Strap(width=0.01)).alpha
+    to_picture = HeadToPicture(fit_pose(landmarks), landmarks)
+    small = painted(draw_loops(cords(WORN), to_picture, REGION, Strap(width=0.01)))
     assert 0 < small.max() < 0.5
 
 
 def test_cords_outside_the_region_are_left_out() -> None:
     landmarks = view(0).project(MEAN_FACE)
-    far = draw_loops(cords(WORN), HeadToPicture(fit_pose(landmarks), landmarks), Region(290, 0, 300, 20), Strap())
-    assert far.alpha.shape == (20, 10)
-    assert far.alpha.max() == 0
+    to_picture = HeadToPicture(fit_pose(landmarks), landmarks)
+    assert draw_loops(cords(WORN), to_picture, Region(290, 0, 300, 20), Strap()) == []
+
+
+def test_the_cords_of_both_sides_come_in_pieces_that_do_not_overlap() -> None:
+    landmarks = view(0).project(MEAN_FACE)
+    to_picture = HeadToPicture(fit_pose(landmarks), landmarks)
+    pieces = draw_loops(cords(WORN), to_picture, REGION, Strap(), margin=3)
+    assert len(pieces) == 2
+    left, right = (each.region for each in pieces)
+    assert left.x1 <= right.x0
+    for each in pieces:
+        assert max(edge.max() for edge in (each.alpha[:3], each.alpha[-3:], each.alpha[:, :3])) == 0
+    # So wide a margin that the pieces would overlap: then there is but one.
+    assert len(draw_loops(cords(WORN), to_picture, REGION, Strap(), margin=100)) == 1
+
+
+def test_a_hanging_mask_is_held_at_one_side() -> None:
+    sides, lines = cords(WORN, "ears", 1.0)
+    assert sides.tolist() == [1, 1, 1]
+    assert (lines[:, -1, 0] > 0).all()
 
 
 def test_a_strap_from_the_mouth_goes_round_the_cheek_not_through_it() -> None:
-    for side, line in cords(WORN, "head"):
+    for side, line in zip(*cords(WORN, "head"), strict=True):
         straight = np.linspace(line[0], line[-1], len(line))
         middle = len(line) // 2
         assert side * line[middle, 0] > side * straight[middle, 0] + 0.01
