@@ -30,6 +30,21 @@ _TABLE: Final = re.compile(r"df(?:_part_(\d+))?\.csv", re.IGNORECASE)
 _NAME: Final = re.compile(r"(\d{6})_([1-4])_(\d{6})_(MALE|FEMALE|NONE)_(\d+)")
 _GENDERS: Final = {"MALE": "male", "FEMALE": "female"}
 
+PARTS: Final = range(1, 8)
+_OWNER: Final = "tapakah68"
+_SPELT_OUT: Final = frozenset({1, 2, 7})
+"""Parts that are cited as medical-masks-part1 and so on; the others as medical-masks-p4."""
+
+
+def kaggle_names() -> dict[int, tuple[str, ...]]:
+    """Returns for each part the names that it may have on Kaggle, the likeliest first."""
+    names: dict[int, tuple[str, ...]] = {}
+    for part in PARTS:
+        short, long = f"{_OWNER}/medical-masks-p{part}", f"{_OWNER}/medical-masks-part{part}"
+        names[part] = (long, short) if part in _SPELT_OUT else (short, long)
+    return names
+
+
 INFO: Final = ReaderInfo(
     name="medical-masks",
     licence=UNSTATED,
@@ -39,6 +54,7 @@ INFO: Final = ReaderInfo(
     "its README has the TYPEs in reverse, so look at the sheets that ingest makes of each",
     published="250,000 photos of 28,000 people in 7 parts; part 1 has 40,000 photos, 86 GB",
     home="https://www.kaggle.com/datasets/tapakah68/medical-masks-p4 and the owner's other parts",
+    kaggle=kaggle_names(),
     options={"parts": "numbers of the parts to read, such as 1,4 (default: all that are there)"},
     ages=(10, 100),
     types=TYPES,
