@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,8 +64,11 @@ def ingest_into(
     """
     from datasets.readers import ingest, save_ingest
 
-    if (out / DONE).is_file() and is_finished(out, _key(source, out, photos, workers)) and _photos_are_there(out):
-        return True
+    # Only where something is finished is every byte read to see if it is still the same.
+    if (out / DONE).is_file():
+        key = _key(source, out, photos, workers, progress=progress)
+        if is_finished(out, key) and _photos_are_there(out):
+            return True
     forget(out)
     ingested = ingest(
         source.source,
@@ -77,13 +80,19 @@ def ingest_into(
     )
     manifest = save_ingest(ingested, out, photos)
     sheets = write_sheets(ingested, out)
-    key = _key(source, out, photos, workers, ingested)
+    key = _key(source, out, photos, workers, known=ingested.hashes)
     mark_finished(out, key, [manifest, out / "refusals.csv", *sheets])
     return False
 
 
 def _key(
-    source: SourceSettings, out: Path, photos: PhotoPlacing, workers: int, ingested: Ingested | None = None
+    source: SourceSettings,
+    out: Path,
+    photos: PhotoPlacing,
+    workers: int,
+    *,
+    known: Mapping[str, str] | None = None,
+    progress: ProgressCallback | None = None,
 ) -> str:
     given = [*source.reader_options.values(), source.labels.corrections]
     files = sorted(file_digest(Path(value)) for value in given if isinstance(value, str | Path) and _is_file(value))
@@ -96,7 +105,7 @@ def _key(
         labels=repr(source.labels),
         option_files=files,
         placing=photos,
-        root=folder_digest(root, known=ingested.hashes if ingested else None, without=below, threads=workers),
+        root=folder_digest(root, known=known, without=below, threads=workers, progress=progress),
     )
 
 

@@ -17,7 +17,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from pipelines.types import ProgressCallback
+
 DONE = "done.json"
+_REPORTED = 32  # files between two reports of progress
 
 
 def file_digest(path: Path) -> str:
@@ -27,7 +30,12 @@ def file_digest(path: Path) -> str:
 
 
 def folder_digest(
-    root: Path, *, known: Mapping[str, str] | None = None, without: Path | None = None, threads: int = 1
+    root: Path,
+    *,
+    known: Mapping[str, str] | None = None,
+    without: Path | None = None,
+    threads: int = 1,
+    progress: ProgressCallback | None = None,
 ) -> str:
     """Return a SHA-256 over every file below `root`: its relative name and its contents.
 
@@ -39,14 +47,17 @@ def folder_digest(
         known: SHA-256 of files that were just read, by relative path with `/`: they aren't read again.
         without: A folder below `root` that isn't looked into.
         threads: Files hashed at once.
+        progress: Called with (files done, files in all).
     """
     digest, known = hashlib.sha256(), known or {}
     paths = sorted(_files(root, without))
     names = [path.relative_to(root) for path in paths]
     with ThreadPoolExecutor(threads) as pool:
         contents = pool.map(lambda path, name: known.get(name.as_posix()) or _content(path), paths, names)
-        for name, content in zip(names, contents, strict=True):
+        for done, (name, content) in enumerate(zip(names, contents, strict=True), start=1):
             digest.update(os.fsencode(name) + b"\0" + content.encode())
+            if progress is not None and done % _REPORTED == 0:
+                progress(done, len(names))
     return digest.hexdigest()
 
 
