@@ -1,4 +1,4 @@
-"""Corrections to the competition's published labels: a table that people write, not code."""
+"""Corrections to published labels: a table that people write, not code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from datasets.errors import LabelsError
-from datasets.labels import GENDERS, known_age
+from datasets.labels import GENDERS, MASK_STATES, known_age
 from datasets.refusals import Refusal
 from datasets.tables import read_table
 
@@ -16,6 +16,10 @@ STEMS: Final = {**{f"mask{i}": "wear" for i in range(1, 6)}, "incorrect_mask": "
 """The competition's seven photos of a person, and the mask state that each stands for."""
 
 FIELDS: Final = ("gender", "age", "swap")
+"""What can be corrected in the competition's folder, whose photos have names that may have been exchanged."""
+
+PHOTO_FIELDS: Final = ("gender", "age", "mask")
+"""What can be corrected of any other source's person or photo."""
 
 
 @dataclass
@@ -23,7 +27,7 @@ class Fixes:
     """What is corrected of one person.
 
     Attributes:
-        values: Column to its right value: gender, age.
+        values: Column to its right value: gender, age, mask.
         swaps: Photo's stem to the stem it should have had.
     """
 
@@ -74,16 +78,21 @@ class Corrections:
     def unmatched(self, people: Mapping[str, str]) -> list[Refusal]:
         """Returns a refusal for each correction of somebody who isn't there."""
         known = set(people) | set(people.values())
-        detail = "the corrections name somebody who isn't in train.csv"
+        detail = "the corrections name somebody who isn't in the source's labels"
         return [Refusal(name, "labels", "unknown_person", detail) for name in sorted(self.people) if name not in known]
 
 
-def read_corrections(path: Path) -> Corrections:
+def read_corrections(path: Path, fields: tuple[str, ...] = FIELDS) -> Corrections:
     """Reads a table of corrections.
 
-    Columns `person,field,value`. `person` is the name of a person's folder, or an id where only one person has it.
-    `field` is `gender` (value male or female), `age` (years), or `swap`: the value names two photos whose names were
-    exchanged, such as `normal incorrect_mask`.
+    Columns `person,field,value`. `person` is the name of a person's folder, or an id where only one person has it;
+    with PHOTO_FIELDS the source's key of a person, or the relative path of a photo. `field` is `gender` (value male or
+    female), `age` (years), `mask` (a mask state), or `swap`: the value names two photos whose names were exchanged,
+    such as `normal incorrect_mask`.
+
+    Args:
+        path: The CSV.
+        fields: Those that can be corrected: FIELDS or PHOTO_FIELDS.
 
     Raises:
         LabelsError: If it can't be read, or a row has no meaning; the message gives the line.
@@ -93,13 +102,15 @@ def read_corrections(path: Path) -> Corrections:
     rows = zip(table["person"].tolist(), table["field"].tolist(), table["value"].tolist(), strict=True)
     for line, (person, name, value) in enumerate(rows, start=2):
         try:
-            _apply(people.setdefault(person, Fixes()), name.lower(), value)
+            _apply(people.setdefault(person, Fixes()), name.lower(), value, fields)
         except ValueError as error:
             raise LabelsError(f"{path} line {line}: {name} {value!r}: {error}") from error
     return Corrections(people, str(path))
 
 
-def _apply(fixes: Fixes, name: str, value: str) -> None:
+def _apply(fixes: Fixes, name: str, value: str, fields: tuple[str, ...]) -> None:
+    if name not in fields:
+        raise ValueError(f"the fields are {', '.join(fields)}")
     if name == "gender":
         if value.lower() not in GENDERS:
             raise ValueError(f"expected one of {', '.join(GENDERS)}")
@@ -108,10 +119,12 @@ def _apply(fixes: Fixes, name: str, value: str) -> None:
         if known_age(float(value)) is None:
             raise ValueError("expected years")
         fixes.values["age"] = float(value)
-    elif name == "swap":
+    elif name == "mask":
+        if value.lower() not in MASK_STATES:
+            raise ValueError(f"expected one of {', '.join(MASK_STATES)}")
+        fixes.values["mask"] = value.lower()
+    else:
         stems = value.split()
         if len(stems) != 2 or stems[0] == stems[1] or not set(stems) <= set(STEMS):
             raise ValueError("expected the names of two photos, such as 'normal incorrect_mask'")
         fixes.swaps |= {stems[0]: stems[1], stems[1]: stems[0]}
-    else:
-        raise ValueError(f"the fields are {', '.join(FIELDS)}")

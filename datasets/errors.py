@@ -22,6 +22,10 @@ class LayoutError(UsageError):
     """A folder that isn't laid out as its dataset is, or isn't there at all."""
 
 
+class ArchiveError(UsageError):
+    """An archive that is damaged, or holds what isn't safe to unpack."""
+
+
 class LabelsError(UsageError):
     """A table of labels or corrections that can't be read, or holds a value without a meaning."""
 

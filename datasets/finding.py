@@ -15,7 +15,8 @@ from datasets.refusals import Refusal, printable
 
 PHOTO_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 MANIFEST: Final = "manifest.parquet"
-_UNSAFE: Final = re.compile(r"[\\\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+UNSAFE_NAME: Final = re.compile(r"[\\\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What no name in a manifest may hold."""
 _CLUTTER: Final = frozenset({"__MACOSX"})
 
 
@@ -147,7 +148,7 @@ def _follow(walk: _Walk, entry: os.DirEntry[str], name: str) -> None:
 
 
 def _add(walk: _Walk, path: Path, name: str) -> None:
-    if _UNSAFE.search(name):
+    if UNSAFE_NAME.search(name):
         walk.refuse(name, "unsafe_name", "a name with a backslash, a control character or bytes that are no text")
     else:
         walk.photos.append(PhotoFile(path, name))

@@ -6,9 +6,7 @@ everywhere else a mask state, a gender and an age group are words.
 
 from __future__ import annotations
 
-from typing import Final
-
-import pandas as pd
+from typing import Any, Final
 
 MASK_STATES: Final = ("wear", "incorrect", "not_wear")
 GENDERS: Final = ("male", "female")
@@ -23,9 +21,17 @@ WEAR_STYLES: Final = ("correct", "nose_out", "chin", "chin_out", "hanging", "ove
 
 def known_age(age: float | None) -> float | None:
     """Returns `age` in years as a float, or None where it is missing or isn't an age (below 0, above MAX_AGE)."""
-    if age is None or pd.isna(age) or not 0 <= age <= MAX_AGE:
+    if age is None or _is_missing(age) or not 0 <= age <= MAX_AGE:
         return None
     return float(age)
+
+
+def _is_missing(value: Any) -> bool:
+    """Says whether a value is None, NaN or pandas' NA, without importing pandas: commands show their help at once."""
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # pandas' NA is not even unequal to itself
+        return True
 
 
 def age_group(age: float | None, cutoff: int = 60) -> str | None:
@@ -52,7 +58,7 @@ def encode_label(mask: str | None, gender: str | None, age_group: str | None) ->
     Raises:
         ValueError: If one of them is no known word.
     """
-    if any(part is None or pd.isna(part) for part in (mask, gender, age_group)):
+    if any(_is_missing(part) for part in (mask, gender, age_group)):
         return None
     label = 0
     for part, words in ((mask, MASK_STATES), (gender, GENDERS), (age_group, AGE_GROUPS)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -27,6 +28,7 @@ __all__ = [
     "make_manifest",
     "make_refusals",
     "read_manifest",
+    "read_provenance",
     "read_refusals",
     "summarise",
     "validate_manifest",
@@ -36,6 +38,8 @@ __all__ = [
 ]
 
 REFUSALS: Final = "refusals.csv"
+PROVENANCE: Final = b"palette"
+"""Key of the Parquet file's metadata under which an ingested manifest says how it came to be, as JSON."""
 _LABELS: Final = (("mask", "mask_from", "mask_confidence"), ("gender", "gender_from", "gender_confidence"))
 _GROUPED: Final = (*_LABELS, ("age_group", "age_from", "age_confidence"))
 
@@ -149,12 +153,13 @@ def read_manifest(path: Path) -> pd.DataFrame:
         raise ManifestError(f"{file}: {error}") from error
 
 
-def write_manifest(frame: pd.DataFrame, path: Path) -> Path:
+def write_manifest(frame: pd.DataFrame, path: Path, *, provenance: Mapping[str, Any] | None = None) -> Path:
     """Writes a manifest and, beside it, its CSV export; the same frame gives the same bytes.
 
     Args:
         frame: A manifest; it is validated first.
         path: The Parquet file, or a folder, which gets MANIFEST.
+        provenance: How it came to be, as plain values; the Parquet file alone keeps it. See `read_provenance`.
 
     Returns:
         The Parquet file's path.
@@ -163,17 +168,43 @@ def write_manifest(frame: pd.DataFrame, path: Path) -> Path:
         ManifestError: If the frame isn't a valid manifest.
         OutputError: If a file can't be written.
     """
-    return write_valid(validate_manifest(frame), path)
+    return write_valid(validate_manifest(frame), path, provenance=provenance)
 
 
-def write_valid(valid: pd.DataFrame, path: Path) -> Path:
+def write_valid(valid: pd.DataFrame, path: Path, *, provenance: Mapping[str, Any] | None = None) -> Path:
     """Does what `write_manifest` does, with a frame that `validate_manifest` has just returned."""
     file = path if path.suffix == ".parquet" else path / MANIFEST
     with atomic_write(file.with_suffix(".csv"), durable=True) as temporary:
         valid.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
+    table = arrow.Table.from_pandas(valid, preserve_index=False)
+    if provenance:
+        text = json.dumps(provenance, sort_keys=True, ensure_ascii=False)
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), PROVENANCE: text.encode()})
     with atomic_write(file, durable=True) as temporary:
-        parquet.write_table(arrow.Table.from_pandas(valid, preserve_index=False), temporary, compression="zstd")
+        parquet.write_table(table, temporary, compression="zstd")
     return file
+
+
+def read_provenance(path: Path) -> dict[str, Any]:
+    """Reads how an ingested manifest came to be; empty where its file says nothing.
+
+    Args:
+        path: The Parquet file, or its folder.
+
+    Returns:
+        `source`, `reader`, `version` (of the dataset), `options` (of the reader) and `labels`: the label policy, as
+        `ages`, `age_cutoff`, `types`, `only` and `corrections`.
+
+    Raises:
+        ManifestError: If it can't be read as Parquet.
+    """
+    file = manifest_file(path)
+    try:
+        said = (parquet.read_schema(file).metadata or {}).get(PROVENANCE, b"{}")
+    except (arrow.ArrowException, OSError, ValueError) as error:
+        raise ManifestError(f"cannot read {file} as a Parquet manifest: {str(error).splitlines()[0]}") from error
+    provenance: dict[str, Any] = json.loads(said)
+    return provenance
 
 
 def make_refusals(rows: Iterable[Refusal | Mapping[str, Any]]) -> pd.DataFrame:

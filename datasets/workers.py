@@ -17,7 +17,7 @@ Progress = Callable[[int, int], None]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-_BATCH: Final = 32  # photos a task: enough to hide what a task costs, few enough to show progress
+BATCH: Final = 32  # photos a task: enough to hide what a task costs, few enough to show progress
 
 
 def map_files(
@@ -60,7 +60,7 @@ def stream_files(
     *,
     workers: int = 1,
     crashed: Callable[[Item], Result],
-    batch: int = _BATCH,
+    batch: int = BATCH,
     isolated: bool = False,
 ) -> Iterator[list[Result]]:
     """Does what `map_files` does, and hands over each batch as soon as it and all before it are done.

@@ -19,6 +19,7 @@ from pipelines.interrupts import EXIT_CODE, MESSAGE
 COMMANDS = (
     "mask",
     "plan",
+    "fetch",
     "ingest",
     "pseudo-label",
     "merge",

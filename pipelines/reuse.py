@@ -10,13 +10,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from pipelines.types import ProgressCallback
+
 DONE = "done.json"
+_REPORTED = 32  # files between two reports of progress
 
 
 def file_digest(path: Path) -> str:
@@ -25,25 +29,49 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def folder_digest(root: Path) -> str:
+def folder_digest(
+    root: Path,
+    *,
+    known: Mapping[str, str] | None = None,
+    without: Path | None = None,
+    threads: int = 1,
+    progress: ProgressCallback | None = None,
+) -> str:
     """Return a SHA-256 over every file below `root`: its relative name and its contents.
 
     A file that cannot be read counts by its name alone: it will be refused when it is ingested, and read again
     once it can be.
+
+    Args:
+        root: The folder.
+        known: SHA-256 of files that were just read, by relative path with `/`: they aren't read again.
+        without: A folder below `root` that isn't looked into.
+        threads: Files hashed at once.
+        progress: Called with (files done, files in all).
     """
-    digest = hashlib.sha256()
-    for path in sorted(_files(root)):
-        digest.update(os.fsencode(path.relative_to(root)) + b"\0")
-        try:
-            # A link may lead to a pipe, which would block for ever, or to a device, which never ends.
-            digest.update(file_digest(path).encode() if path.is_file() else b"no file")
-        except OSError:
-            digest.update(b"unreadable")
+    digest, known = hashlib.sha256(), known or {}
+    paths = sorted(_files(root, without))
+    names = [path.relative_to(root) for path in paths]
+    with ThreadPoolExecutor(threads) as pool:
+        contents = pool.map(lambda path, name: known.get(name.as_posix()) or _content(path), paths, names)
+        for done, (name, content) in enumerate(zip(names, contents, strict=True), start=1):
+            digest.update(os.fsencode(name) + b"\0" + content.encode())
+            if progress is not None and done % _REPORTED == 0:
+                progress(done, len(names))
     return digest.hexdigest()
 
 
-def _files(root: Path) -> Iterator[Path]:
-    for folder, _, names in os.walk(root):
+def _content(path: Path) -> str:
+    try:
+        # A link may lead to a pipe, which would block for ever, or to a device, which never ends.
+        return file_digest(path) if path.is_file() else "no file"
+    except OSError:
+        return "unreadable"
+
+
+def _files(root: Path, without: Path | None) -> Iterator[Path]:
+    for folder, below, names in os.walk(root):
+        below[:] = [name for name in below if Path(folder) / name != without]
         for name in names:
             path = Path(folder) / name
             if path.is_file() or path.is_symlink():

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from datasets.policies import LabelPolicy
 from models.settings import TrainSettings
 from pipelines.errors import MissingInputError, SettingsError
 from pipelines.types import PhotoPlacing
@@ -45,10 +46,11 @@ class SourceSettings(_Settings):
     """One dataset to ingest."""
 
     source: str = Field(description="a reader's name: competition, all-age-faces, folder")
-    root: Path = Field(description="the folder that the dataset lies in")
+    root: Path = Field(description="the folder that the dataset lies in, or an archive of it")
     name: str = Field(default="", pattern=r"^$|" + NAME_PATTERN, description="its folder in the output; the source's")
     licence: str | None = Field(default=None, description="SPDX id to use instead of the source's own licence")
     options: dict[str, Any] = Field(default_factory=dict, description="options of the reader")
+    labels: LabelPolicy = Field(default=LabelPolicy(), description="what its labels are taken to mean")
 
     @property
     def folder(self) -> str:

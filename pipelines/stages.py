@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.errors import MissingInputError
-from pipelines.reuse import code_digest, file_digest, folder_digest, forget, is_finished, key_of, mark_finished
+from pipelines.ingesting import SHEETS, ingest_into, open_source
+from pipelines.reuse import code_digest, file_digest, forget, is_finished, key_of, mark_finished
 from pipelines.settings import SourceSettings, SynthFlowSettings, TrainFlowSettings
 from pipelines.types import PhotoPlacing, ProgressCallback
 
@@ -45,62 +45,35 @@ def ingest_stage(
     *,
     workers: int = 1,
     photos: PhotoPlacing = "auto",
+    unpack_to: Path | None = None,
     progress: ProgressCallback | None = None,
 ) -> StageResult:
     """Read one dataset as it lies on disk into a manifest; finished work is reused when every byte is the same.
 
     Args:
-        source: The dataset.
+        source: The dataset; its root may be an archive, or a folder of archives.
         out: The stage's folder for this source.
         workers: Processes.
         photos: How photos get beside the manifest.
+        unpack_to: Where archives are unpacked; `unpacked` in `out` when not given.
         progress: Called with (photos done, photos in all).
 
     Raises:
         MissingInputError: The dataset's folder is not there.
         DatasetsError: The reader is unknown, or the folder is not laid out as it expects.
     """
-    from datasets.readers import ingest, save_ingest
-
-    if not source.root.is_dir():
-        raise MissingInputError(f"the folder of {source.source} is not there: {source.root}")
-    key = _ingest_key(source, photos)
-    if is_finished(out, key) and _photos_are_there(out):
-        return StageResult(out / "manifest.parquet", _ingest_summary(out), reused=True)
-    forget(out)
-    ingested = ingest(source.source, source.root, options=source.reader_options, workers=workers, progress=progress)
-    manifest = save_ingest(ingested, out, photos)
-    mark_finished(out, key, [manifest, out / "refusals.csv"])
-    return StageResult(manifest, _ingest_summary(out))
-
-
-def _ingest_key(source: SourceSettings, photos: PhotoPlacing) -> str:
-    files = {
-        name: file_digest(Path(value))
-        for name, value in source.reader_options.items()
-        if isinstance(value, str | Path) and Path(value).is_file()
-    }
-    return key_of(
-        stage="ingest",
-        code=code_digest("datasets"),
-        source=source.source,
-        options=source.reader_options,
-        option_files=files,
-        placing=photos,
-        root=folder_digest(source.root),
-    )
-
-
-def _photos_are_there(folder: Path) -> bool:
-    from datasets.manifest import read_manifest
-
-    return all((folder / str(path)).is_file() for path in read_manifest(folder)["path"])
+    opened = open_source(source, out, unpack_to)
+    reused = ingest_into(opened, out, workers=workers, photos=photos, progress=progress)
+    return StageResult(out / "manifest.parquet", _ingest_summary(out), reused=reused)
 
 
 def _ingest_summary(folder: Path) -> dict[str, Any]:
-    from datasets.manifest import read_manifest, read_refusals, summarise
+    from datasets.manifest import read_manifest, read_provenance, read_refusals, summarise
 
-    return summarise(read_manifest(folder)) | {"refusals": count_reasons(read_refusals(folder))}
+    summary = summarise(read_manifest(folder)) | {"refusals": count_reasons(read_refusals(folder))}
+    sheets = sorted((folder / SHEETS).glob("*.jpg"))
+    labels = read_provenance(folder).get("labels", {})
+    return summary | {"label_policy": labels} | ({"sheets": sheets} if sheets else {})
 
 
 def count_reasons(refusals: Any) -> dict[str, int]:

@@ -17,9 +17,9 @@ MAX_ROWS, MAX_COLUMNS = 14, 8
 
 @dataclass(frozen=True)
 class Tile:
-    """One picture of a sheet and the two lines under it."""
+    """One picture of a sheet, its file or the picture itself, and the two lines under it."""
 
-    path: Path
+    path: Path | Image.Image
     title: str
     detail: str
 
@@ -52,7 +52,9 @@ def _evenly(rows: Sequence[Sequence[Tile]], most: int) -> list[Sequence[Tile]]:
     return [rows[index * len(rows) // most] for index in range(most)]
 
 
-def _thumbnail(path: Path) -> Image.Image:
+def _thumbnail(path: Path | Image.Image) -> Image.Image:
+    if isinstance(path, Image.Image):
+        return ImageOps.fit(path.convert("RGB"), TILE, Image.Resampling.LANCZOS)
     try:
         with Image.open(path) as image:
             image.draft("RGB", (2 * TILE[0], 2 * TILE[1]))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datasets.readers.all_age_faces
 import datasets.readers.competition
-import datasets.readers.folder  # noqa: F401  these three enter themselves into the registry
+import datasets.readers.folder
+import datasets.readers.medical_masks
+import datasets.readers.mega_age  # noqa: F401  these enter themselves into the registry
 from datasets.readers.base import ReaderInfo, get_reader, list_readers, register
 from datasets.readers.ingest import Ingested, ingest, save_ingest
 from datasets.tables import read_labels_csv

@@ -14,13 +14,16 @@ from numpy.typing import NDArray
 from datasets.errors import LabelsError, LayoutError
 from datasets.finding import PhotoFile, find_photos
 from datasets.licences import UNSTATED
-from datasets.readers.base import Listing, ReaderInfo, Record, choice, missing_layout, register
+from datasets.readers.base import Listing, ReaderInfo, Record, choice, folders_below, missing_layout, register
 from datasets.refusals import Refusal
 
 FOLDER: Final = "All-Age-Faces Dataset"
 ORIGINAL: Final = "original images"
 ALIGNED: Final = ("aglined faces", "aligned faces")
 """The first is how the set spells it on disk, the second how its README does."""
+
+DEPTH: Final = 2
+"""How far below the folder named the set may lie: unpackers nest it in a folder of its own name."""
 
 FIRST_MALE: Final = 7381
 LAST: Final = 13321
@@ -36,6 +39,7 @@ INFO: Final = ReaderInfo(
     expects=f"'{FOLDER}' with 'original images' (or 'aglined faces'), and 'image sets' where it is there",
     lacks="a stated licence, masks, and persons (every photo counts as a person of its own); ages are noisy",
     published="13,322 photos of ages 2 to 80: 7,381 of women, 5,941 of men",
+    home="https://github.com/JingchunCheng/All-Age-Faces-Dataset",
     options={"which": "original (default) or aligned: the photos as they were, or faces cut out and turned upright"},
 )
 
@@ -134,7 +138,7 @@ def read_key_points(home: Path, name: str) -> NDArray[np.float32]:
 
 
 def _find_home(root: Path) -> Path:
-    for home in (root, root / FOLDER, root / FOLDER / FOLDER):
+    for home in folders_below(root, DEPTH, frozenset((ORIGINAL, *ALIGNED))):
         if any((home / name).is_dir() for name in (ORIGINAL, *ALIGNED)):
             return home
     raise missing_layout(root, f"'{ORIGINAL}', '{ALIGNED[0]}' or '{ALIGNED[1]}', or '{FOLDER}' with one of them")

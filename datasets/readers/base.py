@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from datasets.archives import is_archive
 from datasets.errors import LayoutError, UsageError
-from datasets.finding import PhotoFile
+from datasets.finding import PhotoFile, is_clutter
+from datasets.labels import MAX_AGE
 from datasets.refusals import Refusal
 
 
@@ -20,9 +23,14 @@ class ReaderInfo:
         name: As `ingest` is told it.
         licence: Id of the terms its photos come under.
         expects: The layout looked for.
-        lacks: Labels it doesn't have.
+        lacks: Labels it doesn't have, and what else to know of it.
         published: What its publisher says it holds.
+        home: Where its owner publishes it: an address, or words where there is none.
         options: Its own options, name to meaning; `licence` is everyone's.
+        kaggle: Datasets of Kaggle that hold it, by part (0 where it comes in one): the names it may have there,
+            the likeliest first.
+        ages: Lowest and highest age, in years, that this source is believed on.
+        types: Its codes of mask states, to what they are taken to mean; a label policy may say otherwise.
     """
 
     name: str
@@ -30,7 +38,11 @@ class ReaderInfo:
     expects: str
     lacks: str
     published: str
+    home: str
     options: Mapping[str, str] = field(default_factory=dict)
+    kaggle: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    ages: tuple[int, int] = (0, MAX_AGE)
+    types: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -40,12 +52,17 @@ class Record:
     Attributes:
         photo: The file, relative to the folder that is ingested.
         person: Key of the person within the source.
-        labels: Manifest columns it knows: mask, gender, age, age_group, mask_from, licence, ...
+        labels: Manifest columns it knows: mask, gender, age, age_group, mask_from, licence, ...; an age may still be
+            any number.
+        code: The dataset's own code of the mask state, a key of `ReaderInfo.types`, where it has codes.
+        version: Of the part of the dataset that it came with, where that has versions of its own.
     """
 
     photo: PhotoFile
     person: str
     labels: Mapping[str, Any]
+    code: str | None = None
+    version: str | None = None
 
 
 @dataclass(frozen=True)
@@ -121,8 +138,35 @@ def choice(options: Mapping[str, Any], name: str, allowed: tuple[str, ...], defa
     return value
 
 
+def folders_below(root: Path, depth: int, skip: frozenset[str] = frozenset()) -> Iterator[Path]:
+    """Yields `root` and the folders below it: nearest first, then by name; hidden ones and links are passed over.
+
+    Args:
+        root: The folder.
+        depth: How far below it to look.
+        skip: Names of folders not to enter, because they hold photos by the thousand.
+    """
+    level = [root]
+    for below in range(depth + 1):
+        yield from level
+        if below < depth:
+            level = [child for folder in level for child in _children(folder, skip)]
+
+
+def _children(folder: Path, skip: frozenset[str]) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            real = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:  # one that can't be listed holds nothing that could be read
+        return []
+    return [folder / name for name in sorted(real) if name not in skip and not is_clutter(name)]
+
+
 def missing_layout(root: Path, wanted: str) -> LayoutError:
     """Returns an error that names what was looked for, and what is there instead."""
-    names = sorted(entry.name + "/" * entry.is_dir() for entry in root.iterdir())
+    entries = sorted(root.iterdir())
+    names = [entry.name + "/" * entry.is_dir() for entry in entries]
     found = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-    return LayoutError(f"{root} doesn't hold {wanted}; found there: {found or 'nothing'}")
+    archive = next((entry.name for entry in entries if is_archive(entry)), None)
+    hint = f"; an archive can be named in place of the folder: {archive}" if archive else ""
+    return LayoutError(f"{root} doesn't hold {wanted}; found there: {found or 'nothing'}{hint}")

@@ -15,7 +15,7 @@ from datasets.corrections import STEMS, Corrections, read_corrections
 from datasets.finding import PhotoFile, find_photos
 from datasets.labels import GENDERS, known_age
 from datasets.licences import COMPETITION
-from datasets.readers.base import Listing, ReaderInfo, Record, missing_layout, register
+from datasets.readers.base import Listing, ReaderInfo, Record, folders_below, missing_layout, register
 from datasets.refusals import Refusal, printable
 from datasets.tables import read_table
 
@@ -25,8 +25,13 @@ INFO: Final = ReaderInfo(
     expects="train/train.csv (id,gender,race,age,path) and train/images/<path>/{mask1..mask5,incorrect_mask,normal}",
     lacks="nothing: mask, gender and age are given (some published labels are wrong; see the option corrections)",
     published="2,700 people, 18,900 photos of 384x512, 1,658 women and 1,042 men, 192 people of 60 and over",
+    home="nowhere: Boostcamp AI Tech gives it to those who take part, and to nobody else",
     options={"corrections": "CSV of label corrections: person,field,value"},
 )
+
+
+DEPTH: Final = 3
+"""How far below the folder named train.csv may lie: two archives unpacked beside each other are `train/train/`."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ def read(root: Path, options: Mapping[str, Any]) -> Listing:
 
 
 def _find_train(root: Path) -> Path:
-    for train in (root / "train", root):
+    for train in (root / "train", *folders_below(root, DEPTH, frozenset({"images"}))):
         if (train / "train.csv").is_file():
             if not (train / "images").is_dir():
                 raise missing_layout(train, "a folder images beside train.csv (is the archive only half unpacked?)")

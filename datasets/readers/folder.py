@@ -29,6 +29,7 @@ INFO: Final = ReaderInfo(
     expects="jpg, jpeg, png, webp or bmp files at any depth, and a metadata.csv if there is one",
     lacks="every label that no table gives",
     published="nothing",
+    home="wherever your photos are",
     options={
         "csv": "CSV of labels (file_name, path or file; mask, gender, age, age_group, person_id, licence)",
         "mask": f"the mask state of every photo whose label isn't given: {', '.join(MASK_STATES)}",

@@ -106,6 +106,41 @@ def write_all_age_faces(home: Path, names: tuple[str, ...], folder: str = "origi
     return home
 
 
+MEDICAL = (
+    "000001_1_000001_MALE_25",
+    "000002_2_000001_MALE_25",
+    "000003_3_000001_MALE_25",
+    "000004_4_000001_MALE_25",
+    "000005_1_000002_NONE_61",
+    "000006_4_000003_FEMALE_2019",
+)
+"""Names of photos of medical-masks: ID, TYPE, USER_ID, GENDER, AGE."""
+
+
+def write_medical_masks(folder: Path, part: int = 4, names: tuple[str, ...] = MEDICAL) -> Path:
+    """Writes one part of medical-masks: its table, with numbers as it has them, and its photos in images."""
+    lines = ["ID,TYPE,USER_ID,GENDER,AGE,name,size_mb"]
+    for number, name in enumerate(names):
+        save_photo(folder / "images" / f"{name}.jpg", seed=1000 * part + number)
+        identity, kind, user, gender, age = name.split("_")
+        lines.append(f"{int(identity)},{kind},{int(user)},{gender},{age},{name}.jpg,1.8013")
+    (folder / ("df.csv" if part == 1 else f"df_part_{part}.csv")).write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def write_mega_age(home: Path, ages: Mapping[str, tuple[int, ...]] | None = None) -> Path:
+    """Writes MegaAge-Asian's layout: for each split its photos' ages, the photos being called 1.jpg, 2.jpg, ..."""
+    ages = {"train": (3, 65, 70), "test": (30, 61)} if ages is None else ages
+    for number, (split, years) in enumerate(ages.items()):
+        for index in range(1, len(years) + 1):
+            save_photo(home / split / f"{index}.jpg", seed=100 * number + index, size=(178, 218))
+        (home / "list").mkdir(parents=True, exist_ok=True)
+        names = "".join(f"{index}.jpg\n" for index in range(1, len(years) + 1))
+        (home / "list" / f"{split}_name.txt").write_text(names)
+        (home / "list" / f"{split}_age.txt").write_text("".join(f"{age}\n" for age in years))
+    return home
+
+
 def row(name: str = "a.jpg", **values: Any) -> dict[str, Any]:
     """A manifest row of the source `folder`; `values` replace or add columns."""
     source = values.get("source", "folder")

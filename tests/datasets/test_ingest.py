@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from datasets.errors import UsageError
+from datasets.licences import find_licence
 from datasets.manifest import REFUSALS, read_manifest, read_refusals
 from datasets.readers import get_reader, ingest, list_readers, save_ingest
 from tests.datasets.builders import (
@@ -96,10 +97,12 @@ def test_unknown_source(tmp_path):
 
 
 def test_readers_say_what_they_are():
-    assert [info.name for info in list_readers()] == ["all-age-faces", "competition", "folder"]
+    names = ["all-age-faces", "competition", "folder", "medical-masks", "mega-age", "mega-age-asian"]
+    assert [info.name for info in list_readers()] == names
     for info in list_readers():
         assert get_reader(info.name)[0] is info
-        assert all((info.licence, info.expects, info.lacks, info.published))
+        assert all((info.licence, info.expects, info.lacks, info.published, info.home))
+        assert find_licence(info.licence).kind != "unknown"
 
 
 def test_saved_beside_the_photos_it_names_them_in_place(tmp_path):

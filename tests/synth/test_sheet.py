@@ -48,3 +48,9 @@ def test_a_picture_that_cannot_be_opened_stays_empty(tmp_path: Path) -> None:
 def test_the_same_tiles_give_the_same_picture(tmp_path: Path) -> None:
     rows = [tiles(tmp_path, 3)]
     assert contact_sheet(rows).tobytes() == contact_sheet(rows).tobytes()
+
+
+def test_a_tile_may_hold_the_picture_itself() -> None:
+    sheet = contact_sheet([[Tile(Image.new("RGB", (60, 50), (40, 40, 40)), "TYPE 1", "male, 25")]])
+    assert sheet.size == size(1, 1)
+    assert sheet.getpixel((GAP + 10, GAP + 10)) == (40, 40, 40)
