@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from datasets.folds import assign_folds, check_folds
+from datasets.identities import read_people
 from datasets.labels import label_name
 from datasets.manifest import read_manifest
 from models.data import Examples
@@ -57,6 +58,7 @@ def split_manifest(manifest: Path, settings: TrainSettings) -> Splits:
     root = manifest if manifest.is_dir() else manifest.parent
     frame = read_manifest(manifest)
     frame, made_here = _with_folds(frame, settings.seed)
+    check_folds(frame, read_people(root).same)
     held_out = frame["fold"].eq(settings.fold).to_numpy(dtype=bool)
     variant = frame["parent_id"].notna().to_numpy(dtype=bool)
     trusted = _codes(frame, settings.pseudo_confidence)
@@ -93,7 +95,6 @@ def _with_folds(frame: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, bool]:
             f"{unassigned} of the manifest's {len(frame)} rows have no fold and the others have: "
             "merge again, so that every row gets one"
         )
-    check_folds(frame)
     return frame, made_here
 
 

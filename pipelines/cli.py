@@ -21,6 +21,7 @@ COMMANDS = (
     "plan",
     "ingest",
     "pseudo-label",
+    "duplicates",
     "merge",
     "report",
     "train",
