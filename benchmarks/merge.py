@@ -3,9 +3,9 @@
     .venv/bin/python -m benchmarks.merge [--rows 1000000] [--manifests 5]
 
 The rows are made up, since it is rows, not photos, that are merged: people with four photos each, every label, one row
-in a hundred with the bytes of another source's, mostly under other labels. All rows of a manifest share 500 small files,
-so that looking each up costs what it costs with files of its own that the system has just seen. Each merge runs in a
-process of its own, which says what memory it took at most. It is run three times: as it is, with the manifests in
+in a hundred with the bytes of another source's, mostly under other labels. The rows of a manifest share 500 small
+files, so that looking each up costs what it costs with files of its own that the system has just seen. Each merge runs
+in a process of its own, which says what memory it took at most. It is run three times: as it is, with the manifests in
 reverse order, and over its own result; all three must give the same bytes.
 """
 

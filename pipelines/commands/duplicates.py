@@ -28,16 +28,12 @@ def duplicates(
     Give the folder to palette merge --duplicates. Name evaluation sets here as well, so that merge --evaluation knows
     copies of their photos too.
     """
-    from pipelines.duplicates import DuplicatesOptions, DuplicatesProgress, duplicates_stage
+    from pipelines.duplicates import DuplicatesOptions, duplicates_stage
     from pipelines.executors import worker_count
     from pipelines.progress import progress_bar
     from pipelines.summary import show_summary
 
     options = DuplicatesOptions(people, distance, worker_count(workers))
-    with (
-        progress_bar("opening photos") as opening,
-        progress_bar("comparing", "pairs") as comparing,
-        progress_bar("embedding faces") as embedding,
-    ):
-        result = duplicates_stage(manifests, out, options, progress=DuplicatesProgress(opening, comparing, embedding))
+    with progress_bar("looking for duplicates", "steps") as progress:
+        result = duplicates_stage(manifests, out, options, progress=progress)
     show_summary("Duplicates", {"table": result.table, **result.summary}, as_json=as_json)
