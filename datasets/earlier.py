@@ -104,7 +104,7 @@ def keep_folds(
     held = pd.concat(sources, ignore_index=True)
     held["person_id"] = with_identities(held["person_id"], same)
     held = held[held["person_id"].isin(people)]
-    held = held.groupby(["person_id", "chosen", "fold"], as_index=False)["photos"].max()
+    held = held.groupby(["person_id", "chosen", "fold"])["photos"].max().reset_index()
     held = held.sort_values(["person_id", "chosen", "photos", "fold"], ascending=[True, False, False, True])
     best = held.drop_duplicates("person_id")
     moved = int((held.groupby("person_id")["fold"].nunique() > 1).sum())

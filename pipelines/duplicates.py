@@ -86,7 +86,7 @@ def duplicates_stage(
     table, refusals = found.table, [found.refusals]
     if options.people:
         rows, refused = _same_people(manifests, found.photos, out, options, embedder, progress)
-        known = table.to_dict("records")
+        known: list[dict[Any, Any]] = table.to_dict("records")
         linked = {(row["first"], row["second"]) for row in known}
         table = make_duplicates([*known, *(row for row in rows if (row["first"], row["second"]) not in linked)])
         refusals.append(refused)

@@ -107,7 +107,7 @@ def _is_copy(transform: Affine) -> bool:
     if min(across, down) < 0.1 or max(across, down) > 10 or not 0.7 < across / down < 1.4:
         return False
     cosine = float(linear[:, 0] @ linear[:, 1]) / (across * down)
-    return abs(cosine) < 0.15 and linear[0, 0] > 0 and linear[1, 1] > 0
+    return bool(abs(cosine) < 0.15 and linear[0, 0] > 0 and linear[1, 1] > 0)
 
 
 def _correlate(onto: Gray, moved: Gray, transform: Affine) -> tuple[float, float]:

@@ -50,7 +50,7 @@ def _matches(words: NDArray[np.uint32], photo: Pairs) -> Pairs:
     for part in range(_PARTS):
         of_part = [_equal_neighbours(words, photo, table, part) for table in range(TABLES)]
         found.append(np.unique(np.concatenate(of_part), axis=0))
-    return np.unique(np.concatenate(found), axis=0)
+    return np.asarray(np.unique(np.concatenate(found), axis=0), dtype=np.int64)
 
 
 def _equal_neighbours(words: NDArray[np.uint32], photo: Pairs, table: int, part: int) -> Pairs:
@@ -69,7 +69,7 @@ def _equal_neighbours(words: NDArray[np.uint32], photo: Pairs, table: int, part:
         step += 1
         at = at[left[at] >= step]
     pairs = np.concatenate(found) if found else np.zeros((0, 2), np.int64)
-    return pairs[photo[pairs[:, 0]] != photo[pairs[:, 1]]]
+    return np.asarray(pairs[photo[pairs[:, 0]] != photo[pairs[:, 1]]], dtype=np.int64)
 
 
 def _agreeing(matches: Pairs, photo: Pairs, places: NDArray[np.float32], photos: int) -> Pairs:

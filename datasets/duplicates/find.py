@@ -109,9 +109,10 @@ def find_duplicates(
     single = photos.drop_duplicates("sha256").reset_index(drop=True)
     prints, refusals = _fingerprints(single, PrintCache.open(cache), workers, reporting.opening)
     pairs = _candidates(single, prints)
+    files: list[str] = single[FILE].tolist()
     likenesses = map_files(
         _compare_files,
-        [(single[FILE].iat[one], single[FILE].iat[other]) for one, other in pairs.tolist()],
+        [(files[one], files[other]) for one, other in pairs.tolist()],
         workers=workers,
         crashed=_nothing_alike,
         progress=reporting.comparing,

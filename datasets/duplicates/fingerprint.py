@@ -109,7 +109,7 @@ def mirrored_descriptors(descriptors: NDArray[np.float32]) -> NDArray[np.float32
 
 @cache
 def _sift(keypoints: int) -> Any:
-    return cv2.SIFT_create(nfeatures=keypoints, contrastThreshold=_CONTRAST)
+    return cv2.SIFT.create(nfeatures=keypoints, contrastThreshold=_CONTRAST)
 
 
 @cache
@@ -120,7 +120,7 @@ def _planes() -> NDArray[np.float32]:
     descriptors about evenly without having seen any. RandomState, since NumPy promises that its numbers never change.
     """
     drawn = np.random.RandomState(64).normal(size=(_HALF // _DIRECTIONS, _DIRECTIONS, TABLES * BITS))
-    return (drawn - drawn.mean(axis=0)).reshape(_HALF, -1).astype(np.float32)
+    return np.asarray((drawn - drawn.mean(axis=0)).reshape(_HALF, -1), dtype=np.float32)
 
 
 def _words(descriptors: NDArray[np.float32]) -> NDArray[np.uint32]:

@@ -52,7 +52,8 @@ def make_duplicates(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     frame = pd.DataFrame.from_records(list(rows), columns=list(DUPLICATE_COLUMNS))
     turned = frame["first"] > frame["second"]
     for one, other in (("first", "second"), ("first_person", "second_person")):
-        frame[[one, other]] = frame[[one, other]].mask(turned, frame[[other, one]].to_numpy())
+        smaller, larger = frame[one].mask(turned, frame[other]), frame[other].mask(turned, frame[one])
+        frame[one], frame[other] = smaller, larger
     frame["score"] = frame["score"].astype("float64").round(4)
     frame = frame.drop_duplicates(["kind", "first", "second"])
     return _valid(frame.sort_values(["kind", "first", "second"], ignore_index=True))
