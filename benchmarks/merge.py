@@ -1,6 +1,6 @@
 """How long a merge of very many rows takes, and what memory.
 
-    .venv/bin/python -m benchmarks.merge [--rows 1000000] [--manifests 5]
+    .venv/bin/python -m benchmarks.merge [--rows 1000000] [--manifests 5] [--once]
 
 The rows are made up, since it is rows, not photos, that are merged: people with four photos each, every label, one row
 in a hundred with the bytes of another source's, mostly under other labels. The rows of a manifest share 500 small
@@ -119,6 +119,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--manifests", type=int, default=5)
+    parser.add_argument("--once", action="store_true", help="only as named; says nothing of the order")
     given, console = parser.parse_args(), Console(width=120)
     table = Table(title=f"{given.rows:,} made-up rows of {given.manifests} manifests", title_justify="left")
     for name in ("merge", "seconds", "processor s", "peak GB", "rows", "refusals"):
@@ -128,7 +129,7 @@ def main() -> int:
         out = Path(scratch)
         inputs = make_inputs(out, given.rows, given.manifests)
         orders = {"as named": inputs, "in reverse order": inputs[::-1], "over its result": [*inputs, out]}
-        for name, order in orders.items():
+        for name, order in list(orders.items())[: 1 if given.once else None]:
             told = run_merge(out, order)
             runs.append(told)
             digests.add(digest(out))
@@ -142,8 +143,9 @@ def main() -> int:
     results = [
         (f"at most {MOST_SECONDS:.0f} seconds", f"{first['wall']:.1f}", first["wall"] <= MOST_SECONDS),
         ("at most 4 GB", f"{first['peak'] / 1024**3:.2f}", first["peak"] <= MOST_BYTES),
-        ("the same bytes in any order and over its result", str(len(digests)), len(digests) == 1),
     ]
+    if not given.once:
+        results.append(("the same bytes in any order and over its result", str(len(digests)), len(digests) == 1))
     for asked, measured, met in results:
         print(f"{'met   ' if met else 'MISSED'}  {measured:>6}  {asked}")
     return 0 if all(met for _, _, met in results) else 1

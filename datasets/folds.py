@@ -87,7 +87,8 @@ def check_folds(manifest: pd.DataFrame, same_people: Mapping[str, str] | None = 
         leaked = sorted(names[np.flatnonzero(highest > lowest)])
         if leaked:
             raise FoldLeakError(
-                f"{len(leaked)} {what} are in more than one fold{among}, such as {leaked[0]!r}; assign folds anew"
+                f"{len(leaked)} {what} are in more than one fold{among}, such as {leaked[0]!r}; "
+                "merge anew, without the folds there are"
             )
 
 

@@ -55,6 +55,17 @@ def join_people(links: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {str(name): str(same) for name, same in zip(names, head, strict=True) if name != same}
 
 
+def links_of_files(frame: pd.DataFrame) -> list[tuple[str, str]]:
+    """Returns pairs of person ids whose photos have the same bytes, for `join_people`.
+
+    Args:
+        frame: Rows with sha256 and person_id.
+    """
+    shared = frame.loc[frame["sha256"].duplicated(keep=False), ["sha256", "person_id"]].drop_duplicates()
+    firsts = shared.groupby("sha256")["person_id"].transform("min")
+    return list(zip(firsts.tolist(), shared["person_id"].tolist(), strict=True))
+
+
 def with_identities(persons: pd.Series[Any], same: Mapping[str, str]) -> pd.Series[Any]:
     """Returns person ids with each replaced by the one that stands for them."""
     if not same:

@@ -19,7 +19,7 @@ from datasets.duplicates.table import read_duplicates
 from datasets.earlier import Earlier, keep_folds, known_people, read_evaluation
 from datasets.errors import UsageError
 from datasets.folds import assign_folds, check_folds
-from datasets.identities import People, join_people, with_identities, write_people
+from datasets.identities import People, join_people, links_of_files, with_identities, write_people
 from datasets.licences import find_licence
 from datasets.manifest import (
     manifest_file,
@@ -173,10 +173,7 @@ def _same_people(
     frame: pd.DataFrame, tables: Sequence[pd.DataFrame], evaluation: pd.DataFrame, earlier: Sequence[Earlier]
 ) -> dict[str, str]:
     """Works out who is whom: from the same bytes, from tables of duplicates, and from what earlier merges knew."""
-    files = pd.concat([frame[_EXACT], evaluation[_EXACT]], ignore_index=True)
-    shared = files[files["sha256"].duplicated(keep=False)].drop_duplicates()
-    firsts = shared.groupby("sha256")["person_id"].transform("min")
-    links = list(zip(firsts.tolist(), shared["person_id"].tolist(), strict=True))
+    links = links_of_files(pd.concat([frame[_EXACT], evaluation[_EXACT]], ignore_index=True))
     for table in tables:
         links += zip(table["first_person"].tolist(), table["second_person"].tolist(), strict=True)
     for known in earlier:

@@ -82,7 +82,8 @@ def settle_near(frame: pd.DataFrame, pairs: pd.DataFrame, stands_for: dict[str, 
     """
     photos = frame[frame["parent_id"].isna()]
     at = pd.Series(photos.index, index=photos["photo_id"])
-    ends = [pairs[column].replace(stands_for).map(at) for column in ("first", "second")]
+    named = [pairs[column].map(stands_for).astype("str").fillna(pairs[column]) for column in ("first", "second")]
+    ends = [names.map(at) for names in named]
     there = ends[0].notna() & ends[1].notna()
     rows = pd.unique(pd.concat([end[there] for end in ends]).astype("int64"))
     if not len(rows):
