@@ -1,6 +1,6 @@
 """Merging: any number of manifests in, one out, the same whatever order they come in.
 
-A million rows of five manifests take some 20 seconds of one core and 2 GB (`benchmarks/merge.py`): whole columns are
+A million rows of five manifests take 27 seconds of one core and 2 GB (`benchmarks/merge.py`): whole columns are
 worked on, and only records that share their bytes are ever sorted or compared. `docs/scale.md` says what ten million
 would take.
 """
