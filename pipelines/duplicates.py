@@ -22,8 +22,10 @@ SAME_PERSON = 0.28
 Measured on real photographs (`benchmarks/duplicates.py --people`): among 570 people of All-Age-Faces, who are alike to
 this network (dlib's own 0.6 would join 38 pairs of 100), the two pairs that lie between copies and 0.28 show one person
 each, and the next, at 0.29, two girls; of 160 people of FairFace no two lie within 0.39. Eight portraits of one woman
-lie 0.10 to 0.44 apart: a quarter of her pairs are found. So what is found can be believed among some thousands of
-people, most is not found, and among very many people chance alone brings some pairs as near: see how large the largest person is."""
+lie 0.10 to 0.44 apart: a quarter of her pairs are found, none of those from two occasions. So what is found can be
+believed among some thousands of people, most is not found, and among very many people chance alone brings some pairs as
+near: see how large the largest person is.
+"""
 
 
 @dataclass(frozen=True)
