@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from datasets.folds import assign_folds, check_folds
+from datasets.identities import join_people, links_of_files, read_people, with_identities
 from datasets.labels import label_name
 from datasets.manifest import read_manifest
 from models.data import Examples
@@ -57,6 +58,7 @@ def split_manifest(manifest: Path, settings: TrainSettings) -> Splits:
     root = manifest if manifest.is_dir() else manifest.parent
     frame = read_manifest(manifest)
     frame, made_here = _with_folds(frame, settings.seed)
+    check_folds(frame, read_people(root).same)
     held_out = frame["fold"].eq(settings.fold).to_numpy(dtype=bool)
     variant = frame["parent_id"].notna().to_numpy(dtype=bool)
     trusted = _codes(frame, settings.pseudo_confidence)
@@ -86,14 +88,15 @@ def split_manifest(manifest: Path, settings: TrainSettings) -> Splits:
 def _with_folds(frame: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, bool]:
     made_here = bool(frame["fold"].isna().all()) and len(frame) > 0
     if made_here:
-        frame = frame.assign(fold=assign_folds(frame, n_folds=_FOLDS, seed=seed))
+        same = join_people(links_of_files(frame))
+        people = frame.assign(person_id=with_identities(frame["person_id"], same))
+        frame = frame.assign(fold=assign_folds(people, n_folds=_FOLDS, seed=seed))
     unassigned = int(frame["fold"].isna().sum())
     if unassigned:
         raise TrainingDataError(
             f"{unassigned} of the manifest's {len(frame)} rows have no fold and the others have: "
             "merge again, so that every row gets one"
         )
-    check_folds(frame)
     return frame, made_here
 
 

@@ -22,6 +22,7 @@ COMMANDS = (
     "fetch",
     "ingest",
     "pseudo-label",
+    "duplicates",
     "merge",
     "report",
     "train",

@@ -17,6 +17,7 @@ from pipelines.settings import SourceSettings, SynthFlowSettings, TrainFlowSetti
 from pipelines.types import PhotoPlacing, ProgressCallback
 
 if TYPE_CHECKING:
+    from datasets.merge import MergeOptions
     from models.settings import Device
     from pipelines.mask_input import MaskInput
     from pipelines.masking import MaskOptions
@@ -142,22 +143,47 @@ def merge_stage(
     folds: int = 5,
     seed: int = 0,
     photos: PhotoPlacing = "auto",
+    options: MergeOptions | None = None,
 ) -> StageResult:
     """Merge manifests under named rules, with person-wise folds; what the rules exclude is in the summary.
+
+    People of a merge that lies in `out` already keep their folds, so that those of a growing dataset never move.
 
     Raises:
         DatasetsError: The rules are unknown, or an input is no manifest.
     """
     from datasets.manifest import summarise
-    from datasets.merge import merge
+    from datasets.merge import MergeOptions, merge
 
-    merged = merge(inputs, out, rules=rules, n_folds=folds, seed=seed, photos=photos)
+    options = with_folds_of(out, options or MergeOptions(), folds, seed)
+    merged = merge(inputs, out, rules=rules, n_folds=folds, seed=seed, photos=photos, options=options)
     _save_excluded(merged.excluded, out)
     summary = summarise(merged.manifest) | {
         "excluded": {f"{row['source']} ({row['licence']})": int(row["rows"]) for _, row in merged.excluded.iterrows()},
         "refusals": count_reasons(merged.refusals),
+        "people": merged.people,
     }
     return StageResult(merged.path, summary)
+
+
+def with_folds_of(out: Path, options: MergeOptions, folds: int, seed: int) -> MergeOptions:
+    """Return the options with a merge that lies in `out` among those whose people keep their folds.
+
+    It is left out where another number of folds or another seed is asked for, which deals everybody anew.
+    """
+    from datasets.errors import DatasetsError
+    from datasets.identities import read_people
+    from datasets.manifest import MANIFEST
+
+    if options.deal_anew or not (out / MANIFEST).is_file():
+        return options
+    try:
+        people = read_people(out)
+    except DatasetsError:
+        return options  # it is about to be replaced
+    if (people.folds, people.seed) != (folds, seed):
+        return options
+    return replace(options, folds_from=[*options.folds_from, out])
 
 
 EXCLUDED = "excluded.csv"

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datasets.errors import FoldLeakError, UsageError
 from datasets.folds import assign_folds, check_folds
+from datasets.labels import GENDERS, MASK_STATES
 from datasets.manifest import make_manifest
 from tests.datasets.builders import row
 
@@ -26,21 +28,68 @@ def test_a_person_has_one_fold():
     check_folds(manifest)
 
 
-@given(st.sets(st.integers(0, 60), min_size=1), st.integers(2, 9), st.integers(0, 3))
-def test_a_person_keeps_the_fold_whoever_else_is_there(kept, n_folds, seed):
-    frame = pd.DataFrame(people(61, photos=1)).assign(parent_id=pd.Series([None] * 61, dtype="str"))
-    everyone = assign_folds(frame, n_folds, seed)
-    some = frame.iloc[sorted(kept)[::-1]]
-    assert assign_folds(some, n_folds, seed).tolist() == everyone[some.index].tolist()
+def crowd(people, seed=0):
+    """Of every person one photo with a mask state, a gender and an age drawn at random, some of them missing."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for person in range(people):
+        known = {"mask": rng.choice(MASK_STATES), "gender": rng.choice(GENDERS), "age": float(rng.integers(0, 90))}
+        labels = {name: value for name, value in known.items() if rng.random() < 0.9}
+        rows.append(row(f"{person}.jpg", person_id=f"folder:{person}", **labels))
+    return make_manifest(rows)
+
+
+CROWD = crowd(300)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.sets(st.integers(0, 299), min_size=1, max_size=299), st.integers(2, 9), st.integers(0, 3))
+def test_a_person_keeps_the_fold_when_others_come(few, n_folds, seed):
+    first = CROWD.iloc[sorted(few)[::-1]]
+    dealt_first = assign_folds(first, n_folds, seed)
+    known = dict(zip(first["person_id"], dealt_first, strict=True))
+    everyone = assign_folds(CROWD, n_folds, seed, known)
+    assert everyone[first.index].tolist() == dealt_first.tolist()
     assert set(everyone) <= set(range(n_folds))
+    strata = CROWD.assign(fold=everyone).fillna({"gender": "-", "age_group": "-", "mask": "-"})
+    for stratum, folds in strata.groupby(["gender", "age_group", "mask"])["fold"]:
+        before = np.bincount(dealt_first[folds.index.intersection(first.index)].astype(int), minlength=n_folds)
+        counts = np.bincount(folds.astype(int), minlength=n_folds)
+        # Level as far as those who were there first leave it.
+        assert counts.max() <= max(before.max(), counts.min() + 1), stratum
 
 
-def test_folds_are_about_equal():
-    frame = pd.DataFrame({"photo_id": range(5000), "person_id": [f"p{i}" for i in range(5000)]})
-    counts = assign_folds(frame.assign(parent_id=None), 5).value_counts()
-    assert len(counts) == 5
-    # Five standard deviations of a binomial of 5000 draws at 1/5.
-    assert (counts - 1000).abs().max() < 5 * 28.3
+@settings(deadline=None, max_examples=10)
+@given(st.permutations(range(40)))
+def test_the_order_of_rows_does_not_matter(order):
+    shuffled = CROWD.iloc[order]
+    assert assign_folds(shuffled, 3).sort_index().equals(assign_folds(CROWD.iloc[:40], 3))
+
+
+def test_each_class_and_the_ages_within_it_are_spread_evenly():
+    manifest = dealt(crowd(3000, seed=1))
+    for _, group in manifest.groupby(["mask", "gender", "age_group"], dropna=False):
+        assert np.ptp(np.bincount(group["fold"].astype(int), minlength=5)) <= 1
+    assert np.ptp(np.bincount(manifest["fold"].astype(int))) <= 2
+    whole = manifest.groupby("age_group")["age"].mean()
+    by_fold = manifest.groupby(["age_group", "fold"])["age"].mean().unstack()
+    assert by_fold.sub(whole, axis=0).abs().max(axis=None) < 1.0
+
+
+def test_people_with_few_photos_of_a_class_are_spread_too():
+    """Seven photos a person, as in the competition, and a handful of people with one more that is worn wrongly."""
+    rows = [
+        row(f"{i}/{j}.jpg", person_id=f"folder:{i}", gender="female", age=65.0, mask="incorrect" if j > 6 else "wear")
+        for i in range(50) for j in range(8 if i % 5 == 0 else 7)
+    ]  # fmt: skip
+    manifest = dealt(make_manifest(rows))
+    wrong = manifest.loc[manifest["mask"] == "incorrect", "fold"]
+    assert np.bincount(wrong.astype(int), minlength=5).tolist() == [2] * 5
+
+
+def test_known_folds_must_be_among_those_asked_for():
+    with pytest.raises(UsageError, match="known to be in fold 4: of 3 there is none"):
+        assign_folds(CROWD, 3, known={"folder:1": 4})
 
 
 def test_seed_deals_anew():
@@ -84,6 +133,16 @@ def test_leaks_are_found():
     apart = make_manifest([{**parent, "fold": 0}, {**variant, "fold": 1}])
     with pytest.raises(FoldLeakError, match="a variant and its parent"):
         check_folds(apart)
+
+
+def test_people_known_by_two_ids_and_files_under_two_names_must_not_be_torn():
+    manifest = make_manifest([row("a.jpg", fold=0), row("b.jpg", fold=1)])
+    check_folds(manifest)
+    with pytest.raises(FoldLeakError, match=r"under two person ids, such as 'folder:a\.jpg'"):
+        check_folds(manifest, {"folder:b.jpg": "folder:a.jpg"})
+    twice = make_manifest([row("a.jpg", fold=0, sha256="ab" * 32), row("b.jpg", fold=1, sha256="ab" * 32)])
+    with pytest.raises(FoldLeakError, match="1 files are in more than one fold under several names"):
+        check_folds(twice)
 
 
 def test_rows_without_a_fold_are_no_leak():

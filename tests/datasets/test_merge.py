@@ -5,15 +5,16 @@ import pytest
 
 from datasets.errors import MergeError, UsageError
 from datasets.folds import check_folds
+from datasets.identities import PEOPLE
 from datasets.manifest import Refusal, make_refusals, read_manifest, read_refusals, write_refusals
-from datasets.merge import merge
+from datasets.merge import MergeOptions, merge
 from tests.datasets.builders import row, save_manifest
 
 SAME = "ab" * 32
 
 
 def outputs(folder):
-    return {name: (folder / name).read_bytes() for name in ("manifest.parquet", "manifest.csv", "refusals.csv")}
+    return {name: (folder / name).read_bytes() for name in ("manifest.parquet", "manifest.csv", "refusals.csv", PEOPLE)}
 
 
 @pytest.fixture
@@ -86,16 +87,21 @@ def test_merging_the_result_changes_nothing(inputs, tmp_path, rules):
 
 
 def test_one_after_another_is_as_good_as_all_at_once(inputs, tmp_path):
-    merge(inputs, tmp_path / "at_once", rules="research")
+    """But for the folds, which those keep who were dealt first."""
     merge(inputs[:1], tmp_path / "one", rules="research")
     merge([tmp_path / "one", inputs[1]], tmp_path / "two", rules="research")
     merge([inputs[2], tmp_path / "two"], tmp_path / "three", rules="research")
+    keep = MergeOptions(folds_from=[tmp_path / "three"])
+    merge(inputs, tmp_path / "at_once", rules="research", options=keep)
     assert outputs(tmp_path / "three") == outputs(tmp_path / "at_once")
 
 
 def test_folds_are_by_person_and_do_not_move(inputs, tmp_path):
     few = merge(inputs[:1], tmp_path / "few", rules="research").manifest.set_index("photo_id")["fold"]
-    manifest = merge(inputs, tmp_path / "many", rules="research").manifest
+    keep = MergeOptions(folds_from=[tmp_path / "few"])
+    result = merge(inputs, tmp_path / "many", rules="research", options=keep)
+    manifest = result.manifest
+    assert result.people == {"joined": 0, "kept_fold": 6, "new_fold": 10, "moved_fold": 0}
     check_folds(manifest)
     assert manifest["fold"].notna().all()
     many = manifest.set_index("photo_id")["fold"]

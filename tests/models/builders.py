@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,13 @@ from PIL import Image
 from datasets.labels import AGE_GROUPS, GENDERS, MASK_STATES, N_LABELS, decode_label
 from datasets.manifest import make_manifest, write_manifest
 
-BLANK_SHA = "0" * 64
-
 
 def row(name: str, person: str, source: str = "sample", **values: Any) -> dict[str, Any]:
     """One row of a manifest; everything not named is missing or plain."""
     return {
         "photo_id": f"{source}:{name}",
         "path": f"photos/{name}",
-        "sha256": BLANK_SHA,
+        "sha256": hashlib.sha256(f"{source}:{name}".encode()).hexdigest(),
         "width": 32,
         "height": 40,
         "source": source,

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from datasets.errors import FoldLeakError
+from datasets.identities import People, write_people
 from models.errors import SettingsError, TrainingDataError
 from models.heads import MISSING
 from models.settings import TrainSettings
@@ -63,6 +64,23 @@ def test_a_variant_in_another_fold_than_its_photo_is_a_leak(tmp_path: Path) -> N
     data = rows()
     with pytest.raises(FoldLeakError):
         split(tmp_path, [*data, variant_of(data[0], "a", fold=2, person_id="sample:someone_else")])
+
+
+def test_a_file_that_two_people_share_is_never_on_both_sides(tmp_path: Path) -> None:
+    shared = rows()
+    shared[0]["sha256"] = shared[2]["sha256"]  # of p0 and p1, who are dealt apart
+    with pytest.raises(FoldLeakError, match="files are in more than one fold"):
+        split(tmp_path, shared)
+    undealt = [{name: value for name, value in each.items() if name != "fold"} for each in shared]
+    for fold in range(5):
+        held_out = persons(split(tmp_path, undealt, fold=fold, head="triple").real.photo_ids)
+        assert ("0" in held_out) == ("1" in held_out)
+
+
+def test_people_known_by_two_ids_must_not_be_torn(tmp_path: Path) -> None:
+    write_people(People({"sample:p1": "sample:p0"}, 3, 0), tmp_path)
+    with pytest.raises(FoldLeakError, match="under two person ids"):
+        split(tmp_path, rows())
 
 
 def test_variants_are_scored_apart_and_weighted(tmp_path: Path) -> None:

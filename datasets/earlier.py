@@ -1,0 +1,130 @@
+"""What a merge knows from before: who was in which fold, who is whom, and who is in an evaluation set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from datasets.errors import UsageError
+from datasets.folds import persons_of
+from datasets.identities import read_people, with_identities
+from datasets.manifest import manifest_file, read_manifest
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What one manifest says of people.
+
+    Attributes:
+        same: Person ids that stand for somebody known by another.
+        folds: Rows person_id, fold and photos: how many photos of a person lie in a fold.
+        n_folds: How many folds there were; None where people weren't dealt.
+        seed: Of the dealing; None where nobody knows.
+        chosen: The user named this manifest for its folds.
+        path: Of the manifest.
+    """
+
+    same: Mapping[str, str]
+    folds: pd.DataFrame
+    n_folds: int | None
+    seed: int | None
+    chosen: bool
+    path: Path
+
+
+def known_people(path: Path, frame: pd.DataFrame | None = None, *, chosen: bool = False) -> Earlier:
+    """Reads what a manifest, and what lies beside it, says of people.
+
+    Args:
+        path: The manifest, or its folder.
+        frame: The manifest, where it has been read already.
+        chosen: The user named it for its folds.
+
+    Raises:
+        UsageError: If it isn't there, or was named for its folds and has none.
+        ManifestError: If it can't be read.
+    """
+    file = manifest_file(Path(path))
+    frame = read_manifest(file) if frame is None else frame
+    dealt = frame[frame["fold"].notna()]
+    if chosen and dealt.empty:
+        raise UsageError(f"{path} has no folds to keep: name a merged manifest")
+    people = read_people(file.parent)
+    pairs = pd.DataFrame({"person_id": persons_of(dealt), "fold": dealt["fold"].astype("int64")})
+    folds = pairs.groupby(["person_id", "fold"], as_index=False).size().rename(columns={"size": "photos"})
+    seen = None if folds.empty else int(folds["fold"].max()) + 1
+    return Earlier(people.same, folds, people.folds or seen, people.seed, chosen, file)
+
+
+def keep_folds(
+    manifest: pd.DataFrame,
+    earlier: Sequence[Earlier],
+    same: Mapping[str, str],
+    n_folds: int,
+    seed: int,
+    *,
+    anew: bool = False,
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Works out which folds people have from before.
+
+    What the user named comes first. Manifests that are merged bring their folds too, if there were as many of them,
+    dealt with the same seed. Where earlier folds of one person contradict each other, as they do once two people turn
+    out to be one, the one with most of their photos counts, and of those the lowest.
+
+    Args:
+        manifest: The merge's rows; who isn't in it needs no fold.
+        earlier: What is known.
+        same: Who is whom.
+        n_folds: Asked for.
+        seed: Asked for.
+        anew: Only what the user named counts.
+
+    Returns:
+        Fold by person, and how many people of the merge keep one (`kept_fold`), get one (`new_fold`), and change theirs
+        (`moved_fold`).
+
+    Raises:
+        UsageError: If a manifest that the user named has another number of folds.
+    """
+    people = pd.Index(persons_of(manifest).unique())
+    sources = []
+    for known in earlier:
+        if known.chosen and known.n_folds != n_folds:
+            raise UsageError(
+                f"{known.path} has {known.n_folds} folds and {n_folds} are asked for: ask for as many, or deal anew"
+            )
+        fits = known.n_folds == n_folds and known.seed in (None, seed) and not anew
+        if known.chosen or (fits and not known.folds.empty):
+            sources.append(known.folds.assign(chosen=known.chosen))
+    if not sources:
+        return {}, {"kept_fold": 0, "new_fold": len(people), "moved_fold": 0}
+    held = pd.concat(sources, ignore_index=True)
+    held["person_id"] = with_identities(held["person_id"], same)
+    held = held[held["person_id"].isin(people)]
+    held = held.groupby(["person_id", "chosen", "fold"])["photos"].max().reset_index()
+    held = held.sort_values(["person_id", "chosen", "photos", "fold"], ascending=[True, False, False, True])
+    best = held.drop_duplicates("person_id")
+    moved = int((held.groupby("person_id")["fold"].nunique() > 1).sum())
+    folds = dict(zip(best["person_id"].tolist(), best["fold"].tolist(), strict=True))
+    told = {"kept_fold": len(folds) - moved, "new_fold": len(people) - len(folds), "moved_fold": moved}
+    return folds, told
+
+
+def read_evaluation(paths: Sequence[Path]) -> pd.DataFrame:
+    """Reads the manifests of evaluation sets as rows photo_id, sha256 and person_id, their own people joined.
+
+    Raises:
+        UsageError: If one isn't there.
+        ManifestError: If one can't be read.
+    """
+    columns = ["photo_id", "sha256", "person_id"]
+    frames = []
+    for path in sorted(paths):
+        frame = read_manifest(Path(path))
+        same = read_people(manifest_file(Path(path)).parent).same
+        frames.append(frame[columns].assign(person_id=with_identities(persons_of(frame), same)))
+    empty = pd.DataFrame({column: pd.Series([], dtype="str") for column in columns})
+    return pd.concat([empty, *frames], ignore_index=True) if frames else empty

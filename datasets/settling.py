@@ -1,0 +1,166 @@
+"""Which of several records of one picture is kept, and what is said of the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal, get_args
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from datasets.errors import MergeError, UsageError
+from datasets.manifest import make_refusals
+from datasets.schema import COLUMNS
+
+Conflicts = Literal["keep", "drop"]
+"""What becomes of a picture whose records contradict each other: the best record stands, or none of them is used."""
+
+ROOT: Final = "root"
+"""Column of a merge's rows: number of the folder that the row's path is relative to."""
+
+_LABELS: Final = ("mask", "gender", "age_group")
+_ORIGINS: Final = ("mask_from", "gender_from", "age_from")
+_CONFIDENCES: Final = ("mask_confidence", "gender_confidence", "age_confidence")
+_OF_PLACE: Final = ("path", "fold")
+"""Columns that say where a record lies and how it was dealt, not what it is."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What is left of records that show the same pictures.
+
+    Attributes:
+        kept: One row a picture.
+        refusals: Of the others.
+        stands_for: Photo ids that aren't kept, and the one that is in their stead.
+    """
+
+    kept: pd.DataFrame
+    refusals: pd.DataFrame
+    stands_for: dict[str, str]
+
+
+def check_conflicts(conflicts: str) -> None:
+    """Raises UsageError if there is no such rule for contradicting labels."""
+    if conflicts not in get_args(Conflicts):
+        raise UsageError(f"conflicts must be one of {', '.join(get_args(Conflicts))}, not {conflicts!r}")
+
+
+def settle_exact(frame: pd.DataFrame, conflicts: Conflicts) -> Settled:
+    """Keeps one record of each file's bytes.
+
+    A real photo comes before a variant, then the record with more labels that were given rather than guessed, then more
+    labels, then the greater confidence, then the first photo id.
+
+    Raises:
+        MergeError: If one photo id names two different photos.
+    """
+    shared = frame["sha256"].duplicated(keep=False)
+    ranked = _rank(frame[shared], "sha256")
+    dropped = ranked.duplicated("sha256")
+    kept = pd.concat([frame[~shared], ranked[~dropped]])
+    _check_ids(kept)
+    others = ranked[dropped]
+    best = ranked[~dropped].set_index("sha256").loc[others["sha256"]].set_index(others.index)
+    what = [column for column in COLUMNS if column not in _OF_PLACE]
+    same = (_texts(others, what) == _texts(best.assign(sha256=others["sha256"]), what)).all(axis=1)
+    return _settle(kept, others[~same], best[~same], "same bytes as " + best["photo_id"], "duplicate", conflicts)
+
+
+def settle_near(frame: pd.DataFrame, pairs: pd.DataFrame, stands_for: dict[str, str], conflicts: Conflicts) -> Settled:
+    """Keeps one of the photos that show one picture.
+
+    The rule is that of `settle_exact`, with the photo of more pixels before the greater confidence.
+
+    Args:
+        frame: Records with different bytes.
+        pairs: Rows of kind `near` of a table of duplicates.
+        stands_for: From `settle_exact`: a pair may name a record that another one stands for.
+        conflicts: What becomes of pictures whose records contradict each other.
+    """
+    photos = frame[frame["parent_id"].isna()]
+    at = pd.Series(photos.index, index=photos["photo_id"])
+    named = [pairs[column].map(stands_for).astype("str").fillna(pairs[column]) for column in ("first", "second")]
+    ends = [names.map(at) for names in named]
+    there = ends[0].notna() & ends[1].notna()
+    rows = pd.unique(pd.concat([end[there] for end in ends]).astype("int64"))
+    if not len(rows):
+        return Settled(frame, make_refusals([]), {})
+    codes = [pd.Categorical(end[there].astype("int64"), categories=rows).codes for end in ends]
+    joined = coo_array((np.ones(len(codes[0]), np.int8), tuple(codes)), shape=(len(rows), len(rows)))
+    _, group = connected_components(joined, directed=False)
+    ranked = _rank(frame.loc[rows].assign(picture=group), "picture")
+    dropped = ranked.duplicated("picture")
+    others = ranked[dropped]
+    best = ranked[~dropped].set_index("picture").loc[others["picture"]].set_index(others.index)
+    kept = frame[~frame.index.isin(others.index)]
+    return _settle(kept, others, best, "same picture as " + best["photo_id"], "near_duplicate", conflicts)
+
+
+def _settle(
+    kept: pd.DataFrame,
+    others: pd.DataFrame,
+    best: pd.DataFrame,
+    detail: pd.Series[Any],
+    reason: str,
+    conflicts: Conflicts,
+) -> Settled:
+    refusals, clashing = _describe(others, best, detail.loc[others.index], reason)
+    stands_for = dict(zip(others["photo_id"], best["photo_id"], strict=True))
+    if conflicts == "drop" and clashing.any():
+        gone = best[clashing].drop_duplicates("photo_id")
+        told = "its labels contradict those of " + others.loc[gone.index, "photo_id"]
+        refusals = pd.concat([refusals, refuse(gone["photo_id"], "label_conflict", told)], ignore_index=True)
+        kept = kept[~kept["photo_id"].isin(gone["photo_id"])]
+    return Settled(kept, refusals, {one: other for one, other in stands_for.items() if one != other})
+
+
+def refuse(photo_ids: pd.Series[Any], reason: str | pd.Series[Any], detail: str | pd.Series[Any]) -> pd.DataFrame:
+    """Returns a merge's refusals of photos."""
+    if photo_ids.empty:
+        return make_refusals([])
+    return pd.DataFrame({"photo_id": photo_ids, "stage": "merge", "reason": reason, "detail": detail})
+
+
+def _check_ids(kept: pd.DataFrame) -> None:
+    twice = kept.loc[kept["photo_id"].duplicated(keep=False), "photo_id"]
+    if len(twice):
+        raise MergeError(
+            f"{twice.nunique()} photo ids name different photos in different inputs, such as "
+            f"{min(twice)!r}; ingest one folder under another name, or leave out the older run"
+        )
+
+
+def _texts(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """Returns columns as text with nothing missing, so that they can be compared and sorted."""
+    return frame[columns].astype("str").fillna("")
+
+
+def _rank(frame: pd.DataFrame, group: str) -> pd.DataFrame:
+    """Sorts records so that of each group the one to keep comes first, whatever the order of the inputs."""
+    keys = pd.DataFrame(index=frame.index)
+    keys[group] = frame[group]
+    keys["variant"] = frame["parent_id"].notna()
+    keys["given"] = -sum(frame[column].isin(["given", "corrected"]).astype("int64") for column in _ORIGINS)
+    keys["known"] = -frame[list(_LABELS)].notna().sum(axis=1)
+    keys["pixels"] = -(frame["width"] * frame["height"])
+    keys["confidence"] = -frame[list(_CONFIDENCES)].fillna(0.0).sum(axis=1).round(9)
+    for column in COLUMNS:
+        if column not in keys:
+            keys[column] = frame[column].astype("str").fillna("")
+    keys[ROOT] = frame[ROOT]
+    return frame.loc[keys.sort_values(list(keys.columns), kind="stable").index]
+
+
+def _describe(
+    others: pd.DataFrame, best: pd.DataFrame, detail: pd.Series[Any], reason: str
+) -> tuple[pd.DataFrame, pd.Series[Any]]:
+    conflict = pd.Series(False, index=others.index)
+    for column in _LABELS:
+        differs = others[column].notna() & best[column].notna() & (others[column] != best[column])
+        detail = detail.where(~differs, detail + f"; {column} " + best[column] + " there, " + others[column] + " here")
+        conflict |= differs
+    reasons = conflict.map({True: "label_conflict", False: reason})
+    return refuse(others["photo_id"], reasons, detail), conflict

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import pytest
+
+from datasets.duplicates.table import make_duplicates, write_duplicates
+from datasets.errors import ManifestError, UsageError
+from datasets.folds import check_folds
+from datasets.identities import PEOPLE, join_people, read_people
+from datasets.manifest import read_manifest
+from datasets.merge import MergeOptions, merge
+from tests.datasets.builders import row, save_manifest
+
+SAME = "ab" * 32
+FILES = ("manifest.parquet", "manifest.csv", "refusals.csv", PEOPLE)
+
+
+def outputs(folder):
+    return {name: (folder / name).read_bytes() for name in FILES}
+
+
+def merged(inputs, out, **options):
+    return merge(inputs, out, rules="research", options=MergeOptions(**options))
+
+
+def refused(result):
+    return dict(result.refusals[["photo_id", "reason"]].values.tolist())
+
+
+def near(folder, *pairs, kind="near"):
+    """A table of pairs of photo ids, each photo a person of its own."""
+    rows = [
+        {"kind": kind, "first": a, "second": b, "first_person": a, "second_person": b, "score": 0.9, "mirrored": False,
+         "conflict": ""}
+        for a, b in pairs
+    ]  # fmt: skip
+    write_duplicates(make_duplicates(rows), folder)
+    return [folder]
+
+
+@pytest.fixture
+def sources(tmp_path):
+    """Two sources of which a:1 and b:1 are one picture, and b:2 another picture of a:2."""
+    save_manifest(tmp_path / "a", [row(f"{i}", source="a", gender="male", age=30.0) for i in range(6)])
+    save_manifest(tmp_path / "b", [row(f"{i}", source="b", age=30.0) for i in range(6)])
+    return [tmp_path / "a", tmp_path / "b"]
+
+
+def test_of_near_duplicates_the_better_labelled_is_kept(sources, tmp_path):
+    result = merged(sources, tmp_path / "out", duplicates=near(tmp_path / "d", ("b:1", "a:1")))
+    assert refused(result) == {"b:1": "near_duplicate"}
+    assert result.refusals["detail"].tolist() == ["same picture as a:1"]
+    assert len(result.manifest) == 11
+
+
+def test_of_equally_labelled_ones_the_larger_is_kept(tmp_path):
+    save_manifest(tmp_path / "a", [row("1", source="a", width=100, height=100)])
+    save_manifest(tmp_path / "b", [row("1", source="b", width=300, height=300), row("2", source="b", width=10)])
+    pairs = near(tmp_path / "d", ("a:1", "b:1"), ("a:1", "b:2"))
+    result = merged([tmp_path / "a", tmp_path / "b"], tmp_path / "out", duplicates=pairs)
+    assert result.manifest["photo_id"].tolist() == ["b:1"]
+    assert refused(result) == {"a:1": "near_duplicate", "b:2": "near_duplicate"}
+
+
+def test_a_pair_may_name_a_record_that_a_twin_stands_for(tmp_path):
+    save_manifest(tmp_path / "a", [row("1", source="a", sha256=SAME, gender="male"), row("9", source="a")])
+    save_manifest(tmp_path / "b", [row("1", source="b", sha256=SAME)])
+    pairs = near(tmp_path / "d", ("b:1", "a:9"))
+    result = merged([tmp_path / "a", tmp_path / "b"], tmp_path / "out", duplicates=pairs)
+    assert refused(result) == {"b:1": "duplicate", "a:9": "near_duplicate"}
+
+
+def test_contradictions_are_listed_and_settled_as_told(tmp_path):
+    save_manifest(tmp_path / "a", [row("1", source="a", age=20.0), row("2", source="a")])
+    save_manifest(tmp_path / "b", [row("1", source="b", age=70.0)])
+    inputs, pairs = [tmp_path / "a", tmp_path / "b"], near(tmp_path / "d", ("a:1", "b:1"))
+    kept = merged(inputs, tmp_path / "keep", duplicates=pairs)
+    assert kept.manifest["photo_id"].tolist() == ["a:1", "a:2"]
+    assert kept.refusals.values.tolist() == [
+        ["b:1", "merge", "label_conflict", "same picture as a:1; age_group under_30 there, 60_plus here"]
+    ]
+    dropped = merged(inputs, tmp_path / "drop", duplicates=pairs, conflicts="drop")
+    assert dropped.manifest["photo_id"].tolist() == ["a:2"]
+    assert refused(dropped) == {"a:1": "label_conflict", "b:1": "label_conflict"}
+    with pytest.raises(UsageError, match="conflicts must be one of keep, drop"):
+        merged(inputs, tmp_path / "no", conflicts="guess")
+
+
+def test_people_of_duplicates_are_one_person_in_one_fold(tmp_path):
+    """Two people with one file in common, in two sources: their other photos must not part."""
+    for seed in range(6):
+        folder = tmp_path / str(seed)
+        for source in ("a", "b"):
+            rows = [row(f"{i}", source=source, person_id=f"{source}:kim") for i in range(3)]
+            rows += [row(f"o{i}", source=source) for i in range(4)]
+            rows[0]["sha256"] = SAME
+            save_manifest(folder / source, rows)
+        result = merge([folder / "a", folder / "b"], folder / "out", rules="research", seed=seed)
+        kim = result.manifest[result.manifest["person_id"] == "a:kim"]
+        assert len(kim) == 5
+        assert kim["fold"].nunique() == 1
+        assert result.people["joined"] == 1
+        assert read_people(folder / "out").same == {"b:kim": "a:kim"}
+
+
+@pytest.mark.parametrize("kind", ["near", "same_person"])
+def test_people_found_to_be_the_same_are_joined_through_chains(sources, tmp_path, kind):
+    pairs = near(tmp_path / "d", ("a:3", "b:3"), ("b:3", "a:4"), kind=kind)
+    result = merged(sources, tmp_path / "out", duplicates=pairs)
+    people = result.manifest.set_index("photo_id")["person_id"]
+    assert people["a:3"] == "a:3"
+    assert len(result.manifest) == (12 if kind == "same_person" else 10)
+    if kind == "same_person":
+        assert people["b:3"] == people["a:4"] == "a:3"
+    check_folds(result.manifest, {"b:3": "a:3", "a:4": "a:3"})
+
+
+def test_who_is_known_stays_known_when_the_result_is_merged_again(sources, tmp_path):
+    pairs = near(tmp_path / "d", ("a:3", "b:3"))
+    merged(sources, tmp_path / "out", duplicates=pairs)
+    before = outputs(tmp_path / "out")
+    save_manifest(tmp_path / "c", [row("1", source="c", person_id="b:3")])
+    grown = merged([tmp_path / "out", tmp_path / "c"], tmp_path / "grown")
+    assert grown.manifest.set_index("photo_id").loc["c:1", "person_id"] == "a:3"
+    check_folds(grown.manifest)
+    merged([tmp_path / "out", *sources], tmp_path / "out", duplicates=pairs)
+    assert outputs(tmp_path / "out") == before
+    merged(sources[::-1], tmp_path / "other", duplicates=pairs)
+    assert outputs(tmp_path / "other") == before
+
+
+def test_people_in_an_evaluation_set_never_enter(sources, tmp_path):
+    """By their own id, by the bytes of a file, by a copy of a photo, and with all their other photos and variants."""
+    variant = {"parent_id": "a:5", "recipe_id": "r", "person_id": "a:5", "photo_id": "a:5#1"}
+    save_manifest(tmp_path / "v", [row("5#1", source="a", **variant)])
+    save_manifest(
+        tmp_path / "eval",
+        [row("0", source="a"), row("x", source="e", sha256=read_manifest(sources[1])["sha256"][1]),
+         row("y", source="e"), row("z", source="e", person_id="a:5")],
+    )  # fmt: skip
+    result = merged(
+        [*sources, tmp_path / "v"],
+        tmp_path / "out",
+        evaluation=[tmp_path / "eval"],
+        duplicates=near(tmp_path / "d", ("e:y", "b:2")),
+    )
+    gone = {"a:0", "b:1", "b:2", "a:5", "a:5#1"}
+    assert refused(result) == dict.fromkeys(gone, "in_evaluation")
+    assert len(result.manifest) == 13 - len(gone)
+    again = merged([tmp_path / "out"], tmp_path / "again", evaluation=[tmp_path / "eval"])
+    assert again.manifest["photo_id"].tolist() == result.manifest["photo_id"].tolist()
+
+
+def test_folds_that_contradict_each_other_follow_most_photos(tmp_path):
+    """Kim and Lee were dealt apart, and turn out to be one person."""
+    kim = [row(f"k{i}", source="a", person_id="a:kim", fold=1) for i in range(3)]
+    lee = [row(f"l{i}", source="a", person_id="a:lee", fold=0) for i in range(2)]
+    save_manifest(tmp_path / "old", [*kim, *lee, row("x", source="a", fold=2)])
+    pairs = [
+        {"kind": "same_person", "first": "a:k0", "second": "a:l0", "first_person": "a:kim", "second_person": "a:lee",
+         "score": 0.2, "mirrored": False, "conflict": ""}
+    ]  # fmt: skip
+    write_duplicates(make_duplicates(pairs), tmp_path / "d")
+    options = MergeOptions(duplicates=[tmp_path / "d"], folds_from=[tmp_path / "old"])
+    result = merge([tmp_path / "old"], tmp_path / "new", rules="research", n_folds=3, options=options)
+    assert result.people == {"joined": 1, "kept_fold": 1, "new_fold": 0, "moved_fold": 1}
+    assert result.manifest.set_index("photo_id")["fold"].drop("a:x").eq(1).all()
+
+
+def test_folds_are_kept_only_where_they_fit(sources, tmp_path):
+    first = merged(sources, tmp_path / "first")
+    folds = first.manifest.set_index("photo_id")["fold"]
+    again = merged([tmp_path / "first"], tmp_path / "again")
+    assert again.people["kept_fold"] == 12
+    fewer = merge([tmp_path / "first"], tmp_path / "fewer", rules="research", n_folds=3)
+    assert fewer.people["new_fold"] == 12
+    anew = merge(
+        [tmp_path / "first"], tmp_path / "anew", rules="research", seed=5, options=MergeOptions(deal_anew=True)
+    )
+    assert anew.people["new_fold"] == 12
+    assert (anew.manifest.set_index("photo_id")["fold"] != folds).any()
+    with pytest.raises(UsageError, match="has 5 folds and 3 are asked for"):
+        merge(
+            sources, tmp_path / "x", rules="research", n_folds=3, options=MergeOptions(folds_from=[tmp_path / "first"])
+        )
+    with pytest.raises(UsageError, match="has no folds to keep"):
+        merged(sources, tmp_path / "x", folds_from=[sources[0]])
+
+
+def test_chains_of_links_join_and_the_first_name_stands():
+    same = join_people([("c", "b"), ("d", "c"), ("x", "x"), ("z", "y")])
+    assert same == {"c": "b", "d": "b", "z": "y"}
+    assert join_people([]) == {}
+
+
+def test_a_broken_table_of_people_is_named(sources, tmp_path):
+    merged(sources, tmp_path / "out")
+    for broken in ("no json", "[]", '{"folds": 5}', '{"folds": "x", "seed": 0, "same_people": {}}'):
+        (tmp_path / "out" / PEOPLE).write_text(broken)
+        with pytest.raises(ManifestError, match="table of people"):
+            read_people(tmp_path / "out")
