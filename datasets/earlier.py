@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from datasets.errors import UsageError
+from datasets.errors import FoldLeakError, UsageError
 from datasets.folds import persons_of
 from datasets.identities import read_people, with_identities
 from datasets.manifest import manifest_file, read_manifest
@@ -128,3 +128,24 @@ def read_evaluation(paths: Sequence[Path]) -> pd.DataFrame:
         frames.append(frame[columns].assign(person_id=with_identities(persons_of(frame), same)))
     empty = pd.DataFrame({column: pd.Series([], dtype="str") for column in columns})
     return pd.concat([empty, *frames], ignore_index=True) if frames else empty
+
+
+def check_apart(manifest: pd.DataFrame, evaluation: pd.DataFrame, same: Mapping[str, str]) -> None:
+    """Checks that nobody of an evaluation set is in a manifest to train on.
+
+    Args:
+        manifest: To train on.
+        evaluation: From `read_evaluation`.
+        same: Who is whom.
+
+    Raises:
+        FoldLeakError: If a person, or a file, is in both; the message names one.
+    """
+    theirs = with_identities(evaluation["person_id"], same)
+    shared = set(with_identities(persons_of(manifest), same)) & set(theirs)
+    shared |= set(manifest.loc[manifest["sha256"].isin(evaluation["sha256"]), "photo_id"])
+    if shared:
+        raise FoldLeakError(
+            f"{len(shared)} people or files of an evaluation set are to be trained on, such as {min(shared)!r}; "
+            "merge with it as evaluation set, which keeps them out"
+        )

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from datasets.duplicates.table import read_duplicates
-from datasets.earlier import Earlier, keep_folds, known_people, read_evaluation
+from datasets.earlier import Earlier, check_apart, keep_folds, known_people, read_evaluation
 from datasets.errors import UsageError
 from datasets.folds import assign_folds, check_folds
 from datasets.identities import People, join_people, links_of_files, with_identities, write_people
@@ -103,9 +103,6 @@ def merge(
         photos: See `datasets.placing.place`.
         options: What else there is to know.
 
-    Returns:
-        The merged manifest, refusals, and what was excluded.
-
     Raises:
         UsageError: If there are no inputs, one isn't there, or an option can't be right.
         ManifestError: If an input isn't a valid manifest.
@@ -125,13 +122,13 @@ def merge(
     admitted["person_id"] = with_identities(admitted["person_id"], same)
     admitted, evaluated = _without_evaluation(admitted, evaluation, same)
     kept, doubles = _settle(admitted, tables, options.conflicts)
-    placed, missing = place(
-        kept[list(COLUMNS)], [roots[root] for root in kept[ROOT].tolist()], out, photos, stage="merge"
-    )
+    folders = [roots[root] for root in kept[ROOT].tolist()]
+    placed, missing = place(kept[list(COLUMNS)], folders, out, photos, stage="merge")
     known_folds, told = keep_folds(placed, earlier, same, n_folds, seed, anew=options.deal_anew)
     placed["fold"] = assign_folds(placed, n_folds, seed, known_folds)
     manifest = validate_manifest(placed)
     check_folds(manifest, same)
+    check_apart(manifest, evaluation, same)
     refusals = pd.concat([carried, unlicensed, evaluated, *doubles, missing], ignore_index=True)
     refusals = refusals.drop_duplicates().sort_values(list(REFUSAL_COLUMNS), ignore_index=True)
     write_refusals(refusals, out)

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from datasets.duplicates.table import make_duplicates, write_duplicates
-from datasets.errors import ManifestError, UsageError
+from datasets.earlier import check_apart, read_evaluation
+from datasets.errors import FoldLeakError, ManifestError, UsageError
 from datasets.folds import check_folds
 from datasets.identities import PEOPLE, join_people, read_people
 from datasets.manifest import read_manifest
@@ -148,6 +149,17 @@ def test_people_in_an_evaluation_set_never_enter(sources, tmp_path):
     assert len(result.manifest) == 13 - len(gone)
     again = merged([tmp_path / "out"], tmp_path / "again", evaluation=[tmp_path / "eval"])
     assert again.manifest["photo_id"].tolist() == result.manifest["photo_id"].tolist()
+
+
+def test_a_leak_into_training_is_loud(sources, tmp_path):
+    save_manifest(tmp_path / "eval", [row("0", source="e", person_id="e:kim")])
+    manifest, evaluation = read_manifest(sources[0]), read_evaluation([tmp_path / "eval"])
+    check_apart(manifest, evaluation, {})
+    with pytest.raises(FoldLeakError, match="1 people or files of an evaluation set are to be trained on"):
+        check_apart(manifest, evaluation, {"e:kim": "a:3"})
+    copied = evaluation.assign(sha256=manifest["sha256"].iloc[2])
+    with pytest.raises(FoldLeakError, match="such as 'a:2'"):
+        check_apart(manifest, copied, {})
 
 
 def test_folds_that_contradict_each_other_follow_most_photos(tmp_path):
