@@ -22,6 +22,7 @@ COMMANDS = (
     "ingest",
     "pseudo-label",
     "merge",
+    "licences",
     "report",
     "train",
     "predict",
