@@ -170,18 +170,25 @@ def merge_stage(
     seed: int = 0,
     photos: PhotoPlacing = "auto",
 ) -> StageResult:
-    """Merge manifests under named rules, with person-wise folds; what the rules exclude is in the summary.
+    """Merge manifests under named rules, with person-wise folds, and write the data card beside the result.
+
+    What the rules exclude, and why, is in the summary, in excluded.csv and on the card.
 
     Raises:
         DatasetsError: The rules are unknown, or an input is no manifest.
     """
+    from datasets.card import data_card, write_card
     from datasets.manifest import summarise
     from datasets.merge import merge
 
     merged = merge(inputs, out, rules=rules, n_folds=folds, seed=seed, photos=photos)
     _save_excluded(merged.excluded, out)
+    card = data_card(merged.manifest, excluded=merged.excluded, refusals=merged.refusals, rules=rules)
+    left_out = {f"{row['source']} ({row['licence']})": row for row in merged.excluded.to_dict("records")}
     summary = summarise(merged.manifest) | {
-        "excluded": {f"{row['source']} ({row['licence']})": int(row["rows"]) for _, row in merged.excluded.iterrows()},
+        "card": write_card(card, out),
+        "excluded": {name: int(row["rows"]) for name, row in left_out.items()},
+        "why_excluded": {name: row["why"] for name, row in left_out.items()},
         "refusals": count_reasons(merged.refusals),
     }
     return StageResult(merged.path, summary)
