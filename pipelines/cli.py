@@ -24,6 +24,7 @@ COMMANDS = (
     "merge",
     "licences",
     "report",
+    "export",
     "train",
     "predict",
     "run",
