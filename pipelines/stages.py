@@ -226,6 +226,7 @@ def report_stage(
     """
     import pandas as pd
 
+    from datasets.card import CARD
     from datasets.manifest import manifest_file, read_manifest, read_refusals
     from pipelines.report import write_report
 
@@ -245,6 +246,7 @@ def report_stage(
         excluded=excluded,
         base_source=base_source,
         places=_places(ingested),
+        card=folder / CARD,
         **named,
     )
 
