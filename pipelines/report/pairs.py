@@ -17,6 +17,9 @@ CONFLICT = "label_conflict"
 DUPLICATE_WORDS = ("duplicate", "same_picture", "same_person")
 """A refusal whose reason is CONFLICT, or holds one of these, is of a photo that is there twice."""
 
+SAME_BYTES = "same bytes as "
+"""How the detail of an exact duplicate begins: its picture is that of the other, wherever its own file is."""
+
 LISTED = 200
 PICTURED = 24  # pairs; keeps the page small
 _END = re.compile(r"\s\(|[;,)]|$")
@@ -73,14 +76,15 @@ def pairs(refusals: pd.DataFrame, frame: pd.DataFrame, root: Path, places: Mappi
 
 
 def _doubles(refusals: pd.DataFrame) -> pd.DataFrame:
-    """Refusals of duplicates, contradictions first."""
+    """Refusals of duplicates: contradictions first, then photos before variants, whose photos say the same."""
     if not len(refusals):
         return pd.DataFrame(columns=["photo_id", "stage", "reason", "detail"])
     reasons = refusals["reason"].astype(str)
     of_merge = refusals["stage"].ne("labels")  # a reader's label_conflict is of rows, not of two photos
     doubles = refusals[of_merge & reasons.str.contains("|".join((CONFLICT, *DUPLICATE_WORDS)))]
-    first = ~doubles["reason"].str.contains(CONFLICT)
-    return doubles.assign(first=first).sort_values(["first", "photo_id", "detail"]).drop(columns="first")
+    order = {"tame": ~doubles["reason"].str.contains(CONFLICT), "made": doubles["photo_id"].str.contains("#")}
+    ordered = doubles.assign(**order).sort_values([*order, "photo_id", "detail"], kind="stable")
+    return ordered.drop(columns=list(order))
 
 
 def _pairs(
@@ -92,13 +96,12 @@ def _pairs(
         other = other_photo(detail, ids)
         pictures: list[Picture | None] = [None, None]
         if left > 0:
-            pictures[1] = find_picture(root, dropped, places)
             if other in kept.index:
                 pictures[0] = thumbnail(root, str(kept.at[other, "path"]), SMALL_BOX)
             elif other is not None:
                 pictures[0] = find_picture(root, other, places)
-            if pictures[1] is None and detail.startswith("same bytes"):
-                pictures[1] = pictures[0]
+            same = detail.startswith(SAME_BYTES) and pictures[0] is not None
+            pictures[1] = pictures[0] if same else find_picture(root, dropped, places)
             left -= any(pictures)
         labels = _labels(kept.loc[[other]].iloc[0]) if other in kept.index else NOTHING
         yield Pair(

@@ -18,7 +18,7 @@ AGE_TICKS = (0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 AGE_STEP = 5  # years; 30 and 60, where the age groups part, are edges
 PICTURED_REFUSALS = 120  # in all; keeps the page small where stages and reasons are many
 NAMED_REFUSALS = 4  # of each stage and reason
-CAPTION = 24  # characters that fit below a tile, the end among them: it tells files apart
+CAPTION = 17  # characters that fit below a tile, the end among them: it tells files apart
 
 Context = dict[str, Any]
 

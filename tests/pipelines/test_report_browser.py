@@ -125,3 +125,17 @@ def test_what_is_tapped_is_large_enough_and_text_is_readable_on_a_phone(tab: Tab
         ".map(one => parseFloat(getComputedStyle(one).fontSize))"
     )
     assert min(sizes) >= 11
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_strips_are_as_wide_as_they_may_be_and_in_proportion(tab: Tab, page: Path, width: int) -> None:
+    tab.open(page, width, "light")
+    strips = tab.evaluate(
+        "[...document.querySelectorAll('.strip')].map(one => [...one.children].map(part => "
+        "[part.getBoundingClientRect().width, parseFloat(part.style.getPropertyValue('--part'))]))"
+    )
+    assert len(strips) >= 6
+    for strip in strips:
+        assert sum(each[0] for each in strip) > 100
+        for pixels, part in strip:
+            assert pixels == pytest.approx(part * sum(each[0] for each in strip), abs=4)
