@@ -186,7 +186,7 @@ def merge_stage(
     card = data_card(merged.manifest, excluded=merged.excluded, refusals=merged.refusals, rules=rules)
     left_out = {f"{row['source']} ({row['licence']})": row for row in merged.excluded.to_dict("records")}
     summary = summarise(merged.manifest) | {
-        "card": write_card(card, out),
+        "card": str(write_card(card, out)),
         "excluded": {name: int(row["rows"]) for name, row in left_out.items()},
         "why_excluded": {name: row["why"] for name, row in left_out.items()},
         "refusals": count_reasons(merged.refusals),

@@ -84,7 +84,7 @@ def test_the_page_serves_phones_and_both_lights(page: Page, text: str) -> None:
     for variable in drawn:
         assert f"{variable}:" in light.partition("}")[0], variable
         assert f"{variable}:" in dark.partition("}")[0], variable
-    wrapped = re.findall(r'<div class="scroll[^"]*"[^>]*>\s*<table>', text)
+    wrapped = re.findall(r'<div class="scroll[^"]*"[^>]*>\s*<table[^>]*>', text)
     assert len(wrapped) == len(page.of("table")) == len(page.tables)
 
 
