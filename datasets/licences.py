@@ -32,8 +32,22 @@ class Licence:
 
 
 _CC: Final = "https://creativecommons.org/licenses"
+_SPDX: Final = "https://spdx.org/licenses"
 UNSTATED: Final = "LicenseRef-unstated"
 COMPETITION: Final = "LicenseRef-competition"
+PERMISSION: Final = "LicenseRef-permission"
+
+ASKS: Final[dict[Kind, str]] = {
+    "free": "nothing",
+    "attribution": "name the authors and the licence, and say what you changed",
+    "share_alike": "name the authors, and pass on what you make of it under the same terms",
+    "no_derivatives": "name the authors, and pass on no changed copies: a masked variant is one",
+    "non_commercial": "no commercial use, and whatever else its terms say",
+    "research_only": "only the research, or the competition, that its terms name",
+    "unstated": "the owner's permission, for any use",
+    "unknown": "read its terms: Palette's table doesn't have them",
+}
+"""What each kind asks of whoever uses the photos, in one line; the terms themselves decide."""
 
 _TABLE: Final = (
     Licence("CC0-1.0", "Creative Commons Zero 1.0", "free", "https://creativecommons.org/publicdomain/zero/1.0/"),
@@ -42,21 +56,40 @@ _TABLE: Final = (
     ),
     Licence("LicenseRef-public-domain", "Public domain", "free", note="Out of copyright, or given up by its owner."),
     Licence("LicenseRef-own", "Your own photographs", "free", note="Whoever ingests them owns them and has consent."),
-    Licence("LicenseRef-permission", "Written permission", "free", note="The owner has agreed to this use in writing."),
+    Licence(PERMISSION, "Written permission", "free", note="The owner has agreed to this use in writing."),
     Licence("LicenseRef-generated", "Drawn by this program", "free", note="Sample people; nobody is shown."),
-    Licence("MIT", "MIT License", "attribution", "https://spdx.org/licenses/MIT.html"),
-    Licence("Apache-2.0", "Apache License 2.0", "attribution", "https://spdx.org/licenses/Apache-2.0.html"),
+    Licence("MIT", "MIT License", "attribution", f"{_SPDX}/MIT.html"),
+    Licence("Apache-2.0", "Apache License 2.0", "attribution", f"{_SPDX}/Apache-2.0.html"),
+    Licence(
+        "CDLA-Permissive-1.0",
+        "Community Data License, Permissive 1.0",
+        "attribution",
+        f"{_SPDX}/CDLA-Permissive-1.0.html",
+    ),
+    Licence(
+        "CDLA-Permissive-2.0",
+        "Community Data License, Permissive 2.0",
+        "attribution",
+        f"{_SPDX}/CDLA-Permissive-2.0.html",
+    ),
     Licence("CC-BY-2.0", "Creative Commons Attribution 2.0", "attribution", f"{_CC}/by/2.0/"),
     Licence("CC-BY-3.0", "Creative Commons Attribution 3.0", "attribution", f"{_CC}/by/3.0/"),
     Licence("CC-BY-4.0", "Creative Commons Attribution 4.0", "attribution", f"{_CC}/by/4.0/", "Name the authors."),
     Licence("ODC-By-1.0", "Open Data Commons Attribution", "attribution", "https://opendatacommons.org/licenses/by/"),
+    Licence("CC-BY-SA-2.0", "Creative Commons Attribution-ShareAlike 2.0", "share_alike", f"{_CC}/by-sa/2.0/"),
     Licence("CC-BY-SA-3.0", "Creative Commons Attribution-ShareAlike 3.0", "share_alike", f"{_CC}/by-sa/3.0/"),
     Licence("CC-BY-SA-4.0", "Creative Commons Attribution-ShareAlike 4.0", "share_alike", f"{_CC}/by-sa/4.0/"),
     Licence("ODbL-1.0", "Open Database License", "share_alike", "https://opendatacommons.org/licenses/odbl/"),
+    Licence("CDLA-Sharing-1.0", "Community Data License, Sharing 1.0", "share_alike", f"{_SPDX}/CDLA-Sharing-1.0.html"),
+    Licence("CC-BY-ND-2.0", "Creative Commons Attribution-NoDerivatives 2.0", "no_derivatives", f"{_CC}/by-nd/2.0/"),
     Licence("CC-BY-ND-4.0", "Creative Commons Attribution-NoDerivatives 4.0", "no_derivatives", f"{_CC}/by-nd/4.0/"),
     Licence("CC-BY-NC-2.0", "Creative Commons Attribution-NonCommercial 2.0", "non_commercial", f"{_CC}/by-nc/2.0/"),
+    Licence("CC-BY-NC-3.0", "Creative Commons Attribution-NonCommercial 3.0", "non_commercial", f"{_CC}/by-nc/3.0/"),
     Licence("CC-BY-NC-4.0", "Creative Commons Attribution-NonCommercial 4.0", "non_commercial", f"{_CC}/by-nc/4.0/"),
+    Licence("CC-BY-NC-SA-2.0", "CC BY-NC-SA 2.0", "non_commercial", f"{_CC}/by-nc-sa/2.0/"),
+    Licence("CC-BY-NC-SA-3.0", "CC BY-NC-SA 3.0", "non_commercial", f"{_CC}/by-nc-sa/3.0/"),
     Licence("CC-BY-NC-SA-4.0", "CC BY-NC-SA 4.0", "non_commercial", f"{_CC}/by-nc-sa/4.0/"),
+    Licence("CC-BY-NC-ND-2.0", "CC BY-NC-ND 2.0", "no_derivatives", f"{_CC}/by-nc-nd/2.0/"),
     Licence("CC-BY-NC-ND-4.0", "CC BY-NC-ND 4.0", "no_derivatives", f"{_CC}/by-nc-nd/4.0/"),
     Licence("LicenseRef-non-commercial", "Non-commercial use, by terms of its own", "non_commercial"),
     Licence("LicenseRef-research", "Research only, by terms of its own", "research_only"),

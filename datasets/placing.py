@@ -75,6 +75,34 @@ def place(
     return kept.reset_index(drop=True), make_refusals(refusals)
 
 
+def place_as(
+    manifest: pd.DataFrame, root: Path, out: Path, paths: Sequence[str], *, copy: bool, stage: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Puts every photo of a manifest where it is told to, by a hard link or as a copy.
+
+    Args:
+        manifest: Rows whose `path` is relative to `root`.
+        root: The manifest's folder.
+        out: Where the photos go.
+        paths: One a row, relative to `out`.
+        copy: Copies instead of links; where a link can't be made there is a copy all the same.
+        stage: What a refusal says refused it.
+
+    Returns:
+        The rows whose photo is there, with `path` as told; and the others, as refusals.
+
+    Raises:
+        OutputError: If a photo can't be linked or copied.
+    """
+    files, refusals = _find_files(manifest, [root.resolve()] * len(manifest), stage)
+    placed = manifest.assign(path=pd.array(list(paths), dtype="str"))
+    for file, path in zip(files, paths, strict=True):
+        if file is not None:
+            _bring(Path(file), out / path, copy=copy)
+    kept = placed[np.array([file is not None for file in files], dtype=bool)]
+    return kept.reset_index(drop=True), make_refusals(refusals)
+
+
 def _find_files(manifest: pd.DataFrame, roots: Sequence[Path], stage: str) -> tuple[list[str | None], list[Refusal]]:
     """Finds each row's real file; None, and a refusal, where there is none inside its root."""
     folders = _Folders()

@@ -86,7 +86,7 @@ class SynthFlowSettings(_Settings):
     sources: tuple[SourceSettings, ...] = Field(default=(), description="datasets; drawn sample people when empty")
     base: str = Field(default="competition", description="the source (by name) that enters the merge as it is")
     out: Path = Field(default=Path("out"), description="each stage writes to a folder of its own in here")
-    rules: str = Field(default="competition", description="which licences a merge admits: competition, research")
+    rules: str = Field(default="competition", description="which licences a merge admits; see palette licences")
     plan: str = Field(default="competition", description="which variants a photo gets; balance, or a plan's file")
     target: str = Field(
         default="max", coerce_numbers_to_str=True, description="photos of each class for balance: max, median, a number"

@@ -145,21 +145,28 @@ def merge_stage(
     photos: PhotoPlacing = "auto",
     options: MergeOptions | None = None,
 ) -> StageResult:
-    """Merge manifests under named rules, with person-wise folds; what the rules exclude is in the summary.
+    """Merge manifests under named rules, with person-wise folds, and write the data card beside the result.
+
+    What the rules exclude, and why, is in the summary, in excluded.csv and on the card.
 
     People of a merge that lies in `out` already keep their folds, so that those of a growing dataset never move.
 
     Raises:
         DatasetsError: The rules are unknown, or an input is no manifest.
     """
+    from datasets.card import data_card, write_card
     from datasets.manifest import summarise
     from datasets.merge import MergeOptions, merge
 
     options = with_folds_of(out, options or MergeOptions(), folds, seed)
     merged = merge(inputs, out, rules=rules, n_folds=folds, seed=seed, photos=photos, options=options)
     _save_excluded(merged.excluded, out)
+    card = data_card(merged.manifest, excluded=merged.excluded, refusals=merged.refusals, rules=rules)
+    left_out = {f"{row['source']} ({row['licence']})": row for row in merged.excluded.to_dict("records")}
     summary = summarise(merged.manifest) | {
-        "excluded": {f"{row['source']} ({row['licence']})": int(row["rows"]) for _, row in merged.excluded.iterrows()},
+        "card": str(write_card(card, out)),
+        "excluded": {name: int(row["rows"]) for name, row in left_out.items()},
+        "why_excluded": {name: row["why"] for name, row in left_out.items()},
         "refusals": count_reasons(merged.refusals),
         "people": merged.people,
     }
@@ -218,6 +225,7 @@ def report_stage(
     """
     import pandas as pd
 
+    from datasets.card import CARD
     from datasets.manifest import manifest_file, read_manifest, read_refusals
     from pipelines.report import write_report
 
@@ -237,6 +245,7 @@ def report_stage(
         excluded=excluded,
         base_source=base_source,
         places=_places(ingested),
+        card=folder / CARD,
         **named,
     )
 

@@ -28,7 +28,10 @@ def merge(
     manifests: Annotated[list[Path], typer.Argument(metavar="MANIFEST...", help="Manifests, or their folders.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the merged manifest.")],
     rules: Annotated[
-        str, typer.Option(help="Which licences are admitted: competition (freely usable ones) or research.")
+        str,
+        typer.Option(
+            help="Which licences are admitted: competition, research, commercial or publishing; palette licences tells."
+        ),
     ] = "competition",
     folds: Annotated[int, typer.Option(min=2, max=50, help="Folds; all photos of a person share one.")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="Of the folds.")] = 0,

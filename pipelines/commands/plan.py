@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -56,7 +57,12 @@ def plan(
     planned = assign_plan(given, made)
     require_variants(planned)
     write_balance(made, file)
-    show_summary("Planned", {"plan": file, **goal_summary(planned, as_json)}, as_json=as_json)
+    summary = {"plan": file, **goal_summary(planned, as_json)}
+    if as_json:
+        show_summary("Planned", summary, as_json=True)
+        return
+    show_summary("Planned", {name: value for name, value in summary.items() if name != "classes"})
+    show_goals(planned.goals)
 
 
 def goal_summary(given: MaskInput, as_json: bool) -> dict[str, Any]:
@@ -76,6 +82,40 @@ def goal_summary(given: MaskInput, as_json: bool) -> dict[str, Any]:
         "classes": {str(goal.of): _numbers(goal) if as_json else _told(goal) for goal in given.goals},
         "refusals": dict(given.refused["reason"].value_counts()),
     }
+
+
+def show_goals(goals: Sequence[ClassGoal]) -> None:
+    """Print the class table before and after a balance plan, with what keeps a class short of the target."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from pipelines.summary import PIPE_WIDTH
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PIPE_WIDTH)
+    before, after = [goal.present for goal in goals], [goal.present + goal.planned for goal in goals]
+    table = Table(title="classes", title_justify="left", title_style="bold", box=box.SIMPLE, show_footer=True)
+    table.add_column("class", "all", no_wrap=True)
+    columns = (("before", before), ("planned", [goal.planned for goal in goals]), ("after", after))
+    for name, values in (*columns, ("short", [goal.short for goal in goals])):
+        table.add_column(name, f"{sum(values):,}", justify="right")
+    table.add_column("why", _evenness(before, after), overflow="fold")
+    for goal in goals:
+        numbers = (goal.present, goal.planned, goal.present + goal.planned, goal.short)
+        table.add_row(str(goal.of), *(f"{number:,}" if number else "-" for number in numbers), goal.why)
+    console.print(table)
+
+
+def _evenness(before: Sequence[int], after: Sequence[int]) -> str:
+    """Say how far the largest class is from the smallest, before and after."""
+    told = [f"{max(counts) / min(counts):,.1f} : 1" if counts and min(counts) else "" for counts in (before, after)]
+    was, now = (
+        each or f"{sum(not count for count in counts)} classes empty"
+        for each, counts in zip(told, (before, after), strict=True)
+    )
+    return f"largest to smallest: {was} before, {now} after"
 
 
 def _numbers(goal: ClassGoal) -> dict[str, Any]:

@@ -14,6 +14,10 @@ def report(
     manifest: Annotated[Path, typer.Argument(help="The merged manifest, or its folder.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The HTML file.")] = Path("report.html"),
     base: Annotated[str, typer.Option(help="The source that the others are added to.")] = "competition",
+    ingested: Annotated[
+        list[Path] | None,
+        typer.Option(help="A manifest that was merged, so that refused photos and duplicates are shown. Repeatable."),
+    ] = None,
     title: Annotated[str | None, typer.Option(help="The page's headline.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -21,5 +25,5 @@ def report(
     from pipelines.stages import report_stage
     from pipelines.summary import show_summary
 
-    page = report_stage(manifest, out, base_source=base, title=title)
+    page = report_stage(manifest, out, base_source=base, title=title, ingested=ingested or [])
     show_summary("Report", {"report": page, "bytes": page.stat().st_size}, as_json=as_json)

@@ -92,6 +92,26 @@ def axis_counts(frame: pd.DataFrame, base_source: str) -> pd.DataFrame:
     return pd.concat(tables)
 
 
+CROSSINGS = (("mask", "gender"), ("mask", "age_group"), ("gender", "age_group"))
+
+
+def crossing(frame: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
+    """Photos by two of the axes.
+
+    Returns:
+        Index the values of `first`, columns those of `second`; `UNKNOWN` last in either, where there is any.
+    """
+    rows, columns = ([*AXES[axis], UNKNOWN] for axis in (first, second))
+    table = (
+        pd.crosstab(_known(frame[first], AXES[first]), _known(frame[second], AXES[second]))
+        if len(frame)
+        else pd.DataFrame()
+    )
+    table = table.reindex(index=rows, columns=columns, fill_value=0).astype(int)
+    unknown = [[UNKNOWN] if not counts.get(UNKNOWN, 0) else [] for counts in (table.sum(axis=1), table.sum())]
+    return table.drop(index=unknown[0], columns=unknown[1])
+
+
 def _base_first(names: Sequence[str], base_source: str) -> list[str]:
     return sorted(names, key=lambda name: (name != base_source, name))
 

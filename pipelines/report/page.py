@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from datasets.atomic import atomic_write
-from pipelines.report import sections
+from pipelines.report import pairs, sections
 from pipelines.report.licensing import licences
 from pipelines.report.text import visible
 
@@ -20,11 +22,13 @@ CONTENTS = (
     ("overview", "Overview"),
     ("classes", "Classes"),
     ("sources", "Sources"),
+    ("crossings", "Crossings"),
     ("ages", "Ages"),
     ("variants", "Variants"),
     ("labels", "Labels"),
     ("folds", "Folds"),
     ("photos", "Photos"),
+    ("duplicates", "Duplicates"),
     ("refusals", "Refusals"),
     ("licences", "Licences"),
 )
@@ -41,6 +45,7 @@ def write_report(
     title: str = "Data report",
     made_at: str = "",
     places: Mapping[str, Path] | None = None,
+    card: Path | None = None,
 ) -> Path:
     """Write the report on a merged manifest: one HTML file that asks for nothing from anywhere.
 
@@ -57,6 +62,7 @@ def write_report(
         made_at: when it was made, in words; put at the foot.
         places: where refused photos lie, by photo id, so that they can be shown: those of a manifest that was read
             before anything was refused. One that isn't named is looked for under `root`.
+        card: the data card, to which the page's head links by a relative path.
 
     Returns:
         `out`.
@@ -74,6 +80,8 @@ def write_report(
             contents=CONTENTS,
             made_at=visible(made_at),
             photos=sections.photos(frame, root, base_source),
+            card=_address(card, out),
+            duplicates=pairs.pairs(refusals, frame, root, places or {}),
             refusals=sections.refusals(refusals, root, places or {}),
             licences=licences(frame, excluded),
             **_counted(frame, refusals, base_source),
@@ -84,6 +92,13 @@ def write_report(
     return out
 
 
+def _address(file: Path | None, page: Path) -> str:
+    """How a page links to a file beside it or elsewhere; empty where there is none."""
+    if file is None or not file.is_file():
+        return ""
+    return quote(Path(os.path.relpath(file.resolve(), page.resolve().parent)).as_posix())
+
+
 def _counted(frame: pd.DataFrame, refusals: pd.DataFrame, base_source: str) -> dict[str, Any]:
     """The sections that only count."""
     return {
@@ -92,6 +107,7 @@ def _counted(frame: pd.DataFrame, refusals: pd.DataFrame, base_source: str) -> d
         "warnings": sections.warnings(frame, base_source),
         "classes": sections.classes(frame, base_source),
         "sources": sections.sources(frame, base_source),
+        "crossings": sections.crossings(frame, base_source),
         "ages": sections.ages(frame, base_source),
         "variants": sections.variants(frame),
         "labels": sections.labels(frame),

@@ -9,14 +9,16 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines.report import charts, counts, tables, tallies
-from pipelines.report.counts import UNKNOWN
+from pipelines.report import charts, counts, strips, tables, tallies
+from pipelines.report.counts import CROSSINGS, UNKNOWN
 from pipelines.report.sheets import contact_sheets, refused_pictures
 from pipelines.report.text import NOTHING, number, share, times, visible
 
 AGE_TICKS = (0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 AGE_STEP = 5  # years; 30 and 60, where the age groups part, are edges
-PICTURED_REFUSALS = 48  # in all; keeps the page small where stages and reasons are many
+PICTURED_REFUSALS = 120  # in all; keeps the page small where stages and reasons are many
+NAMED_REFUSALS = 4  # of each stage and reason
+CAPTION = 17  # characters that fit below a tile, the end among them: it tells files apart
 
 Context = dict[str, Any]
 
@@ -138,8 +140,24 @@ def sources(frame: pd.DataFrame, base_source: str) -> Context:
     return {
         "table": tables.source_table(counts.source_counts(frame, base_source)),
         "axes": tables.axis_table(axes),
+        "strips": strips.strips(counts.source_counts(frame, base_source)),
+        "keys": strips.KEYS,
         "chart": drawing,
     }
+
+
+def crossings(frame: pd.DataFrame, base_source: str) -> list[tuple[tables.Table, tables.Table]]:
+    """Each pair of mask state, gender and age group, before and after."""
+    base = frame[counts.is_base(frame, base_source)]
+    found = []
+    for first, second in CROSSINGS:
+        names = tables.AXIS_NAMES[first], tables.AXIS_NAMES[second].lower()
+        before, after = (
+            tables.cross_table(counts.crossing(part, first, second), f"{' by '.join(names)}, {when}", names[0])
+            for part, when in ((base, "before"), (frame, "after"))
+        )
+        found.append((before, after))
+    return found
 
 
 def ages(frame: pd.DataFrame, base_source: str) -> Context:
@@ -235,16 +253,17 @@ def refusals(table: pd.DataFrame, root: Path, places: Mapping[str, Path]) -> Con
     left = PICTURED_REFUSALS
     rows = []
     for row in grouped.to_dict("records"):
-        pictures = refused_pictures(root, row["examples"][:left], places)
+        one_each = {photo_id.partition("#")[0]: photo_id for photo_id in reversed(row["examples"])}
+        pictures = refused_pictures(root, list(reversed(one_each.values()))[:left], places)
         left -= len(pictures)
         rows.append(
             {
                 "stage": visible(row["stage"]),
                 "reason": visible(row["reason"]),
                 "count": number(row["count"]),
-                "examples": [visible(photo_id, 120) for photo_id in row["examples"]],
+                "examples": [visible(photo_id, 120) for photo_id in row["examples"][:NAMED_REFUSALS]],
                 "detail": visible(row["detail"], 200) or NOTHING,
-                "pictures": pictures,
+                "pictures": [(photo_id, visible(photo_id, CAPTION), picture) for photo_id, picture in pictures],
             }
         )
     stages = _plural(grouped["stage"].nunique(), "stage")

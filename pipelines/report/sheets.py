@@ -21,7 +21,7 @@ from pipelines.report.text import number, visible
 
 TILES = 12
 BOX = (150, 200)  # pixels, the competition's 3:4; sharp enough at the page's 110 on a dense screen
-SMALL_BOX = (96, 96)
+SMALL_BOX = (130, 160)
 QUALITY = 76  # a face is about 5 kB; pure noise, the worst there is, 21 kB
 TRIES = 3  # candidates looked at for each tile, so that missing files don't keep a build going
 
@@ -166,11 +166,12 @@ def refused_pictures(root: Path, photo_ids: Iterable[str], places: Mapping[str, 
         photo_ids: `source:path` of a photo; a variant's goes on with `#variant`, and its photo is shown.
         places: where photos lie, by photo id; one that isn't named is looked for where a merge puts it under `root`.
     """
-    found = ((photo_id, _refused(root, photo_id, places)) for photo_id in photo_ids)
+    found = ((photo_id, find_picture(root, photo_id, places)) for photo_id in photo_ids)
     return [(visible(photo_id), picture) for photo_id, picture in found if picture is not None]
 
 
-def _refused(root: Path, photo_id: str, places: Mapping[str, Path]) -> Picture | None:
+def find_picture(root: Path, photo_id: str, places: Mapping[str, Path]) -> Picture | None:
+    """A small thumbnail of one photo; see `refused_pictures`."""
     photo = photo_id.rpartition("#")[0] or photo_id
     for known in (photo_id, photo):
         if known in places:

@@ -50,7 +50,7 @@ def split_persons(frame: pd.DataFrame) -> int:
     return int((frame.dropna(subset=["person_id", "fold"]).groupby("person_id")["fold"].nunique() > 1).sum())
 
 
-def refusal_counts(refusals: pd.DataFrame, examples: int = 4) -> pd.DataFrame:
+def refusal_counts(refusals: pd.DataFrame, examples: int = 12) -> pd.DataFrame:
     """Refusals by stage and reason.
 
     Returns:

@@ -209,6 +209,21 @@ def test_from_plan_to_variants_on_the_command_line(dataset: Path, tmp_path: Path
     assert set(read_manifest(tmp_path / "out")["parent_id"]) == {"aaf:2.png"}
 
 
+def test_the_class_table_before_and_after_is_printed(dataset: Path, tmp_path: Path) -> None:
+    given = (dataset, tmp_path / "plan.toml", "--target", 2, "--cap", 3)
+    told = json.loads(palette("plan", *given, "--json").out)
+    done = palette("plan", *given)
+    assert (done.code, done.err) == (0, "")
+    rows = {line.split()[0]: line.split()[1:] for line in done.out.splitlines() if line.strip()}
+    for name, counted in told["classes"].items():
+        after = counted["present"] + counted["planned"]
+        wanted = [str(number or "-") for number in (counted["present"], counted["planned"], after, counted["short"])]
+        assert rows[name][:4] == wanted
+        assert " ".join(rows[name][4:]) == counted["why"]
+    assert rows["all"][1] == str(told["variants"])
+    assert "18 classes empty before" in done.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [(("--target", "some"), "max or median"), (("--counts", "nowhere.csv"), "nowhere.csv"), ((), "--counts")],

@@ -8,12 +8,16 @@ import pandas as pd
 import pytest
 
 from datasets.manifest import make_manifest, make_refusals
+from datasets.rules import RULES
 from pipelines.report import counts, tallies, write_report
 from pipelines.report.text import number, share, times
 from tests.pipelines.report_builders import NO_EXCLUSIONS, Page, draw, population, row, variant
 
 HOSTILE = "\"><script>alert('1')</script><img src=x onerror=alert(2)>&amp; 사람"
-SECTIONS = ("overview", "classes", "sources", "ages", "variants", "labels", "folds", "photos", "refusals", "licences")
+SECTIONS = (
+    *("overview", "classes", "sources", "crossings", "ages", "variants", "labels"),
+    *("folds", "photos", "duplicates", "refusals", "licences"),
+)
 REFUSED = make_refusals(
     {"photo_id": f"folder:{name}.jpg", "stage": "mask", "reason": "no_face", "detail": "nobody"} for name in "abc"
 )
@@ -76,11 +80,11 @@ def test_the_page_serves_phones_and_both_lights(page: Page, text: str) -> None:
     assert metas["color-scheme"] == "light dark"
     style = text.partition("<style>")[2].partition("</style>")[0]
     light, _, dark = style.partition("@media (prefers-color-scheme: dark)")
-    drawn = set(re.findall(r"var\((--\w+)\)", text)) - {"--heat"}
+    drawn = set(re.findall(r"var\((--\w+)\)", text)) - {"--heat", "--part"}
     for variable in drawn:
         assert f"{variable}:" in light.partition("}")[0], variable
         assert f"{variable}:" in dark.partition("}")[0], variable
-    wrapped = re.findall(r'<div class="scroll[^"]*"[^>]*>\s*<table>', text)
+    wrapped = re.findall(r'<div class="scroll[^"]*"[^>]*>\s*<table[^>]*>', text)
     assert len(wrapped) == len(page.of("table")) == len(page.tables)
 
 
@@ -125,11 +129,13 @@ def test_refusals_and_licences_are_listed_with_their_reasons(page: Page) -> None
     assert "folder:a.jpg" in cells[2]
     assert cells[3] == "nobody"
     rows = page.tables["Licences, what they brought and what was left out"]
-    licences = {cells[1]: cells for cells in rows[1:]}
+    licences = {cells[1]: cells for cells in rows[2:]}
     left_out = licences["mega-age"]
     assert left_out[0].startswith("CC-BY-NC-4.0")
-    assert left_out[2:] == ["non commercial", "0", "8,314", "exclude", "admit", "its terms exclude commercial use"]
-    assert licences["competition"][3:6] == ["160", "0", "admit"]
+    verdicts = ["exclude", "admit", "exclude", "exclude"]
+    assert left_out[2:] == ["non commercial", "0", "8,314", *verdicts, "its terms exclude commercial use"]
+    assert licences["competition"][3:9] == ["160", "0", "admit", "admit", "exclude", "exclude"]
+    assert [rows[1][5:9]] == [list(RULES)]
     assert "https://creativecommons.org/licenses/by-nc/4.0/" in [attrs["href"] for attrs in page.of("a")]
 
 
@@ -206,3 +212,36 @@ def test_the_report_makes_its_folder_and_leaves_nothing_else(tmp_path: Path, fra
     out = tmp_path / "new" / "deep" / "index.html"
     assert write_report(out, merged=frame, root=tmp_path, refusals=REFUSED, excluded=EXCLUDED) == out
     assert [path.name for path in out.parent.iterdir()] == ["index.html"]
+
+
+def test_crossings_are_those_of_the_manifest_before_and_after(page: Page, frame: pd.DataFrame) -> None:
+    base = frame[frame["source"].eq("competition")]
+    for when, part in (("before", base), ("after", frame)):
+        for gender in ("male", "female"):
+            cells = page.row(f"Gender by age group, {when}", gender)
+            of_gender = part[part["gender"].eq(gender)]
+            assert cells[-1] == number(len(of_gender))
+            assert cells[:3] == [
+                number((of_gender["age_group"] == group).sum()) for group in ("under_30", "30_to_59", "60_plus")
+            ]
+        assert page.row(f"Mask state by gender, {when}", "all")[-1] == number(len(part))
+
+
+def test_each_source_has_its_shares(page: Page, frame: pd.DataFrame) -> None:
+    part = frame[frame["source"].eq("folder")]
+    cells = page.row("Source by source, shares of its photos and variants", "folder")
+    assert cells[0] == number(len(part))
+    assert f"male {share((part['gender'] == 'male').mean())}" in cells[2]
+    assert f"unknown {share(part['age_group'].isna().mean())}" in cells[3]
+    strips = [attrs for attrs in page.of("div") if attrs.get("class") == "strip"]
+    assert len(strips) == frame["source"].nunique() * 3
+
+
+def test_the_card_is_linked_where_there_is_one(tmp_path: Path, frame: pd.DataFrame) -> None:
+    card = tmp_path / "merged #1" / "DATACARD.md"
+    card.parent.mkdir()
+    card.write_text("# Data card\n")
+    page = Page(written(tmp_path, frame, card=card))
+    assert "merged%20%231/DATACARD.md" in [attrs["href"] for attrs in page.of("a")]
+    assert not any("DATACARD" in str(attrs["href"]) for attrs in Page(written(tmp_path, frame)).of("a"))
+    assert not any("gone" in str(each) for each in Page(written(tmp_path, frame, card=tmp_path / "gone.md")).of("a"))

@@ -89,11 +89,17 @@ def test_merge_says_what_the_rules_exclude_and_the_report_is_written(faces: Sour
     shut = ingest_stage(unfree, tmp_path / "unfree").manifest
     merged = merge_stage([free, shut], tmp_path / "merge", rules="competition", folds=2)
     assert merged.summary["excluded"] == {"unfree (CC-BY-NC-4.0)": 2}
+    assert "exclude commercial use" in merged.summary["why_excluded"]["unfree (CC-BY-NC-4.0)"]
     assert merged.summary["refusals"] == {"licence": 2}
+    card = (tmp_path / "merge" / "DATACARD.md").read_text(encoding="utf-8")
+    assert "| unfree | CC-BY-NC-4.0 | 2 |" in card
+    merge_stage([shut, free], tmp_path / "merge", rules="competition", folds=2)
+    assert (tmp_path / "merge" / "DATACARD.md").read_text(encoding="utf-8") == card
     assert merged.summary["photos"] == 2
     page = report_stage(tmp_path / "merge", tmp_path / "report" / "index.html", base_source="folder", title="Ours")
     text = page.read_text(encoding="utf-8")
     assert "Ours" in text
+    assert 'href="../merge/DATACARD.md"' in text
     assert "CC-BY-NC-4.0" in text
 
 

@@ -1,0 +1,106 @@
+"""What a reader of a data card should not expect of the data: counted where it can be, said where it can't."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pandas as pd
+
+from datasets.labels import N_LABELS, label_name
+from datasets.licences import find_licence
+from datasets.markdown import escape
+
+FEW: Final = 50
+"""Persons of a class below which its scores say little: at 50, one person more or less moves recall by 2 points."""
+
+_ALWAYS: Final = (
+    "Gender has two values here, as the datasets' own labels do. It is what a label says, not what a person is.",
+    "Whether the people shown agreed to this use is between them and each dataset's owner; Palette can't tell.",
+)
+
+
+def limits(frame: pd.DataFrame) -> list[str]:
+    """Returns the limits of a manifest, a line of Markdown each, those that were counted first."""
+    found = [
+        _thin(frame),
+        _unlabelled(frame),
+        _synthetic_classes(frame),
+        _photo_is_person(frame),
+        _noisy_ages(frame),
+        _predicted(frame),
+        _restricted(frame),
+    ]
+    return [*filter(None, found), *_ALWAYS]
+
+
+def _thin(frame: pd.DataFrame) -> str:
+    persons = (
+        frame[frame["label"].notna()].groupby("label")["person_id"].nunique().reindex(range(N_LABELS), fill_value=0)
+    )
+    thin = [f"{label_name(label)} ({persons[label]})" for label in range(N_LABELS) if persons[label] < FEW]
+    return f"Classes with fewer than {FEW} persons, of which scores say little: {', '.join(thin)}." if thin else ""
+
+
+def _unlabelled(frame: pd.DataFrame) -> str:
+    count = int(frame["label"].isna().sum())
+    return (
+        f"{count:,} of {len(frame):,} rows lack a mask state, a gender or an age group, and so a class."
+        if count
+        else ""
+    )
+
+
+def _synthetic_classes(frame: pd.DataFrame) -> str:
+    known = frame[frame["label"].notna()]
+    real = known[known["parent_id"].isna()].groupby("label").size()
+    made = known[known["parent_id"].notna()].groupby("label").size()
+    alone = [label_name(int(str(label))) for label in made.index if label not in real.index]
+    if alone:
+        return (
+            f"Classes of variants alone, without one real photo: {', '.join(alone)}. What a classifier makes of really "
+            "worn masks has to be measured on real photos."
+        )
+    return "Variants stand in for real masks; what a classifier makes of those has to be measured on real photos." * (
+        len(made) > 0
+    )
+
+
+def _photo_is_person(frame: pd.DataFrame) -> str:
+    photos = frame[frame["parent_id"].isna()]
+    per_person = photos.groupby("source").agg(rows=("person_id", "size"), persons=("person_id", "nunique"))
+    single = [
+        escape(source) for source, row in per_person.iterrows() if row["rows"] > 1 and row["rows"] == row["persons"]
+    ]
+    if not single:
+        return ""
+    return (
+        f"Every photo counts as a person of its own in {', '.join(single)}: if somebody is there twice, nothing in the "
+        "labels says so."
+    )
+
+
+def _noisy_ages(frame: pd.DataFrame) -> str:
+    if not frame["source"].eq("all-age-faces").any():
+        return ""
+    return (
+        "Ages of all-age-faces are noisy: of 324 pairs of near-duplicates in it, 66 are labelled with different age "
+        "groups."
+    )
+
+
+def _predicted(frame: pd.DataFrame) -> str:
+    count = int(frame["gender_from"].eq("pseudo").sum())
+    if not count:
+        return ""
+    return (
+        f"{count:,} genders are predictions: most often wrong for children and the very old, and not equally often in "
+        "all groups of people."
+    )
+
+
+def _restricted(frame: pd.DataFrame) -> str:
+    kinds = {find_licence(str(licence)).kind for licence in frame["licence"].unique().tolist()}
+    worst = [
+        kind.replace("_", " ") for kind in ("non_commercial", "research_only", "unstated", "unknown") if kind in kinds
+    ]
+    return f"Not free to use for everything: some licences here are {', '.join(worst)}." if worst else ""

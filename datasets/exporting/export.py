@@ -1,0 +1,162 @@
+"""Exporting a manifest: photos under names of their own, one table beside them, and what each form adds to that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+import pandas as pd
+
+from datasets.atomic import atomic_write
+from datasets.card import CARD, data_card
+from datasets.errors import UsageError
+from datasets.exporting.croissant import CROISSANT, About, croissant, dump, missing_properties
+from datasets.exporting.imagefolder import README, dataset_readme
+from datasets.labels import N_LABELS, label_name
+from datasets.manifest import REFUSALS, manifest_file, read_manifest, read_refusals, write_refusals
+from datasets.placing import place_as
+
+FORMS: Final = ("imagefolder", "croissant")
+METADATA: Final = "metadata.csv"
+TRAIN: Final = "train"
+VALIDATION: Final = "validation"
+STAGE: Final = "export"
+_NAMES: Final = {label: label_name(label) for label in range(N_LABELS)}
+
+_COLUMNS: Final = (
+    *("photo_id", "person_id", "mask", "gender", "age", "age_group", "label"),
+    *("mask_from", "gender_from", "age_from", "mask_confidence", "gender_confidence", "age_confidence"),
+    *("mask_type", "wear_style", "nose_covered", "mouth_covered", "chin_covered"),
+    *("parent_id", "fold", "source", "licence", "width", "height", "sha256"),
+)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export wrote.
+
+    Attributes:
+        folder: Where it is.
+        splits: Rows of each split.
+        refusals: Photos that aren't there.
+        missing: Properties that Croissant asks for and nothing was given for; empty for other forms.
+    """
+
+    folder: Path
+    splits: Mapping[str, int]
+    refusals: pd.DataFrame
+    missing: tuple[str, ...] = ()
+
+
+def export(
+    manifest: Path, out: Path, *, form: str, validation_fold: int | None = None, copy: bool = False, about: About
+) -> Exported:
+    """Writes a manifest and its photos in another form.
+
+    Photos get names from their content (`<2>/<20 hex digits>.jpg`): no path of a source stays in them, since those hold
+    labels and people's keys, and words such as `train` that loaders take for a split. `photo_id` says where each came
+    from. The same manifest gives the same bytes.
+
+    Args:
+        manifest: The Parquet file, or its folder.
+        out: A folder that is empty, or holds an earlier export of the same photos.
+        form: One of FORMS.
+        validation_fold: The fold that becomes the split `validation`; all rows are `train` when None.
+        copy: Copies photos instead of linking them.
+        about: What the dataset is called, where it is published and by whom.
+
+    Returns:
+        What was written.
+
+    Raises:
+        UsageError: If the form or the fold isn't known, or `out` holds other files.
+        ManifestError: If there is no valid manifest.
+        OutputError: If something can't be written.
+    """
+    if form not in FORMS:
+        raise UsageError(f"unknown form {form!r}; known: {', '.join(FORMS)}")
+    root = manifest_file(Path(manifest)).parent
+    frame = read_manifest(manifest).sort_values("photo_id", ignore_index=True)
+    splits = _splits(frame, validation_fold)
+    paths = [f"{split}/{name}" for split, name in zip(splits, _names(frame), strict=True)]
+    _check_folder(out, {*paths, *_texts_of(form, splits)})
+    kept, refusals = place_as(frame, root, out, paths, copy=copy, stage=STAGE)
+    split_of = dict(zip(paths, splits, strict=True))
+    kept_splits = kept["path"].map(split_of)
+    for name, text in _texts(form, kept, kept_splits, _card(root, frame), about).items():
+        with atomic_write(out / name) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
+    write_refusals(refusals, out)
+    counts = {str(name): int(count) for name, count in kept_splits.value_counts().sort_index().items()}
+    return Exported(out, counts, refusals, missing_properties(about) if form == "croissant" else ())
+
+
+def _splits(frame: pd.DataFrame, validation_fold: int | None) -> list[str]:
+    if validation_fold is None:
+        return [TRAIN] * len(frame)
+    folds = sorted({int(fold) for fold in frame["fold"].dropna().unique()})
+    if validation_fold not in folds:
+        told = ", ".join(map(str, folds)) or "none: merge makes them"
+        raise UsageError(f"no fold {validation_fold} to validate on; folds there are {told}")
+    return [VALIDATION if fold == validation_fold else TRAIN for fold in frame["fold"].fillna(-1).tolist()]
+
+
+def _names(frame: pd.DataFrame) -> list[str]:
+    """Names by content; where two rows share a file's bytes, the later ones are numbered."""
+    seen: dict[str, int] = {}
+    names = []
+    for path, sha256 in zip(frame["path"].tolist(), frame["sha256"].tolist(), strict=True):
+        again = seen.get(sha256, 0)
+        seen[sha256] = again + 1
+        tail = f"-{again}" if again else ""
+        names.append(f"{sha256[:2]}/{sha256[:20]}{tail}{PurePosixPath(path).suffix.lower()}")
+    return names
+
+
+def _texts_of(form: str, splits: list[str]) -> set[str]:
+    extra = README if form == "imagefolder" else CROISSANT
+    tables = {f"{split}/{METADATA}" for split in set(splits)} if form == "imagefolder" else {METADATA}
+    return {extra, REFUSALS, CARD, *tables}
+
+
+def _check_folder(out: Path, expected: set[str]) -> None:
+    """Makes sure that nothing of another export is in the folder, which a loader would take for a part of this one."""
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file: name a folder to export to")
+    for path in sorted(out.rglob("*")) if out.is_dir() else ():
+        if not path.is_dir() and path.relative_to(out).as_posix() not in expected:
+            raise UsageError(
+                f"{out} holds {path.relative_to(out).as_posix()}, which isn't of this export: name another"
+            )
+
+
+def _card(root: Path, frame: pd.DataFrame) -> str:
+    """The card that the merge wrote, or one made now, which can't tell what was left out."""
+    file = root / CARD
+    if file.is_file():
+        return file.read_text(encoding="utf-8")
+    nothing = pd.DataFrame(columns=["source", "licence", "kind", "rows", "why"])
+    return data_card(frame, excluded=nothing, refusals=read_refusals(root))
+
+
+def _texts(form: str, kept: pd.DataFrame, splits: pd.Series[str], card: str, about: About) -> dict[str, str]:
+    if form == "imagefolder":
+        tables = {
+            f"{split}/{METADATA}": _csv(part, f"{split}/") for split, part in kept.groupby(splits.to_numpy(), sort=True)
+        }
+        readme = dataset_readme(kept, sorted(splits.unique().tolist()), card, about.name)
+        return {**tables, README: readme, CARD: card}
+    table = _csv(kept, "", splits)
+    return {METADATA: table, CROISSANT: dump(croissant(kept, table, about)), CARD: card}
+
+
+def _csv(frame: pd.DataFrame, prefix: str, splits: pd.Series[Any] | None = None) -> str:
+    """The table of photos: `file_name` first, `class` in words, everything else as the manifest has it."""
+    table = frame[list(_COLUMNS)].copy()
+    table.insert(0, "file_name", frame["path"].str.removeprefix(prefix))
+    table.insert(list(table.columns).index("label") + 1, "class", frame["label"].map(_NAMES))
+    if splits is not None:
+        table.insert(1, "split", splits.to_numpy())
+    return str(table.to_csv(index=False, lineterminator="\n"))

@@ -1,0 +1,67 @@
+"""Source by source: how each one's photos divide among mask states, genders and age groups, as strips of a width."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from pipelines.report.counts import AXES, UNKNOWN
+from pipelines.report.tables import AXIS_NAMES
+from pipelines.report.text import number, share, visible
+
+KEYS = tuple((AXIS_NAMES[axis], (*values, UNKNOWN)) for axis, values in AXES.items())
+"""The axes with their values, in the order of their colours."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a strip: which of the colours it has, and its share 0..1."""
+
+    colour: int
+    share: float
+    said: str
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One axis of one source; `said` is the strip in words."""
+
+    axis: str
+    parts: Sequence[Part]
+    said: str
+
+
+@dataclass(frozen=True)
+class SourceStrips:
+    """One source: how many rows it has, and a strip for each axis."""
+
+    source: str
+    rows: str
+    strips: Sequence[Strip]
+
+
+def strips(counts: pd.DataFrame) -> list[SourceStrips]:
+    """The strips of every source, from `counts.source_counts`; of one source alone none, as the charts show it."""
+    if len(counts) < 2:
+        return []
+    return [
+        SourceStrips(
+            visible(source),
+            number(row["all", "photos"] + row["all", "variants"]),
+            [_strip(axis, row) for axis in AXES],
+        )
+        for source, row in counts.iterrows()
+    ]
+
+
+def _strip(axis: str, row: pd.Series[int]) -> Strip:
+    values = [*AXES[axis], UNKNOWN]
+    total = sum(int(row[axis, value]) for value in values) or 1
+    parts = [
+        Part(index, int(row[axis, value]) / total, f"{value} {share(int(row[axis, value]) / total)}")
+        for index, value in enumerate(values)
+        if row[axis, value]
+    ]
+    return Strip(AXIS_NAMES[axis], parts, ", ".join(part.said for part in parts))
