@@ -11,9 +11,9 @@ from synth.errors import SynthUsageError
 from synth.shape import MEAN_FACE
 from synth.surface import Outline
 
-BESIDE = 0.01
-"""How far the corners of a mask that has slipped down may reach beyond the mean jaw, head units: the further down it
-sits, the narrower is what it lies on."""
+BESIDE = -0.01
+"""How far the corners of a mask that has slipped down reach beyond the mean jaw, head units; below 0 they end before
+it. The further down a mask sits, the narrower is what it lies on."""
 
 NOT_WEAR = "not_wear"
 """The style of a variant without a mask, named like its mask state."""
@@ -150,7 +150,7 @@ def _chin(cut: Cut, rng: np.random.Generator) -> Outline:
     # mouth; from there the loops go taut to the ears.
     top = rng.uniform(0.95, 1.20)
     # A scarf that is pushed down lies in more folds than a mask, but it does hang further.
-    worn = _worn(replace(cut, drop=0.6 * cut.drop), rng, top, max(top + rng.uniform(0.28, 0.60), 1.30))
+    worn = _worn(replace(cut, drop=0.6 * cut.drop), rng, top, np.clip(top + rng.uniform(0.28, 0.60), 1.30, 1.54))
     top_side = rng.uniform(0.58, min(0.98, top - 0.08))
     bottom_side = top_side + rng.uniform(0.16, 0.34)
     top_half = _jaw_half(top_side) + rng.uniform(-0.03, 0.08)
