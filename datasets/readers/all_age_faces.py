@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from datasets.errors import LabelsError, LayoutError
 from datasets.finding import PhotoFile, find_photos
 from datasets.licences import UNSTATED
+from datasets.origins import SOURCES
 from datasets.readers.base import Listing, ReaderInfo, Record, choice, folders_below, missing_layout, register
 from datasets.refusals import Refusal
 
@@ -39,7 +40,7 @@ INFO: Final = ReaderInfo(
     expects=f"'{FOLDER}' with 'original images' (or 'aglined faces'), and 'image sets' where it is there",
     lacks="a stated licence, masks, and persons (every photo counts as a person of its own); ages are noisy",
     published="13,322 photos of ages 2 to 80: 7,381 of women, 5,941 of men",
-    home="https://github.com/JingchunCheng/All-Age-Faces-Dataset",
+    home=SOURCES["all-age-faces"].home,
     options={"which": "original (default) or aligned: the photos as they were, or faces cut out and turned upright"},
 )
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from datasets.errors import LabelsError, UsageError
 from datasets.finding import find_photos
+from datasets.origins import SOURCES
 from datasets.policies import file_version
 from datasets.readers.base import Listing, ReaderInfo, Record, folders_below, missing_layout, register
 from datasets.refusals import Refusal, printable
@@ -19,7 +20,7 @@ DEPTH: Final = 2
 """The archive nests its folder twice."""
 
 NON_COMMERCIAL: Final = "LicenseRef-non-commercial"
-_HOME: Final = "http://mmlab.ie.cuhk.edu.hk/projects/MegaAge/"
+_HOME: Final = f"http://mmlab.ie.cuhk.edu.hk/projects/MegaAge/, and {SOURCES['mega-age'].home}"
 _EXPECTS: Final = "{}/{{train,test,list}}, with list/{{train,test}}_name.txt and _age.txt; at most two folders down"
 _LACKS: Final = (
     "genders, masks and persons (every photo counts as a person of its own); people over 70; free terms: the "
