@@ -25,6 +25,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "class_weight_power": (0.0, 1.0),
     "synthetic_weight": (0.0, 100.0),
     "pseudo_confidence": (0.0, 1.0),
+    "age_confidence": (0.0, 1.0),
     "fold": (0, 1_000),
     "seed": (0, 2**31 - 1),
     "workers": (-1, 256),
@@ -52,6 +53,9 @@ class TrainSettings:
         class_weight_power: the same as a weight on the loss instead of on the draw; 0 for none.
         synthetic_weight: weight on the loss of a variant, against 1 of a photo; 0 leaves variants out of training.
         pseudo_confidence: pseudo-labels below this confidence count as missing.
+        age_confidence: ages less sure than this, as `palette check-ages` finds them, count as missing in training: with
+            head `triple` such rows teach mask and gender alone, with head `single` they teach nothing. Scores still
+            count them.
         fold: the fold that is held out, scored, and chooses the epoch to keep.
         seed: of everything random.
         pretrained: start from timm's published weights (needs its hub).
@@ -75,6 +79,7 @@ class TrainSettings:
     class_weight_power: float = 0.0
     synthetic_weight: float = 1.0
     pseudo_confidence: float = 0.0
+    age_confidence: float = 0.0
     fold: int = 0
     seed: int = 0
     pretrained: bool = False

@@ -61,7 +61,7 @@ def split_manifest(manifest: Path, settings: TrainSettings) -> Splits:
     check_folds(frame, read_people(root).same)
     held_out = frame["fold"].eq(settings.fold).to_numpy(dtype=bool)
     variant = frame["parent_id"].notna().to_numpy(dtype=bool)
-    trusted = _codes(frame, settings.pseudo_confidence)
+    trusted = _codes(frame, settings.pseudo_confidence, settings.age_confidence)
     truth = _codes(frame, None)
     reasons = _reasons_against(trusted, variant, settings)
     train = ~held_out & (reasons == "")
@@ -100,14 +100,19 @@ def _with_folds(frame: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, bool]:
     return frame, made_here
 
 
-def _codes(frame: pd.DataFrame, pseudo_confidence: float | None) -> NDArray[np.int64]:
-    """(N, 3) codes; pseudo-labels count from that confidence on, or not at all (None)."""
+def _codes(
+    frame: pd.DataFrame, pseudo_confidence: float | None, age_confidence: float = 0.0
+) -> NDArray[np.int64]:
+    """(N, 3) codes; pseudo-labels count from that confidence on, or not at all (None), ages from theirs on."""
     columns = []
     for name, words in zip(HEADS, WORDS, strict=True):
         code = pd.Categorical(frame[name], categories=list(words)).codes.astype(np.int64)
         pseudo = frame[_FROM[name]].eq("pseudo").to_numpy(dtype=bool)
         sure = frame[_CONFIDENCE[name]].fillna(0.0).to_numpy(dtype=np.float64)
         doubted = pseudo & (sure < pseudo_confidence if pseudo_confidence is not None else True)
+        if name == "age_group":
+            # A given label without a confidence has not been doubted by anyone.
+            doubted |= (frame[_CONFIDENCE[name]] < age_confidence).to_numpy(dtype=bool)
         columns.append(np.where(doubted, MISSING, code))
     return np.stack(columns, axis=1)
 

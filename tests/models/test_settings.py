@@ -18,6 +18,7 @@ from models.settings import TrainSettings
         ("image_size", 8),
         ("balance", 1.5),
         ("pseudo_confidence", float("nan")),
+        ("age_confidence", 1.5),
         ("fold", -1),
         ("epochs", True),
         ("epochs", "ten"),

@@ -120,6 +120,27 @@ def test_pseudo_labels_teach_from_a_confidence_on_and_are_never_truth(tmp_path: 
     assert (splits.real.codes[:, 0] != MISSING).all()
 
 
+def test_doubtful_ages_are_kept_from_the_age_head_alone(tmp_path: Path) -> None:
+    data = rows()
+    for each, sure in zip(data, (0.1, 0.3) * 12, strict=True):
+        each |= {"age_confidence": sure}
+    whole = split(tmp_path, data, head="triple")
+    splits = split(tmp_path, data, head="triple", age_confidence=0.3)
+    assert splits.train.photo_ids == whole.train.photo_ids
+    doubted = [name.endswith("_0.jpg") for name in splits.train.photo_ids]
+    assert (splits.train.codes[:, 2] == MISSING).tolist() == doubted
+    assert (splits.train.codes[:, :2] == whole.train.codes[:, :2]).all()
+    assert (splits.real.codes == whole.real.codes).all()
+
+
+def test_one_head_cannot_use_rows_of_doubtful_ages(tmp_path: Path) -> None:
+    data = rows()
+    data[2] |= {"age_confidence": 0.1}  # of p1, in fold 1
+    splits = split(tmp_path, data, head="single", age_confidence=0.3)
+    assert data[2]["photo_id"] not in splits.train.photo_ids
+    assert splits.notes["left_out"] == {"label_missing": 1}
+
+
 def test_a_manifest_without_folds_gets_them_by_person(tmp_path: Path) -> None:
     data = rows(people=40)
     for each in data:
