@@ -100,9 +100,7 @@ def _with_folds(frame: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, bool]:
     return frame, made_here
 
 
-def _codes(
-    frame: pd.DataFrame, pseudo_confidence: float | None, age_confidence: float = 0.0
-) -> NDArray[np.int64]:
+def _codes(frame: pd.DataFrame, pseudo_confidence: float | None, age_confidence: float = 0.0) -> NDArray[np.int64]:
     """(N, 3) codes; pseudo-labels count from that confidence on, or not at all (None), ages from theirs on."""
     columns = []
     for name, words in zip(HEADS, WORDS, strict=True):

@@ -22,6 +22,7 @@ COMMANDS = (
     "fetch",
     "ingest",
     "pseudo-label",
+    "check-ages",
     "duplicates",
     "merge",
     "licences",

@@ -28,7 +28,8 @@ def pseudo_label(
     """
     from pipelines.executors import worker_count
     from pipelines.progress import progress_bar
-    from pipelines.pseudo_labels import PseudoLabelOptions, name_manifests, pseudo_label_stage
+    from pipelines.pseudo_labels import PseudoLabelOptions, pseudo_label_stage
+    from pipelines.rewriting import name_manifests
     from pipelines.summary import show_summary
 
     options = PseudoLabelOptions(precision, learn_from, seed, worker_count(workers), photos)

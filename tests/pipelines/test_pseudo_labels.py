@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from datasets.manifest import read_manifest
 from pipelines.errors import SettingsError
-from pipelines.pseudo_labels import PseudoLabelOptions, name_manifests, photos_to_embed, pseudo_label_stage
+from pipelines.pseudo_labels import PseudoLabelOptions, photos_to_embed, pseudo_label_stage
+from pipelines.rewriting import name_manifests
 from pipelines.sample import sample_sources
 from pipelines.stages import ingest_stage
 
