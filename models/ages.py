@@ -62,7 +62,8 @@ def check_ages(embeddings: NDArray[Any], groups: NDArray[Any], persons: NDArray[
 
     Doubtful is an age by the rule of confident learning (Northcutt, Jiang, Chuang, "Confident Learning", JAIR 2021):
     another group is the likeliest, and likelier than it is on average for the photos that were given that group. The
-    result doesn't depend on the rows' order.
+    result doesn't depend on the rows' order. The rule is as good as the model: where few people teach it, as its
+    held-out accuracy shows, many right ages are doubtful too, and a low confidence is the safer guide.
 
     Args:
         embeddings: (N, 128).

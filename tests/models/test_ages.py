@@ -37,7 +37,7 @@ def faces(people: tuple[int, int, int] = (80, 80, 80), wrong: float = 0.1, gap: 
 
 
 def test_planted_wrong_groups_are_found_and_others_left() -> None:
-    planted = faces()
+    planted = faces(gap=8.0)
     found = planted.check()
     wrong = planted.given != planted.true
     assert found.doubtful[wrong].mean() > 0.8

@@ -140,6 +140,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ["train", "nowhere"],
         ["predict", "nowhere", "nowhere"],
         ["pseudo-label", "nowhere", "--out", "out"],
+        ["check-ages", "nowhere", "--out", "out"],
         ["run", "no-such-flow"],
         ["run", "synth-flow", "--set", "precision=7"],
         ["run", "synth-flow", "--settings", "nowhere.toml"],
