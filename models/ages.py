@@ -19,8 +19,8 @@ MIN_PEOPLE_PER_GROUP = 20
 NEIGHBOURS = 10
 
 _FOLDS = 5
-_REGULARISATION = 0.01
-"""scikit-learn's C: the best of 0.001 to 1 on real faces by held-out log loss."""
+_REGULARISATION = 0.003
+"""scikit-learn's C. On 300 real faces the held-out log loss is 0.70 from 0.001 to 0.003, 0.73 at 0.01, 0.80 at 0.1."""
 _MAX_LOG_TEMPERATURE = 3.0
 
 Codes = NDArray[np.int64]

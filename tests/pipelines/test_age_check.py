@@ -39,7 +39,7 @@ def planted() -> tuple[list[dict[str, Any]], dict[str, NDArray[np.float32]]]:
     for at in range(150):
         true = at % 3
         face = rng.normal(size=128)
-        face[true] += 12
+        face[true::3] += 1
         embeddings[f"sample:{at}.jpg"] = (0.1 * face).astype(np.float32)
         given = (true + 1) % 3 if f"sample:{at}.jpg" in WRONG else true
         rows.append(row(f"{at}.jpg", f"p{at}", age=(20.0, 45.0, 70.0)[given], mask="not_wear"))
