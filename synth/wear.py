@@ -121,7 +121,7 @@ def _correct(cut: Cut, rng: np.random.Generator) -> Outline:
 @_wear_style("nose_out", "incorrect", crumple=0.3)
 def _nose_out(cut: Cut, rng: np.random.Generator) -> Outline:
     # The nostrils' underside is at 0.53, the upper lip's edge at 0.67; the loops hold the sides up.
-    worn = _worn(cut, rng, rng.uniform(0.46, 0.65), rng.uniform(1.36, 1.52))
+    worn = _worn(cut, rng, rng.uniform(0.46, 0.63), rng.uniform(1.36, 1.49))
     # Between the cheeks the upper edge sags where the loops hold the sides up, or bows over the lip where they don't.
     top_side, bottom_side = worn.top + rng.uniform(-0.14, 0.12), worn.bottom_side + rng.uniform(0.0, 0.16)
     # A scarf is wider than any jaw, and a moulded cup no narrower for having slipped.
@@ -136,7 +136,7 @@ def _nose_out(cut: Cut, rng: np.random.Generator) -> Outline:
         bottom_half=worn.bottom_half if keeps else min(worn.bottom_half, _jaw_half(bottom_side) + BESIDE),
         peak=rng.uniform(1.4, 2.6),
         # From a bib that ends at the chin's point to a box that is as broad below the chin as beside it.
-        belly=worn.belly * rng.uniform(0.9, 1.4),
+        belly=worn.belly * rng.uniform(0.9, 1.25),
         standoff=0.5 * worn.standoff,
         drapes=True,
         floor=-2.0 if keeps else rng.uniform(-0.64, -0.44),
@@ -148,7 +148,7 @@ def _chin(cut: Cut, rng: np.random.Generator) -> Outline:
     # Anywhere between the lower lip's edge (0.91) and the chin's point (1.28), gathered there and hanging before the
     # neck. The upper edge bows down between corners that stand off the jaw, from beside the nose's wings to below the
     # mouth; from there the loops go taut to the ears.
-    top = rng.uniform(0.95, 1.20)
+    top = rng.uniform(0.95, 1.16)
     # A scarf that is pushed down lies in more folds than a mask, but it does hang further.
     worn = _worn(replace(cut, drop=0.6 * cut.drop), rng, top, np.clip(top + rng.uniform(0.28, 0.60), 1.30, 1.54))
     top_side = rng.uniform(0.58, min(0.98, top - 0.08))
