@@ -8,10 +8,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import imagehash
 from PIL import Image
 
 from synth.arrays import RgbImage
-from synth.hashing import phash
 
 TEMPORARY_SUFFIX = ".palette-part"
 """Of files being written; a run that starts removes what a killed one left."""
@@ -49,8 +49,8 @@ def write_jpeg(rgb: RgbImage, path: Path, quality: int) -> Written:
     digest = hashlib.sha256(encoded).hexdigest()
     # Of the file's picture, not of the pixels before encoding: they differ by a few bits now and then.
     with Image.open(io.BytesIO(encoded)) as seen:
-        hashed = phash(seen)
-    return Written(digest, hashed, image.width, image.height, len(encoded))
+        phash = str(imagehash.phash(seen))
+    return Written(digest, phash, image.width, image.height, len(encoded))
 
 
 def remove_parts(folder: Path) -> int:
