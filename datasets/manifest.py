@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
-import pandera.errors
-import pandera.pandas as pa
 import pyarrow as arrow
 import pyarrow.csv as csv
 import pyarrow.parquet as parquet
@@ -21,6 +19,7 @@ from datasets.finding import MANIFEST
 from datasets.labels import AGE_GROUPS, label_name
 from datasets.refusals import Refusal
 from datasets.schema import COLUMNS, REFUSAL_COLUMNS, ManifestSchema, RefusalSchema, label_series
+from datasets.validating import validate
 
 __all__ = [
     "MANIFEST",
@@ -90,43 +89,7 @@ def validate_manifest(frame: pd.DataFrame) -> pd.DataFrame:
     Raises:
         ManifestError: With one line for each rule that is broken, how many rows break it, and one of their values.
     """
-    return _validate(frame, ManifestSchema, COLUMNS, "manifest")
-
-
-def _validate(
-    frame: pd.DataFrame, schema: type[pa.DataFrameModel], columns: tuple[str, ...], what: str
-) -> pd.DataFrame:
-    missing = [column for column in columns if column not in frame.columns]
-    unknown = [str(column) for column in frame.columns if column not in columns]
-    if missing or unknown:
-        raise ManifestError(f"not a {what}: missing columns {missing}, unknown columns {unknown}")
-    frame = frame[list(columns)].reset_index(drop=True)
-    try:
-        return pd.DataFrame(schema.validate(frame, lazy=True))
-    except pandera.errors.SchemaErrors as error:
-        raise ManifestError(f"not a valid {what}: {_explain(error.failure_cases)}") from error
-
-
-def _explain(failures: pd.DataFrame) -> str:
-    """Says in one line which rules are broken, by how many rows, with an example of each."""
-    uncast = set(failures.loc[failures["check"].str.startswith("coerce_dtype"), "column"])
-    lines = []
-    for (context, column, check), cases in failures.groupby(["schema_context", "column", "check"], dropna=False):
-        example = str(cases["failure_case"].iloc[0])[:80]
-        rule = f"{column}: {check}"
-        if context == "DataFrameSchema":
-            if column != "photo_id":
-                continue  # pandera repeats a failing row of a rule about the whole row once a column
-            rule = str(check)
-        elif column in uncast and not str(check).startswith("coerce_dtype"):
-            continue
-        lines.append(f"{rule} ({_rows(cases)}, such as {example!r})")
-    return "; ".join(lines)
-
-
-def _rows(cases: pd.DataFrame) -> str:
-    rows = cases["index"].nunique()
-    return "1 row" if rows == 1 else f"{rows} rows"
+    return validate(frame, ManifestSchema, COLUMNS, "manifest")
 
 
 def manifest_file(path: Path) -> Path:
@@ -229,7 +192,7 @@ def make_refusals(rows: Iterable[Refusal | Mapping[str, Any]]) -> pd.DataFrame:
     """
     records = [asdict(row) if isinstance(row, Refusal) else {"detail": "", **row} for row in rows]
     frame = pd.DataFrame.from_records(records, columns=None if records else list(REFUSAL_COLUMNS))
-    return _validate(frame, RefusalSchema, REFUSAL_COLUMNS, "table of refusals")
+    return validate(frame, RefusalSchema, REFUSAL_COLUMNS, "table of refusals")
 
 
 def read_refusals(path: Path) -> pd.DataFrame:
@@ -245,7 +208,7 @@ def read_refusals(path: Path) -> pd.DataFrame:
         frame = pd.read_csv(file, dtype="str", keep_default_na=False, encoding="utf-8")
     except (OSError, ValueError) as error:
         raise ManifestError(f"cannot read {file} as a table of refusals: {error}") from error
-    return _validate(frame, RefusalSchema, REFUSAL_COLUMNS, "table of refusals")
+    return validate(frame, RefusalSchema, REFUSAL_COLUMNS, "table of refusals")
 
 
 def write_refusals(frame: pd.DataFrame, path: Path) -> Path:
@@ -262,7 +225,7 @@ def write_refusals(frame: pd.DataFrame, path: Path) -> Path:
         ManifestError: If the frame isn't a table of refusals.
         OutputError: If the file can't be written.
     """
-    valid = _validate(frame, RefusalSchema, REFUSAL_COLUMNS, "table of refusals")
+    valid = validate(frame, RefusalSchema, REFUSAL_COLUMNS, "table of refusals")
     file = path if path.suffix == ".csv" else path / REFUSALS
     with atomic_write(file, durable=True) as temporary:
         valid.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")

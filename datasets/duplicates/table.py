@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
-import pandera.errors
 import pandera.pandas as pa
 from pandera.typing import Series
 
 from datasets.atomic import atomic_write
 from datasets.errors import ManifestError, UsageError
+from datasets.validating import validate
 
 DUPLICATES: Final = "duplicates.csv"
 KINDS: Final = ("exact", "near", "same_person")
+WHAT: Final = "table of duplicates"
 
 
 class DuplicateSchema(pa.DataFrameModel):
@@ -56,7 +57,7 @@ def make_duplicates(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         frame[one], frame[other] = smaller, larger
     frame["score"] = frame["score"].astype("float64").round(4)
     frame = frame.drop_duplicates(["kind", "first", "second"])
-    return _valid(frame.sort_values(["kind", "first", "second"], ignore_index=True))
+    return validate(frame.sort_values(["kind", "first", "second"]), DuplicateSchema, DUPLICATE_COLUMNS, WHAT)
 
 
 def conflict_between(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
@@ -83,7 +84,10 @@ def read_duplicates(path: Path) -> pd.DataFrame:
         frame = pd.read_csv(file, keep_default_na=False, encoding="utf-8")
     except (OSError, ValueError) as error:
         raise ManifestError(f"cannot read {file} as a table of duplicates: {error}") from error
-    return _valid(frame, str(file))
+    try:
+        return validate(frame, DuplicateSchema, DUPLICATE_COLUMNS, WHAT)
+    except ManifestError as error:
+        raise ManifestError(f"{file}: {error}") from error
 
 
 def write_duplicates(frame: pd.DataFrame, folder: Path) -> Path:
@@ -95,17 +99,3 @@ def write_duplicates(frame: pd.DataFrame, folder: Path) -> Path:
     with atomic_write(folder / DUPLICATES, durable=True) as temporary:
         frame.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
     return folder / DUPLICATES
-
-
-def _valid(frame: pd.DataFrame, where: str = "") -> pd.DataFrame:
-    missing = [column for column in DUPLICATE_COLUMNS if column not in frame.columns]
-    if missing:
-        raise ManifestError(f"{where or 'this'} is no table of duplicates: it lacks the columns {', '.join(missing)}")
-    try:
-        return pd.DataFrame(DuplicateSchema.validate(frame[list(DUPLICATE_COLUMNS)], lazy=True))
-    except pandera.errors.SchemaErrors as error:
-        first = error.failure_cases.iloc[0]
-        raise ManifestError(
-            f"{where or 'this'} is no table of duplicates: {first['column']} {first['check']}, "
-            f"such as {str(first['failure_case'])[:80]!r}"
-        ) from error

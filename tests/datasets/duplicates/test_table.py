@@ -41,7 +41,7 @@ def test_what_is_no_table_is_named(tmp_path):
     with pytest.raises(UsageError, match="no table of duplicates at"):
         read_duplicates(tmp_path)
     (tmp_path / "duplicates.csv").write_text("kind,first\nnear,a\n")
-    with pytest.raises(ManifestError, match="lacks the columns second, first_person"):
+    with pytest.raises(ManifestError, match=r"missing columns \['second', 'first_person'"):
         read_duplicates(tmp_path)
     table = make_duplicates([pair("a", "b")]).assign(kind="alike")
     write_duplicates(table, tmp_path)
