@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.contact_sheets import in_rows, photo_tile, save_sheet
 from pipelines.rewriting import embed_photos, read_apart, rewrite
 from pipelines.types import PhotoPlacing, ProgressCallback
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipelines.faces import Embedder
+    from synth.sheet import Tile
 
 TABLE = "ages.csv"
 SHEET = "doubtful.jpg"
@@ -192,28 +194,17 @@ def _write_table(judged: pd.DataFrame, out: Path) -> Path:
 
 def _write_sheet(inputs: Mapping[str, Path], judged: pd.DataFrame, out: Path) -> Path | None:
     """Write the most doubtful as a contact sheet; a sheet of an earlier run goes away where none is doubtful."""
-    from datasets.atomic import atomic_write
-    from synth.sheet import contact_sheet
-
     rows = judged[judged["doubtful"]].head(SHEET_ROWS * SHEET_COLUMNS)
     if not len(rows):
         (out / SHEET).unlink(missing_ok=True)
         return None
-    tiles = list(_tiles(inputs, rows))
-    with atomic_write(out / SHEET) as temporary:
-        lines = [tiles[at : at + SHEET_COLUMNS] for at in range(0, len(tiles), SHEET_COLUMNS)]
-        contact_sheet(lines).save(temporary, format="JPEG", quality=88)
-    return out / SHEET
+    return save_sheet(in_rows(list(_tiles(inputs, rows)), SHEET_COLUMNS), out / SHEET)
 
 
-def _tiles(inputs: Mapping[str, Path], rows: pd.DataFrame) -> Iterator[Any]:
+def _tiles(inputs: Mapping[str, Path], rows: pd.DataFrame) -> Iterator[Tile]:
     import pandas as pd
-    from PIL import Image
 
-    from datasets.errors import PhotoError
     from datasets.manifest import manifest_file, read_manifest
-    from datasets.photos import read_photo
-    from synth.sheet import TILE, Tile
 
     places: dict[str, Path] = {}
     for path in inputs.values():
@@ -222,9 +213,5 @@ def _tiles(inputs: Mapping[str, Path], rows: pd.DataFrame) -> Iterator[Any]:
         places |= {name: folder / place for name, place in zip(shown["photo_id"], shown["path"], strict=True)}
     for row in rows.to_dict("records"):
         path = places[str(row["photo_id"])]
-        try:
-            picture: Path | Image.Image = Image.fromarray(read_photo(path, max_side=2 * max(TILE)).rgb)
-        except PhotoError:  # it was there a moment ago
-            picture = path
         told = f"{row['age']:g}" if pd.notna(row["age"]) else str(row["age_group"])
-        yield Tile(picture, f"{told}: {row['said']}?", f"{row['confidence']:.0%} {path.name}")
+        yield photo_tile(path, f"{told}: {row['said']}?", f"{row['confidence']:.0%} {path.name}")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.contact_sheets import in_rows, photo_tile, save_sheet
 from pipelines.errors import MissingInputError
 from pipelines.reuse import DONE, code_digest, file_digest, folder_digest, forget, is_finished, key_of, mark_finished
 from pipelines.settings import SourceSettings
@@ -14,6 +15,7 @@ from pipelines.types import PhotoPlacing, ProgressCallback
 
 if TYPE_CHECKING:
     from datasets.readers import Ingested
+    from synth.sheet import Tile
 
 UNPACKED = "unpacked"
 SHEETS = "types"
@@ -134,9 +136,7 @@ def write_sheets(ingested: Ingested, out: Path) -> list[Path]:
     Returns:
         The sheets, by code; none where the source has no codes.
     """
-    from datasets.atomic import atomic_write
     from pipelines.report.sheets import spread
-    from synth.sheet import Tile, contact_sheet
 
     shutil.rmtree(out / SHEETS, ignore_errors=True)
     frame = ingested.manifest.assign(code=ingested.manifest["photo_id"].map(dict(ingested.codes)))
@@ -145,25 +145,13 @@ def write_sheets(ingested: Ingested, out: Path) -> list[Path]:
         state = str(part["mask"].mode().iloc[0])
         rows = spread(part, ["person_id"]).head(SHEET_ROWS * SHEET_COLUMNS).to_dict("records")
         tiles = [_tile(ingested.root / str(row["path"]), f"TYPE {code}: {row['mask']}", row) for row in rows]
-        lines: Iterable[list[Tile]] = (tiles[at : at + SHEET_COLUMNS] for at in range(0, len(tiles), SHEET_COLUMNS))
-        sheets.append(out / SHEETS / f"type_{code}_{state}.jpg")
-        with atomic_write(sheets[-1]) as temporary:
-            contact_sheet(list(lines)).save(temporary, format="JPEG", quality=88)
+        sheets.append(save_sheet(in_rows(tiles, SHEET_COLUMNS), out / SHEETS / f"type_{code}_{state}.jpg"))
     return sheets
 
 
-def _tile(path: Path, title: str, row: dict[Any, Any]) -> Any:
+def _tile(path: Path, title: str, row: Mapping[Any, Any]) -> Tile:
     import pandas as pd
-    from PIL import Image
-
-    from datasets.errors import PhotoError
-    from datasets.photos import read_photo
-    from synth.sheet import TILE, Tile
 
     told = [str(row["gender"]) if pd.notna(row["gender"]) else "gender unknown"]
     told.append(f"{row['age']:.0f}" if pd.notna(row["age"]) else "age unknown")
-    try:
-        picture: Path | Image.Image = Image.fromarray(read_photo(path, max_side=2 * max(TILE)).rgb)
-    except PhotoError:  # it was there a moment ago
-        picture = path
-    return Tile(picture, title, ", ".join(told))
+    return photo_tile(path, title, ", ".join(told))

@@ -11,12 +11,12 @@ from typing import Any
 
 import pandas as pd
 
-from datasets.atomic import atomic_write
 from datasets.errors import PhotoError
 from datasets.manifest import REFUSALS, make_manifest, make_refusals, write_manifest, write_refusals
 from datasets.photos import Photo, read_photo
 from datasets.refusals import Refusal
 from pipelines.balancing import BALANCE, BalanceOptions, assign_plan, chosen_balance
+from pipelines.contact_sheets import save_sheet
 from pipelines.errors import SettingsError
 from pipelines.executors import BACKENDS, stream_batches, worker_count
 from pipelines.mask_input import MaskInput, photos_of_manifest
@@ -31,7 +31,7 @@ from synth.looks import load_templates
 from synth.output import remove_parts
 from synth.plans import AssignedPlan, Plan, custom_plan, get_plan
 from synth.run import Job, PhotoTask, Settings, died, mask_photo
-from synth.sheet import Tile, contact_sheet
+from synth.sheet import Tile
 
 BATCH = 4
 """Photos a task: enough to hide what a task costs, few enough that a kill loses little."""
@@ -288,8 +288,7 @@ def _row(variant: Mapping[str, Any], photo: Mapping[str, Any]) -> dict[str, Any]
 
 def _write_preview(outcomes: Iterable[Mapping[str, Any]], out: Path) -> None:
     rows = [[_tile(variant, out) for variant in outcome["variants"]] for outcome in outcomes if outcome["variants"]]
-    with atomic_write(out / PREVIEW) as temporary:
-        contact_sheet(rows).save(temporary, format="JPEG", quality=88)
+    save_sheet(rows, out / PREVIEW)
 
 
 def _tile(variant: Mapping[str, Any], out: Path) -> Tile:

@@ -45,7 +45,7 @@ class _Settings(BaseModel):
 class SourceSettings(_Settings):
     """One dataset to ingest."""
 
-    source: str = Field(description="a reader's name: competition, all-age-faces, folder")
+    source: str = Field(description="a reader's name; palette ingest --list has them")
     root: Path = Field(description="the folder that the dataset lies in, or an archive of it")
     name: str = Field(default="", pattern=r"^$|" + NAME_PATTERN, description="its folder in the output; the source's")
     licence: str | None = Field(default=None, description="SPDX id to use instead of the source's own licence")

@@ -1,0 +1,49 @@
+"""Contact sheets of photos: opened as datasets open them, laid out as synth lays them out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from synth.sheet import Tile
+
+
+def photo_tile(path: Path, title: str, detail: str) -> Tile:
+    """Return a photo as a tile, decoded no larger than it is shown; one that has gone since stays empty.
+
+    Args:
+        path: Of the photo, of any format that ingest reads.
+        title: The first line under it.
+        detail: The second.
+    """
+    from PIL import Image
+
+    from datasets.errors import PhotoError
+    from datasets.photos import read_photo
+    from synth.sheet import TILE, Tile
+
+    try:
+        return Tile(Image.fromarray(read_photo(path, max_side=2 * max(TILE)).rgb), title, detail)
+    except PhotoError:
+        return Tile(path, title, detail)
+
+
+def in_rows(tiles: Sequence[Tile], columns: int) -> list[list[Tile]]:
+    """Return tiles in rows of so many."""
+    return [list(tiles[at : at + columns]) for at in range(0, len(tiles), columns)]
+
+
+def save_sheet(rows: Sequence[Sequence[Tile]], file: Path) -> Path:
+    """Write a sheet as a JPEG, whole or not at all.
+
+    Raises:
+        OutputError: It can't be written.
+    """
+    from datasets.atomic import atomic_write
+    from synth.sheet import contact_sheet
+
+    with atomic_write(file) as temporary:
+        contact_sheet(rows).save(temporary, format="JPEG", quality=88)
+    return file
