@@ -90,7 +90,9 @@ def compose(
     region = _region(placed, tied, unit, rgb.shape)
     if light.contact > 0:
         light = replace(light, exposure=light.exposure * float(np.exp(rng.normal(0, UNSURE))))
-    texture = _lit_look(look, worn, placed, (crumple, outline.hangs != 0), to_picture, light)
+    canvas = draw_look(look, _texels(placed), worn.aspect, crumple, halved=outline.hangs != 0)
+    gain = light.pattern(placed) if light.pattern is not None else None
+    texture = lit_texture(canvas, worn, to_picture.pose, light, mask_type(look.mask_type).gloss, gain)
     reach = softened_reach(light)
     layer = _laid(texture, placed, seen, region, reach)
     drawn = draw_loops(held, to_picture, region, strap_of(look), tied, reach)
@@ -118,21 +120,10 @@ def _region(placed: FloatArray, tied: FloatArray, unit: float, shape: tuple[int,
     return region
 
 
-def _lit_look(
-    look: Look,
-    worn: Sheet,
-    placed: FloatArray,
-    folded: tuple[float, bool],
-    to_picture: HeadToPicture,
-    light: Light,
-) -> FloatArray:
-    """(h, w, 4) float32 linear RGB times opacity, and opacity; `folded`: how wrinkled it is, whether it is halved."""
-    middle = placed[len(placed) // 2]
-    pixels = float(np.linalg.norm(np.diff(middle, axis=0), axis=1).sum())
-    width = int(np.clip(pixels * TEXELS_PER_PIXEL, 48, LARGEST_TEXTURE))
-    canvas = draw_look(look, width, worn.aspect, folded[0], halved=folded[1])
-    gain = light.pattern(placed) if light.pattern is not None else None
-    return lit_texture(canvas, worn, to_picture.pose, light, mask_type(look.mask_type).gloss, gain)
+def _texels(placed: FloatArray) -> int:
+    """How wide a texture has to be for a sheet whose points, (R, C, 2), lie at these pixels."""
+    pixels = float(np.linalg.norm(np.diff(placed[len(placed) // 2], axis=0), axis=1).sum())
+    return int(np.clip(pixels * TEXELS_PER_PIXEL, 48, LARGEST_TEXTURE))
 
 
 def _laid(texture: FloatArray, placed: FloatArray, seen: FloatArray, region: Region, reach: int) -> Layer:

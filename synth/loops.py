@@ -100,14 +100,14 @@ class Cords:
 
 
 def cords(worn: Sheet, attach: str = "ears", hangs: float = 0.0) -> tuple[FloatArray, FloatArray]:
-    """The cords of a mask: four, from its edge to where they go out of sight, or two where it hangs; none where nothing
-    holds it.
+    """The cords of a mask: four, from its edge to where they go out of sight; three where it hangs, and none where
+    nothing holds it.
 
     Args:
         worn: the mask's sheet.
         attach: see `Strap`.
-        hangs: -1 or 1 where the mask hangs from the ear of that side by the loop of its upper end; else 0. The other
-            loop dangles below it: three cords.
+        hangs: -1 or 1 where the mask hangs from the ear of that side by the loop of its upper end, while its
+            other loop dangles below it; else 0.
 
     Returns:
         (K,) the sides, -1 at the picture's left, 1 at its right; (K, N, 3) the lines, head coordinates.

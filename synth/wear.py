@@ -114,7 +114,7 @@ def _worn(cut: Cut, rng: np.random.Generator, top: float, bottom: float) -> Outl
 
 @_wear_style("correct", "wear", crumple=0.15)
 def _correct(cut: Cut, rng: np.random.Generator) -> Outline:
-    # From between the eyes to the middle of the nose's ridge (landmarks 27 to 29), down to under the chin.
+    # From between the eyes to between the ridge of the nose (landmark 29) and its tip (30), down to under the chin.
     return _worn(cut, rng, rng.uniform(0.06, 0.30), rng.uniform(1.35, 1.44))
 
 

@@ -52,10 +52,19 @@ def test_results_are_in_the_photos_order_and_each_is_its_own(tmp_path, workers):
     assert inspect_photos([]) == []
 
 
-def test_reading_ahead_waits_for_nothing_and_complains_of_nothing(tmp_path):
-    os.mkfifo(tmp_path / "pipe.jpg")
-    for name in ("pipe.jpg", "none.jpg", "."):
-        read_ahead(tmp_path / name)
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="this system takes no advice on files")
+def test_reading_ahead_asks_for_the_file_and_leaves_nothing_open(tmp_path, monkeypatch):
+    path, asked = save_photo(tmp_path / "a.jpg"), []
+
+    def advise(handle, start, length, advice):
+        asked.append((handle, os.fstat(handle).st_ino, start, length, advice))
+
+    monkeypatch.setattr(os, "posix_fadvise", advise)
+    read_ahead(path)
+    ((handle, *told),) = asked
+    assert told == [path.stat().st_ino, 0, 0, os.POSIX_FADV_WILLNEED]
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(handle)
 
 
 def test_a_pipe_after_a_photo_does_not_block(tmp_path):
