@@ -15,6 +15,15 @@ from rich.table import Table
 PIPE_WIDTH = 400
 
 
+def output_console() -> Console:
+    """Return a console for stdout: as wide as the terminal; a pipe or a file has no width to keep to.
+
+    There a folded path couldn't be copied.
+    """
+    console = Console()
+    return console if console.is_terminal else Console(width=PIPE_WIDTH)
+
+
 def plain(value: Any) -> Any:
     """Return `value` with only what JSON knows: mappings, lists, text, numbers, booleans and None.
 
@@ -86,10 +95,7 @@ def show_summary(title: str, summary: Mapping[str, Any], *, as_json: bool = Fals
     if as_json:
         sys.stdout.write(json.dumps(plain(summary), ensure_ascii=False, indent=2) + "\n")
         return
-    console = Console()
-    if not console.is_terminal:
-        # A pipe or a file has no width to keep to, and a folded path can't be copied.
-        console = Console(width=PIPE_WIDTH)
+    console = output_console()
     for table in summary_tables(title, summary):
         if table.row_count:
             console.print(table)

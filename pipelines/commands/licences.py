@@ -70,15 +70,12 @@ def verdicts(asked: Sequence[str] | None, rules: Sequence[Rule]) -> list[dict[st
 
 def _show(found: Sequence[dict[str, Any]], rules: Sequence[Rule]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    from pipelines.summary import PIPE_WIDTH
+    from pipelines.summary import output_console
 
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PIPE_WIDTH)
+    console = output_console()
     table = Table(box=box.SIMPLE, show_edge=False)
     table.add_column("licence", no_wrap=True)
     table.add_column("kind", no_wrap=True)

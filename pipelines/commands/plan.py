@@ -87,14 +87,11 @@ def goal_summary(given: MaskInput, as_json: bool) -> dict[str, Any]:
 def show_goals(goals: Sequence[ClassGoal]) -> None:
     """Print the class table before and after a balance plan, with what keeps a class short of the target."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
-    from pipelines.summary import PIPE_WIDTH
+    from pipelines.summary import output_console
 
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PIPE_WIDTH)
+    console = output_console()
     before, after = [goal.present for goal in goals], [goal.present + goal.planned for goal in goals]
     table = Table(title="classes", title_justify="left", title_style="bold", box=box.SIMPLE, show_footer=True)
     table.add_column("class", "all", no_wrap=True)
