@@ -30,8 +30,17 @@ _ALLOWANCE: Final = 64 * 1024**2
 """Bytes; what holds less may be packed as tightly as it likes, as a table is."""
 _LONGEST_NAME: Final = 255  # bytes of one part, on the usual file systems
 _DAMAGED: Final = (
-    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error),
-    *(EOFError, ValueError, OverflowError, NotImplementedError, MemoryError),
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    ValueError,
+    OverflowError,
+    NotImplementedError,  # zipfile's word for a packing that it doesn't know
+    MemoryError,
+    RecursionError,  # tarfile reads a header that follows a header by calling itself
 )
 """What the readers of the standard library raise on bytes that somebody damaged, or made up."""
 
@@ -156,7 +165,11 @@ def _tar_entries(path: Path, raw: IO[bytes], limits: Limits) -> Iterator[Entry]:
                 kind = "a link" if member.issym() or member.islnk() else "a special file"
                 raise _unwanted(archive, member.name, kind)
             yield Entry(_tidy(member.name), member.size, raw.tell(), _tar_opener(opened, member))
-    if not stream.ended:
+    ended = stream.ended
+    # A tar ends before what packs it does, and there stand the checksums: of the bytes, and of nothing being cut off.
+    while stream.read(_CHUNK):
+        pass
+    if not ended:
         raise ArchiveError(f"{archive} is cut off: it has no end mark")
 
 

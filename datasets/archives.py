@@ -7,7 +7,6 @@ import json
 import shutil
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -41,7 +40,8 @@ def open_root(root: Path, out: Path, *, limits: Limits | None = None, progress: 
         progress: See `unpack`.
 
     Returns:
-        `root` itself, the unpacked folder of one archive, or `out` with those of several.
+        `root` itself, the unpacked folder of one archive, or a folder in `out`, named as `root`, with those of several
+        and of no others.
 
     Raises:
         LayoutError: If there is no such folder or archive.
@@ -60,8 +60,15 @@ def open_root(root: Path, out: Path, *, limits: Limits | None = None, progress: 
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UsageError(f"{root} holds several archives called {twice[0]}: keep one of them")
-    unpacked = [unpack(archive, out, limits=limits, progress=progress) for archive in archives]
-    return unpacked[0] if len(unpacked) == 1 else out
+    if len(archives) == 1:
+        return unpack(archives[0], out, limits=limits, progress=progress)
+    together = out / root.resolve().name
+    for archive in archives:
+        unpack(archive, together, limits=limits, progress=progress)
+    for folder in sorted(together.iterdir()):
+        if folder.name not in names and "whole" in _mark(folder):
+            shutil.rmtree(folder)  # of an archive that is no longer there
+    return together
 
 
 def _only_archives(root: Path, out: Path) -> list[Path]:
@@ -96,17 +103,19 @@ def unpack(archive: Path, out: Path, *, limits: Limits | None = None, progress: 
     """
     name, origin = _folder_name(archive), _origin(archive)
     target, partial = out / name, out / f".{name}.partial"
-    if _mark(target) == {**origin, "whole": True}:
+    whole = {**origin, "whole": True}
+    if _mark(target) == whole:
         return target
     if target.exists() and "whole" not in _mark(target):
         raise OutputError(f"{target} is in the way of what {archive.name} holds: move it, or unpack to another folder")
     try:
-        if {**origin, "whole": False} != _mark(partial):
+        if _mark(partial) not in (whole, {**origin, "whole": False}):
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
             _write_mark(partial, {**origin, "whole": False})
-        _unpack(archive, partial, limits or Limits(), progress)
-        _write_mark(partial, {**origin, "whole": True})
+        if _mark(partial) != whole:  # it may have been killed between that mark and the folder's name
+            _unpack(archive, partial, limits or Limits(), progress)
+            _write_mark(partial, whole)
         shutil.rmtree(target, ignore_errors=True)  # of an archive that has changed since
         partial.rename(target)
     except ArchiveError:
@@ -149,39 +158,24 @@ def _write_mark(folder: Path, mark: dict[str, Any]) -> None:
     temporary.replace(folder / _MARK)
 
 
-@dataclass
-class _Counter:
-    """Checks what an archive has given so far against the limits, by what came and not by what its headers say."""
-
-    archive: str
-    packed: int
-    limits: Limits
-    files: int = 0
-    bytes: int = 0
-
-    def add(self, size: int = 0, files: int = 0) -> None:
-        self.files += files
-        self.bytes += size
-        self.limits.check(self.archive, self.files, self.bytes, self.packed)
-
-
 def _unpack(archive: Path, folder: Path, limits: Limits, progress: Progress | None) -> None:
     packed = archive.stat().st_size
-    counter = _Counter(archive.name, packed, limits)
     made, seen = {folder}, set()
-    with entries_of(archive, limits, shutil.disk_usage(folder).free) as entries:
+    # What an unpacking that was killed has written already needs no more room.
+    written = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    with entries_of(archive, limits, shutil.disk_usage(folder).free + written) as entries:
         for entry in _wanted(entries):
             if entry.name in seen:
                 raise ArchiveError(
                     f"{archive.name} holds {entry.name} twice: unpack it yourself and keep the right one"
                 )
             seen.add(entry.name)
-            counter.add(files=1)
+            limits.check(archive.name, len(seen), 0, packed)
             target = folder / entry.name
             if target.parent not in made:
                 _make_folder(archive, target.parent, entry.name)
                 made.add(target.parent)
-            _write(archive, entry, target, folder / _WRITING, counter)
+            _write(archive, entry, target, folder / _WRITING)
             if progress is not None:
                 progress(min(entry.position, packed) // _MEGABYTE, packed // _MEGABYTE)
     if not seen:
@@ -199,20 +193,14 @@ def _make_folder(archive: Path, folder: Path, name: str) -> None:
         raise ArchiveError(f"{archive.name} holds a file that {name} needs as a folder") from error
 
 
-def _write(archive: Path, entry: Entry, target: Path, temporary: Path, counter: _Counter) -> None:
+def _write(archive: Path, entry: Entry, target: Path, temporary: Path) -> None:
     """Writes one file; it gets its name only when it is whole, so that one that has it already can be left."""
     if target.is_dir():
         raise ArchiveError(f"{archive.name} holds {entry.name} both as a file and as a folder")
     with suppress(FileNotFoundError):
         if target.stat().st_size == entry.size:
-            counter.add(entry.size)
             return
-    written = 0
     with temporary.open("wb") as handle:
         for chunk in entry.chunks():
-            counter.add(len(chunk))
-            written += len(chunk)
             handle.write(chunk)
-    if written != entry.size:
-        raise ArchiveError(f"{archive.name} is damaged or cut off: {entry.name} ends after {written:,} bytes")
     temporary.replace(target)

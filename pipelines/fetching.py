@@ -64,7 +64,9 @@ def plan_downloads(info: ReaderInfo, parts: Sequence[int], folder: Path) -> list
     unknown = sorted(set(parts) - set(info.kaggle))
     if unknown or not parts:
         what = f"no part {', '.join(map(str, unknown))}" if unknown else "several parts"
-        raise SettingsError(f"{info.name} has {what}: name some of {known} with --part, such as --part {known[0]}")
+        raise SettingsError(
+            f"{info.name} has {what}: name some of {known} with --part, such as --part {next(iter(info.kaggle))}"
+        )
     return [
         Download(f"{info.name} part {part}", info.kaggle[part], folder / f"{info.name}-p{part}.zip")
         for part in sorted(set(parts))
@@ -142,7 +144,8 @@ def fetch(download: Download, environment: Mapping[str, str]) -> Path:
 
 def _take(download: Download, brought: Path, work: Path) -> Path:
     if not zipfile.is_zipfile(brought):
-        raise PipelinesError(f"Kaggle's client brought no archive {brought.name}: see what it left in {work}")
+        brought.unlink(missing_ok=True)  # or the client would take it for done the next time
+        raise PipelinesError(f"Kaggle's client brought no whole archive {brought.name}: fetch it again")
     brought.replace(download.target)
     shutil.rmtree(work, ignore_errors=True)
     return download.target

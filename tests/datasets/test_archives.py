@@ -76,12 +76,12 @@ def test_a_killed_unpacking_goes_on(tmp_path, monkeypatch, kind, at):
     archive, out = pack(tmp_path / f"set{kind}", FILES), tmp_path / "out"
     written, whole = [], archives._write
 
-    def write(archive, entry, target, temporary, counter):
+    def write(archive, entry, target, temporary):
         if len(written) == at:
             temporary.write_bytes(b"half")
             raise KeyboardInterrupt
         written.append(entry.name)
-        whole(archive, entry, target, temporary, counter)
+        whole(archive, entry, target, temporary)
 
     monkeypatch.setattr(archives, "_write", write)
     with pytest.raises(KeyboardInterrupt):
@@ -310,9 +310,15 @@ def test_a_folder_of_archives_alone_is_unpacked(tmp_path):
     for name in ("p1.zip", "p2.tar.gz", ".DS_Store"):
         pack(tmp_path / "data" / name, FILES) if name[0] == "p" else (tmp_path / "data" / name).touch()
     out = tmp_path / "data" / "work" / "unpacked"
-    assert open_root(tmp_path / "data", out) == out
-    assert set(contents(out)) == {f"{part}/{name}" for part in ("p1", "p2") for name in FILES}
-    assert open_root(tmp_path / "data", out) == out
+    assert open_root(tmp_path / "data", out) == out / "data"
+    assert set(contents(out / "data")) == {f"{part}/{name}" for part in ("p1", "p2") for name in FILES}
+    # One that is taken away is read no more, and what else lies there is let be.
+    pack(tmp_path / "data" / "p3.zip", FILES)
+    (out / "data" / "mine").mkdir()
+    assert open_root(tmp_path / "data", out) == out / "data"
+    (tmp_path / "data" / "p3.zip").unlink()
+    assert open_root(tmp_path / "data", out) == out / "data"
+    assert sorted(path.name for path in (out / "data").iterdir()) == ["mine", "p1", "p2"]
     pack(tmp_path / "data" / "p1.tar.xz", FILES)
     with pytest.raises(UsageError, match="several archives called p1"):
         open_root(tmp_path / "data", out)

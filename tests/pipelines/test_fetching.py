@@ -109,9 +109,10 @@ def test_a_client_that_fails_is_one_line(kaggle: Path, tmp_path: Path, capfd: py
 def test_what_is_no_archive_gets_no_name(kaggle: Path, tmp_path: Path) -> None:
     (kaggle / "brought").write_text("<html>sign in</html>")
     (download,) = plan_downloads(INFO, [4], tmp_path / "data")
-    with pytest.raises(PipelinesError, match=r"brought no archive medical-masks-p4\.zip"):
+    with pytest.raises(PipelinesError, match=r"brought no whole archive medical-masks-p4\.zip"):
         fetch(download, {"PATH": str(kaggle)})
     assert not download.target.exists()
+    assert not list((tmp_path / "data").rglob("*.zip"))
 
 
 def test_without_the_client_a_person_is_told_what_to_do(
