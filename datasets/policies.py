@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, Final, Literal
 
 from datasets.errors import UsageError
 from datasets.labels import MASK_STATES, MAX_AGE, age_group
+from datasets.tables import file_version
 
 AgeGroup = Literal["under_30", "30_to_59", "60_plus"]
 LEAST_CUTOFF: Final = 58
@@ -25,7 +25,7 @@ class LabelPolicy:
         max_age: Years; a higher age is taken for unknown. medical-masks has 100 of its own.
         age_cutoff: First age of the group 60_plus, 58 to 60. Changes age groups and labels, never an age.
         type_map: Mask state of each TYPE, where a source has them, such as 1=wear,2=incorrect,3=incorrect,4=not_wear.
-        only: Takes only the people of this age group; the others are refused as left_out.
+        only: Takes only photos of this age group; the others are refused as left_out.
         corrections: CSV of what to set right: person,field,value.
     """
 
@@ -98,7 +98,7 @@ class Policy:
         labels = dict(given) if code is None else {"mask": self.types[code], **given}
         age = labels.get("age")
         if age is not None and not self.ages[0] <= age <= self.ages[1]:
-            labels["age"] = None
+            labels |= {"age": None, "age_group": None}  # the group was that of the age
         for column, value in (fixes or {}).items():
             if value != labels.get(column):
                 labels |= {column: value, f"{column}_from": "corrected"}
@@ -155,15 +155,3 @@ def parse_types(text: str) -> dict[str, str]:
             )
         types[code] = state
     return types
-
-
-def file_version(path: Path) -> str:
-    """Returns a file's name and the first 12 hex digits of its SHA-256.
-
-    Raises:
-        UsageError: If it can't be read.
-    """
-    try:
-        return f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror or error}") from error

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-import shutil
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from datasets.labels import MASK_STATES
 from pipelines.contact_sheets import in_rows, photo_tile, save_sheet
-from pipelines.errors import MissingInputError
-from pipelines.reuse import DONE, code_digest, file_digest, folder_digest, forget, is_finished, key_of, mark_finished
+from pipelines.errors import MissingInputError, SettingsError
+from pipelines.reuse import (
+    DONE,
+    code_digest,
+    file_digest,
+    folder_digest,
+    folder_stamp,
+    forget,
+    is_finished,
+    key_of,
+    mark_finished,
+)
 from pipelines.settings import SourceSettings
 from pipelines.types import PhotoPlacing, ProgressCallback
 
@@ -36,13 +47,16 @@ def open_source(
 
     Raises:
         MissingInputError: There is neither a folder nor an archive.
+        SettingsError: `out` is the folder of the archives, which would be one with a dataset in it afterwards.
         DatasetsError: The archive is damaged, or not safe to unpack, or there is no room for it.
     """
     from datasets.archives import open_root
 
     if not source.root.exists():
-        raise MissingInputError(f"the folder of {source.source} is not there: {source.root}")
+        raise MissingInputError(f"the folder of {source.source}, or an archive of it, is not there: {source.root}")
     root = open_root(source.root, unpack_to or out / UNPACKED, progress=progress)
+    if root != source.root and out.resolve() == source.root.resolve():
+        raise SettingsError(f"{out} is the folder of the archives: name another for the manifest")
     return source.model_copy(update={"root": root})
 
 
@@ -72,6 +86,7 @@ def ingest_into(
         if is_finished(out, key) and _photos_are_there(out):
             return True
     forget(out)
+    before = _stamp(source, out)
     ingested = ingest(
         source.source,
         source.root,
@@ -82,9 +97,24 @@ def ingest_into(
     )
     manifest = save_ingest(ingested, out, photos)
     sheets = write_sheets(ingested, out)
-    key = _key(source, out, photos, workers, known=ingested.hashes)
-    mark_finished(out, key, [manifest, out / "refusals.csv", *sheets])
+    # What changed meanwhile is in the key but not in the manifest: then the next run reads everything again.
+    if _stamp(source, out) == before:
+        key = _key(source, out, photos, workers, known=ingested.hashes)
+        mark_finished(out, key, [manifest, out / "refusals.csv", *sheets])
     return False
+
+
+def _stamp(source: SourceSettings, out: Path) -> str:
+    """Return what tells that a file of the dataset, or one that an option names, has changed, without reading any."""
+    return key_of(root=folder_stamp(source.root.resolve(), without=out.resolve()), files=_option_files(source))
+
+
+def _option_files(source: SourceSettings) -> list[str]:
+    """Return the digests of the files that options name."""
+    from datasets.finding import is_file
+
+    given = [*source.reader_options.values(), source.labels.corrections]
+    return sorted(file_digest(Path(value)) for value in given if isinstance(value, str | Path) and is_file(value))
 
 
 def _key(
@@ -96,26 +126,17 @@ def _key(
     known: Mapping[str, str] | None = None,
     progress: ProgressCallback | None = None,
 ) -> str:
-    given = [*source.reader_options.values(), source.labels.corrections]
-    files = sorted(file_digest(Path(value)) for value in given if isinstance(value, str | Path) and _is_file(value))
     root, below = source.root.resolve(), out.resolve()
     return key_of(
         stage="ingest",
-        code=code_digest("datasets"),
+        code=code_digest("datasets", "pipelines.ingesting", "pipelines.contact_sheets", "synth.sheet"),
         source=source.source,
         options=source.reader_options,
         labels=repr(source.labels),
-        option_files=files,
+        option_files=_option_files(source),
         placing=photos,
         root=folder_digest(root, known=known, without=below, threads=workers, progress=progress),
     )
-
-
-def _is_file(value: str | Path) -> bool:
-    try:
-        return Path(value).is_file()
-    except (OSError, ValueError):  # a text that can't be a file's name
-        return False
 
 
 def _photos_are_there(folder: Path) -> bool:
@@ -131,14 +152,15 @@ def write_sheets(ingested: Ingested, out: Path) -> list[Path]:
 
     Args:
         ingested: From `datasets.readers.ingest`.
-        out: Gets a folder `types`, whose earlier sheets are replaced.
+        out: Gets a folder `types`; earlier sheets in it are replaced.
 
     Returns:
         The sheets, by code; none where the source has no codes.
     """
     from pipelines.report.sheets import spread
 
-    shutil.rmtree(out / SHEETS, ignore_errors=True)
+    for old in sheets_of(out):
+        old.unlink()
     frame = ingested.manifest.assign(code=ingested.manifest["photo_id"].map(dict(ingested.codes)))
     sheets = []
     for code, part in frame[frame["code"].notna()].groupby("code"):
@@ -147,6 +169,12 @@ def write_sheets(ingested: Ingested, out: Path) -> list[Path]:
         tiles = [_tile(ingested.root / str(row["path"]), f"TYPE {code}: {row['mask']}", row) for row in rows]
         sheets.append(save_sheet(in_rows(tiles, SHEET_COLUMNS), out / SHEETS / f"type_{code}_{state}.jpg"))
     return sheets
+
+
+def sheets_of(out: Path) -> list[Path]:
+    """Return the sheets that lie in a stage's folder: nothing else that somebody keeps in a folder of that name."""
+    named = re.compile(rf"type_.+_({'|'.join(MASK_STATES)})\.jpg")
+    return sorted(path for path in (out / SHEETS).glob("type_*.jpg") if named.fullmatch(path.name))
 
 
 def _tile(path: Path, title: str, row: Mapping[Any, Any]) -> Tile:

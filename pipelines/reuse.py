@@ -61,6 +61,24 @@ def folder_digest(
     return digest.hexdigest()
 
 
+def folder_stamp(root: Path, *, without: Path | None = None) -> str:
+    """Return a SHA-256 over the names, sizes and times of change of the files below `root`, which aren't read.
+
+    Args:
+        root: The folder.
+        without: A folder below `root` that isn't looked into.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(_files(root, without)):
+        try:
+            status = path.stat()
+            told = f"{status.st_size} {status.st_mtime_ns}"
+        except OSError:
+            told = "gone"
+        digest.update(os.fsencode(path.relative_to(root)) + b"\0" + told.encode())
+    return digest.hexdigest()
+
+
 def _content(path: Path) -> str:
     try:
         # A link may lead to a pipe, which would block for ever, or to a device, which never ends.

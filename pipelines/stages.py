@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.ingesting import SHEETS, ingest_into, open_source
+from pipelines.ingesting import ingest_into, open_source, sheets_of
 from pipelines.reuse import code_digest, file_digest, forget, is_finished, key_of, mark_finished
 from pipelines.settings import SourceSettings, SynthFlowSettings, TrainFlowSettings
 from pipelines.types import PhotoPlacing, ProgressCallback
@@ -46,25 +46,30 @@ def ingest_stage(
     *,
     workers: int = 1,
     photos: PhotoPlacing = "auto",
-    unpack_to: Path | None = None,
     progress: ProgressCallback | None = None,
 ) -> StageResult:
     """Read one dataset as it lies on disk into a manifest; finished work is reused when every byte is the same.
 
     Args:
-        source: The dataset; its root may be an archive, or a folder of archives.
+        source: The dataset; its root may be an archive, or a folder of archives, unpacked to `unpacked` in `out`.
         out: The stage's folder for this source.
         workers: Processes.
         photos: How photos get beside the manifest.
-        unpack_to: Where archives are unpacked; `unpacked` in `out` when not given.
         progress: Called with (photos done, photos in all).
 
     Raises:
-        MissingInputError: The dataset's folder is not there.
-        DatasetsError: The reader is unknown, or the folder is not laid out as it expects.
+        MissingInputError: There is neither a folder of the dataset nor an archive.
+        SettingsError: `out` is the folder of the archives.
+        DatasetsError: The reader is unknown, the folder is not laid out as it expects, or an archive can't be unpacked.
     """
-    opened = open_source(source, out, unpack_to)
-    reused = ingest_into(opened, out, workers=workers, photos=photos, progress=progress)
+    return ingest_opened(open_source(source, out), out, workers=workers, photos=photos, progress=progress)
+
+
+def ingest_opened(
+    source: SourceSettings, out: Path, *, workers: int, photos: PhotoPlacing, progress: ProgressCallback | None
+) -> StageResult:
+    """Do what `ingest_stage` does, with a source that `pipelines.ingesting.open_source` has returned."""
+    reused = ingest_into(source, out, workers=workers, photos=photos, progress=progress)
     return StageResult(out / "manifest.parquet", _ingest_summary(out), reused=reused)
 
 
@@ -72,7 +77,7 @@ def _ingest_summary(folder: Path) -> dict[str, Any]:
     from datasets.manifest import read_manifest, read_provenance, read_refusals, summarise
 
     summary = summarise(read_manifest(folder)) | {"refusals": count_reasons(read_refusals(folder))}
-    sheets = sorted((folder / SHEETS).glob("*.jpg"))
+    sheets = sheets_of(folder)
     labels = read_provenance(folder).get("labels", {})
     return summary | {"label_policy": labels} | ({"sheets": sheets} if sheets else {})
 

@@ -27,8 +27,7 @@ class ReaderInfo:
         published: What its publisher says it holds.
         home: Where its owner publishes it: an address, or words where there is none.
         options: Its own options, name to meaning; `licence` is everyone's.
-        kaggle: Datasets of Kaggle that hold it, by part (0 where it comes in one): the names it may have there,
-            the likeliest first.
+        kaggle: Datasets of Kaggle that hold it, by part: the names it may have there, the likeliest first.
         ages: Lowest and highest age, in years, that this source is believed on.
         types: Its codes of mask states, to what they are taken to mean; a label policy may say otherwise.
     """

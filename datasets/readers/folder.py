@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from datasets.licences import LICENCES, UNSTATED
 from datasets.readers.base import Listing, ReaderInfo, Record, choice, register
 from datasets.refusals import Refusal, printable
 from datasets.schema import SOURCE_NAME
-from datasets.tables import LABEL_COLUMNS, read_labels_csv
+from datasets.tables import LABEL_COLUMNS, file_version, read_labels_csv
 
 METADATA: Final = "metadata.csv"
 """Read without being asked for: the table of Hugging Face's imagefolder layout, with a column `file_name`."""
@@ -67,7 +66,7 @@ def read(root: Path, options: Mapping[str, Any]) -> Listing:
     if "csv" in options or file.is_file():
         labels, unmatched = _match(read_labels_csv(file), photos, root, file)
         refusals += unmatched
-        version = f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()[:12]}"
+        version = file_version(file)
     records = [_record(photo, labels.get(photo.relative, {}), mask, person) for photo in photos]
     return Listing(records, refusals, source=source, version=version)
 

@@ -9,16 +9,18 @@ from typing import Any, Final
 
 import pandas as pd
 
+from datasets.archives import is_archive
 from datasets.corrections import PHOTO_FIELDS, Corrections, read_corrections
 from datasets.errors import LayoutError
-from datasets.finding import check_folder
+from datasets.finding import check_folder, is_file
 from datasets.inspecting import Inspected, inspect_photos
 from datasets.licences import check_licence
 from datasets.manifest import make_manifest, make_refusals, write_manifest, write_refusals
 from datasets.placing import Photos, place
-from datasets.policies import LabelPolicy, Policy, file_version
+from datasets.policies import LabelPolicy, Policy
 from datasets.readers.base import Listing, ReaderInfo, Record, check_options, get_reader
-from datasets.refusals import Refusal
+from datasets.refusals import Refusal, printable
+from datasets.tables import file_version
 from datasets.workers import Progress
 
 _CORRECTIONS: Final = "corrections"
@@ -88,17 +90,17 @@ def ingest(
     listing = reader(root, chosen)
     if not listing.records and not listing.refusals:
         raise LayoutError(f"no photos in {root}; {info.name} expects {info.expects}")
-    listing = _settle(listing, settled, info)
+    listing = _settle(replace(listing, refusals=listing.refusals + _unopened(root)), settled, info)
     inspected = inspect_photos([record.photo for record in listing.records], workers=workers, progress=progress)
     name = listing.source or info.name
     rows, refusals = [], [refusal.of_source(name) for refusal in listing.refusals]
-    codes = {}
+    codes, note = {}, settled.note()
     for record, result in zip(listing.records, inspected, strict=True):
         if isinstance(result, Refusal):
             refusals.append(result.of_source(name))
         else:
             row = _row(record, result, name, {"licence": licence} if licence else {}, info.licence)
-            row["source_version"] = _version(record.version or listing.version, settled.note())
+            row["source_version"] = _version(record.version or listing.version, note)
             rows.append(row)
             if record.code is not None:
                 codes[str(row["photo_id"])] = record.code
@@ -106,6 +108,13 @@ def ingest(
     refusals.sort(key=lambda refusal: (refusal.photo_id, refusal.stage, refusal.reason, refusal.detail))
     provenance = _provenance(info, listing, settled, chosen)
     return Ingested(make_manifest(rows), make_refusals(refusals), root, provenance, codes)
+
+
+def _unopened(root: Path) -> list[Refusal]:
+    """Refuses archives that lie beside what is read: they may be parts that somebody thinks are read, too."""
+    detail = "an archive beside the folder's own files isn't opened: unpack it there, or name it by itself"
+    archives = sorted(path for path in root.iterdir() if is_archive(path))
+    return [Refusal(printable(path.name), "find", "not_unpacked", detail) for path in archives]
 
 
 def _settle(listing: Listing, policy: Policy, info: ReaderInfo) -> Listing:
@@ -162,8 +171,7 @@ def _provenance(info: ReaderInfo, listing: Listing, policy: Policy, options: Map
 
 def _plain(value: Any) -> Any:
     if isinstance(value, str | Path):
-        path = Path(value)
-        return file_version(path) if path.is_file() else str(value)
+        return file_version(Path(value)) if is_file(value) else str(value)
     return value if isinstance(value, int | float | list) else str(value)
 
 

@@ -12,10 +12,9 @@ from typing import Any, Final
 from datasets.errors import LayoutError, UsageError
 from datasets.finding import PhotoFile, find_photos
 from datasets.licences import UNSTATED
-from datasets.policies import file_version
 from datasets.readers.base import Listing, ReaderInfo, Record, folders_below, missing_layout, register
 from datasets.refusals import Refusal, printable
-from datasets.tables import read_table
+from datasets.tables import file_version, read_table
 
 IMAGES: Final = "images"
 DEPTH: Final = 3
@@ -106,15 +105,15 @@ def read(root: Path, options: Mapping[str, Any]) -> Listing:
     records: list[Record] = []
     refusals: list[Refusal] = []
     parts = _chosen(_find_parts(root), options)
+    versions = {part.number: file_version(part.table) for part in parts}
     for part in parts:
-        found, refused = _read_part(root, part)
+        found, refused = _read_part(root, part, versions[part.number])
         records += found
         refusals += refused
     if not records:
         raise missing_layout(parts[0].images, "photos named as 000001_1_000001_MALE_25.jpg that its table has rows of")
     settled, contradicted = _one_gender_each(records)
-    version = ", ".join(file_version(part.table) for part in parts)
-    return Listing(settled, refusals + contradicted, version=version)
+    return Listing(settled, refusals + contradicted, version=", ".join(versions.values()))
 
 
 def _find_parts(root: Path) -> list[Part]:
@@ -156,12 +155,11 @@ def _chosen(parts: list[Part], options: Mapping[str, Any]) -> list[Part]:
     return [part for part in parts if part.number in numbers]
 
 
-def _read_part(root: Path, part: Part) -> tuple[list[Record], list[Refusal]]:
+def _read_part(root: Path, part: Part, version: str) -> tuple[list[Record], list[Refusal]]:
     rows, differ = _rows(part)
     prefix = f"{part.images.relative_to(root).as_posix()}/"
     photos, unusable = find_photos(part.images)
     refusals = [replace(refusal, photo_id=prefix + refusal.photo_id) for refusal in unusable]
-    version = file_version(part.table)
     records, seen = [], set()
     for photo in photos:
         name = PurePosixPath(photo.relative).name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,9 @@ from typing import Any, Final
 from datasets.errors import LabelsError, UsageError
 from datasets.finding import find_photos
 from datasets.origins import SOURCES
-from datasets.policies import file_version
 from datasets.readers.base import Listing, ReaderInfo, Record, folders_below, missing_layout, register
 from datasets.refusals import Refusal, printable
+from datasets.tables import file_version
 
 SPLITS: Final = ("train", "test")
 LISTS: Final = "list"
@@ -150,8 +151,10 @@ def _ages(lists: Path, split: str) -> tuple[dict[str, float], set[str]]:
     for number, (name, text) in enumerate(zip(names, years, strict=True), start=1):
         try:
             age = float(text)
-        except ValueError as error:
-            raise LabelsError(f"{lists / f'{split}_age.txt'} line {number}: expected years, not {text!r}") from error
+        except ValueError:
+            age = math.nan
+        if not math.isfinite(age):
+            raise LabelsError(f"{lists / f'{split}_age.txt'} line {number}: expected years, not {text!r}")
         if ages.setdefault(name, age) != age:
             differ.add(name)
     return ages, differ

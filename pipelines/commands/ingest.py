@@ -46,7 +46,7 @@ def ingest(
     from pipelines.ingesting import open_source
     from pipelines.progress import progress_bar
     from pipelines.settings import SourceSettings
-    from pipelines.stages import ingest_stage
+    from pipelines.stages import ingest_opened
     from pipelines.summary import show_summary
 
     if list_sources:
@@ -55,9 +55,9 @@ def ingest(
     name, place, folder = _given(source, "SOURCE"), _given(root, "DIR"), out_folder(_given(out, "--out"))
     settings = SourceSettings(source=name, root=place, licence=licence, options=_options(option or []), labels=labels)
     with progress_bar(f"unpacking {place.name}", "MB") as unpacking:
-        settings = open_source(settings, folder, unpack_to, unpacking)
+        opened = open_source(settings, folder, unpack_to, unpacking)
     with progress_bar(f"ingesting {name}") as progress:
-        result = ingest_stage(settings, folder, workers=worker_count(workers), photos=photos, progress=progress)
+        result = ingest_opened(opened, folder, workers=worker_count(workers), photos=photos, progress=progress)
     show_summary(
         f"Ingested {name}", {"manifest": result.manifest, "reused": result.reused, **result.summary}, as_json=as_json
     )
