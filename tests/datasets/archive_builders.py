@@ -29,6 +29,7 @@ def pack(path: Path, files: Mapping[str, bytes]) -> Path:
 
 def pack_folder(path: Path, folder: Path) -> Path:
     """Writes an archive of everything below a folder, with its folders as entries of their own."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix != ".zip":
         with tarfile.open(path, _MODES[path.suffix]) as tar:
             tar.add(folder, arcname=".")

@@ -234,12 +234,66 @@ def test_damaged_archives_give_an_error_of_ours_or_what_went_in(tmp_path, kind):
         assert came <= set(FILES.values())
 
 
+@pytest.mark.parametrize("kind", [".tar.gz", ".tar.xz", ".tar.bz2"])
+@pytest.mark.parametrize("harm", ["the checksum at the end", "the last bytes missing"])
+def test_what_comes_after_the_last_file_is_checked_as_well(tmp_path, kind, harm):
+    noise = np.random.default_rng(2).bytes(400_000)
+    archive = pack(tmp_path / f"set{kind}", {"a.jpg": noise})
+    data = bytearray(archive.read_bytes())
+    if harm == "the last bytes missing":
+        del data[-6:]
+    else:
+        # gzip ends with a CRC of 4 bytes and a length of 4; the ends of xz and bzip2 hold theirs as well.
+        data[-7] ^= 0x10
+    archive.write_bytes(data)
+    with pytest.raises(ArchiveError, match="is damaged"):
+        unpack(archive, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_headers_that_lead_to_headers_are_told_as_damage(tmp_path):
+    header = tarfile.TarInfo("././@LongLink")
+    header.type, header.size = tarfile.GNUTYPE_LONGNAME, 0
+    (tmp_path / "set.tar").write_bytes(header.tobuf() * 5000 + bytes(1024))
+    with pytest.raises(ArchiveError, match="damaged"):
+        unpack(tmp_path / "set.tar", tmp_path / "out")
+
+
 def test_no_room(tmp_path, monkeypatch):
     archive = pack(tmp_path / "set.zip", FILES)
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(archives.shutil, "disk_usage", lambda _: usage._replace(free=100))
     with pytest.raises(OutputError, match=r"needs 0\.0 GB unpacked; 0\.0 GB are free"):
         unpack(archive, tmp_path / "out")
+
+
+def test_what_a_killed_unpacking_wrote_needs_no_room_again(tmp_path, monkeypatch):
+    archive, whole = pack(tmp_path / "set.zip", FILES), archives._write
+
+    def stop(archive, entry, *rest):
+        if entry.name == "images/deep/2.jpg":
+            raise KeyboardInterrupt
+        whole(archive, entry, *rest)
+
+    monkeypatch.setattr(archives, "_write", stop)
+    with pytest.raises(KeyboardInterrupt):
+        unpack(archive, tmp_path / "out")
+    monkeypatch.setattr(archives, "_write", whole)
+    usage = shutil.disk_usage(tmp_path)
+    for free, fits in ((200, False), (512, True)):  # the last file holds 512 bytes
+        monkeypatch.setattr(archives.shutil, "disk_usage", lambda _, free=free: usage._replace(free=free))
+        if fits:
+            assert contents(unpack(archive, tmp_path / "out")) == FILES
+        else:
+            with pytest.raises(OutputError, match="are free"):
+                unpack(archive, tmp_path / "out")
+
+
+def test_killed_between_the_mark_and_the_name(tmp_path, monkeypatch):
+    archive = pack(tmp_path / "set.zip", FILES)
+    unpack(archive, tmp_path / "out").rename(tmp_path / "out" / ".set.partial")
+    monkeypatch.setattr(archives, "entries_of", None)  # nothing is read again
+    assert contents(unpack(archive, tmp_path / "out")) == FILES
 
 
 def test_a_disk_that_fills_up_keeps_what_is_done(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ from datasets.errors import UsageError
 from datasets.licences import find_licence
 from datasets.manifest import REFUSALS, read_manifest, read_refusals
 from datasets.readers import get_reader, ingest, list_readers, save_ingest
+from tests.datasets.archive_builders import pack
 from tests.datasets.builders import (
     as_nobody,
     encode,
@@ -152,3 +153,13 @@ def test_a_folder_that_was_ingested_into_can_be_ingested_again(tmp_path):
     first = ingest("folder", tmp_path)
     save_ingest(first, tmp_path)
     pd.testing.assert_frame_equal(ingest("folder", tmp_path).manifest, first.manifest)
+
+
+def test_an_archive_beside_what_was_unpacked_is_told(tmp_path):
+    save_photo(tmp_path / "in" / "a.jpg")
+    pack(tmp_path / "in" / "part2.zip", {"b.jpg": b"b"})
+    result = ingest("folder", tmp_path / "in")
+    assert result.manifest["path"].tolist() == ["a.jpg"]
+    assert result.refusals[["photo_id", "stage", "reason"]].values.tolist() == [
+        ["folder:part2.zip", "find", "not_unpacked"]
+    ]

@@ -104,3 +104,11 @@ def test_lists_without_their_photos(tmp_path):
         path.unlink()
     with pytest.raises(LayoutError, match=r"such as 1\.jpg; found there: nothing"):
         ingest("mega-age-asian", tmp_path)
+
+
+@pytest.mark.parametrize("age", ["nan", "inf", "-inf", "1e999"])
+def test_an_age_that_is_no_number_of_years(tmp_path, age):
+    write_mega_age(tmp_path)
+    (tmp_path / "list" / "train_age.txt").write_text(f"3\n{age}\n70\n")
+    with pytest.raises(LabelsError, match=rf"train_age\.txt line 2: expected years, not '{age}'"):
+        ingest("mega-age-asian", tmp_path)

@@ -12,6 +12,7 @@ from tests.datasets.builders import (
     MEDICAL,
     PERSON,
     row,
+    save_photo,
     write_all_age_faces,
     write_competition,
     write_medical_masks,
@@ -165,3 +166,12 @@ def test_what_is_as_everywhere_is_not_said(tmp_path):
 def test_a_manifest_that_was_not_ingested_says_nothing(tmp_path):
     write_manifest(make_manifest([row()]), tmp_path)
     assert read_provenance(tmp_path) == {}
+
+
+def test_an_age_that_is_not_believed_takes_its_group_with_it(tmp_path):
+    for name in ("a.jpg", "b.jpg"):
+        save_photo(tmp_path / "in" / name)
+    (tmp_path / "in" / "metadata.csv").write_text("file_name,age,age_group\na.jpg,8,under_30\nb.jpg,,under_30\n")
+    manifest = ingest("folder", tmp_path / "in", policy=LabelPolicy(min_age=10)).manifest.set_index("path")
+    assert manifest.loc["a.jpg", ["age", "age_group"]].isna().all()
+    assert manifest.loc["b.jpg", "age_group"] == "under_30"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -172,3 +173,46 @@ def test_what_is_missing_is_named(arguments: list[str], capsys: pytest.CaptureFi
     told = capsys.readouterr().err
     assert "Usage: palette ingest" in told
     assert ("SOURCE", "DIR", "--out")[len(arguments)] in told
+
+
+def test_a_photo_that_changed_while_it_was_read_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets.readers as readers
+
+    save_photo(tmp_path / "in" / "a.jpg")
+    source, whole = SourceSettings(source="folder", root=tmp_path / "in"), readers.ingest
+
+    def meanwhile(*given: Any, **options: Any) -> Any:
+        ingested = whole(*given, **options)
+        save_photo(tmp_path / "in" / "a.jpg", seed=1, size=(64, 48))
+        return ingested
+
+    monkeypatch.setattr(readers, "ingest", meanwhile)
+    ingest_stage(source, tmp_path / "out")
+    monkeypatch.setattr(readers, "ingest", whole)
+    assert not ingest_stage(source, tmp_path / "out").reused
+    assert read_manifest(tmp_path / "out")[["width", "height"]].values.tolist() == [[64, 48]]
+    assert ingest_stage(source, tmp_path / "out").reused
+
+
+def test_sheets_leave_what_a_user_keeps_beside_them(tmp_path: Path) -> None:
+    source = SourceSettings(source="medical-masks", root=write_medical_masks(tmp_path / "p4"))
+    mine = [save_photo(tmp_path / "out" / "types" / name) for name in ("mine.jpg", "type_a.jpg")]
+    kept = [path.read_bytes() for path in mine]
+    for labels in (LabelPolicy(), LabelPolicy(type_map="1=not_wear")):
+        ingest_stage(source.model_copy(update={"labels": labels}), tmp_path / "out")
+        assert [path.read_bytes() for path in mine] == kept
+    assert len(list((tmp_path / "out" / "types").iterdir())) == 2 + 4
+
+
+def test_the_manifest_goes_elsewhere_than_the_archives(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pack_folder(tmp_path / "data" / "p4.zip", write_medical_masks(tmp_path / "p4"))
+    assert run("medical-masks", tmp_path / "data", "--out", tmp_path / "data") == 2
+    assert "is the folder of the archives: name another for the manifest" in capsys.readouterr().err
+
+
+def test_an_option_that_is_longer_than_a_path_may_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_photo(tmp_path / "in" / "a.jpg")
+    assert run("folder", tmp_path / "in", "--out", tmp_path / "out", "--licence", "x" * 5000) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: unknown licence")
+    assert told.count("\n") == 1
