@@ -35,7 +35,7 @@ def brief_training(result: Mapping[str, Any]) -> dict[str, Any]:
 def brief_synthesis(result: Mapping[str, Any]) -> dict[str, Any]:
     """Return the main figures of what `synth-flow` returns."""
     merged, labels = result["merge"], result["pseudo_label"]
-    training = result.get("training")
+    training, ages, copies = result.get("training"), result.get("check_ages"), result.get("duplicates")
     return {
         "manifest": result["manifest"],
         "report": result["report"],
@@ -45,6 +45,8 @@ def brief_synthesis(result: Mapping[str, Any]) -> dict[str, Any]:
         "persons": merged["persons"],
         "genders_missing": labels["people_missing"],
         "genders_filled": labels["people_filled"],
+        **({"doubtful_ages": ages["doubtful"]} if ages else {}),
+        **({"duplicates": copies["pairs"]} if copies else {}),
         "photos_by_source": merged["source"],
         "variants_by_wear_style": added_up(each["by_wear_style"] for each in result["mask"].values()),
         "photos_by_class": merged["label"],

@@ -66,7 +66,11 @@ def check_inputs(settings: SynthFlowSettings | TrainFlowSettings) -> None:
         MissingInputError: A folder or a manifest is not there.
     """
     if isinstance(settings, SynthFlowSettings):
-        missing = [f"{each.source}: {each.root}" for each in settings.sources if not each.root.exists()]
+        missing = [
+            f"{each.source}: {each.root}"
+            for each in (*settings.sources, *settings.evaluation)
+            if not each.root.exists()
+        ]
         if missing:
             raise MissingInputError(f"the folder of a source is not there: {'; '.join(missing)}")
     elif not settings.manifest.exists():

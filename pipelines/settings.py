@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from datasets.policies import LabelPolicy
 from models.settings import TrainSettings
 from pipelines.errors import MissingInputError, SettingsError
-from pipelines.types import PhotoPlacing
+from pipelines.types import ConflictRule, PhotoPlacing
 
 SAMPLE_LICENCE = "CC0-1.0"
 """The sample people are drawn by this project's own code and given away."""
@@ -97,6 +97,11 @@ class SynthFlowSettings(_Settings):
     workers: int = Field(default=0, ge=0, le=1024, description="processes; 0 takes every core")
     precision: float = Field(default=0.97, gt=0.5, lt=1.0, description="that a pseudo-labelled gender must reach")
     learn_from: int = Field(default=3000, ge=20, description="photos with a given gender to learn genders from")
+    check_ages: bool = Field(default=False, description="say how sure each given age is; embeds every bare face")
+    duplicates: bool = Field(default=True, description="look for copies of photos before merging")
+    same_people: bool = Field(default=False, description="and for the same people in other pictures, by their faces")
+    conflicts: ConflictRule = Field(default="keep", description="copies with other labels: keep the best, or drop all")
+    evaluation: tuple[SourceSettings, ...] = Field(default=(), description="evaluation sets; their people stay out")
     folds: int = Field(default=5, ge=2, le=50)
     photos: PhotoPlacing = Field(default="auto", description="how photos get into the outputs")
     train: bool = Field(default=True, description="trigger train-flow at the end")
@@ -146,9 +151,14 @@ class SynthFlowSettings(_Settings):
     @model_validator(mode="after")
     def _sources_fit_together(self) -> SynthFlowSettings:
         names = [source.folder for source in self.sources]
-        doubles = sorted({name for name in names if names.count(name) > 1})
+        kept_out = [source.folder for source in self.evaluation]
+        doubles = sorted({name for name in names + kept_out if (names + kept_out).count(name) > 1})
         if doubles:
             raise ValueError(f"two sources are called {', '.join(doubles)}: give one of them another name")
+        if kept_out and not names:
+            raise ValueError("there are evaluation sets but no sources")
+        if self.same_people and not self.duplicates:
+            raise ValueError("same_people is part of looking for duplicates: set duplicates, too")
         if names and self.base not in names:
             raise ValueError(f"base is {self.base!r}, which is none of the sources: {', '.join(names)}")
         return self

@@ -10,3 +10,6 @@ ProgressCallback = Callable[[int, int], None]
 
 PhotoPlacing = Literal["auto", "link", "copy"]
 """How photos get beside a manifest: `auto` links where that works and copies elsewhere."""
+
+ConflictRule = Literal["keep", "drop"]
+"""What becomes of copies whose labels contradict each other: the best one is kept, or all are dropped."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from pipelines.commands.options import JsonOption, PhotosOption
+from pipelines.types import ConflictRule
 
-ConflictRule = Literal["keep", "drop"]
 DuplicatesOption = Annotated[
     list[Path] | None,
     typer.Option("--duplicates", help="Table that palette duplicates wrote, or its folder. Repeatable."),

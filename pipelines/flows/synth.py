@@ -11,7 +11,9 @@ from prefect.cache_policies import NO_CACHE
 
 import pipelines.flows  # noqa: F401 - before Prefect: sets it up
 from pipelines import artifacts, stages
+from pipelines.age_check import CheckAgesOptions, CheckAgesResult, check_ages_stage
 from pipelines.brief import brief_synthesis
+from pipelines.duplicates import DuplicatesOptions, DuplicatesResult, duplicates_stage
 from pipelines.executors import worker_count
 from pipelines.flows import logs
 from pipelines.flows.trigger import trigger_training
@@ -57,6 +59,22 @@ def pseudo_label_task(manifests: dict[str, Path], settings: SynthFlowSettings) -
         return pseudo_label_stage(manifests, settings.out / "pseudo-label", options, progress=progress)
 
 
+@task(name="check-ages", cache_policy=NO_CACHE)
+def check_ages_task(manifests: dict[str, Path], settings: SynthFlowSettings) -> CheckAgesResult:
+    """Say how sure the given ages are."""
+    options = CheckAgesOptions(settings.seed, worker_count(settings.workers), settings.photos)
+    with artifacts.progress_artifact("palette-check-ages", "embedding faces") as progress:
+        return check_ages_stage(manifests, settings.out / "check-ages", options, progress=progress)
+
+
+@task(name="duplicates", cache_policy=NO_CACHE)
+def duplicates_task(manifests: list[Path], settings: SynthFlowSettings) -> DuplicatesResult:
+    """Find copies among the photos of all sources and evaluation sets."""
+    options = DuplicatesOptions(settings.same_people, workers=worker_count(settings.workers))
+    with artifacts.progress_artifact("palette-duplicates", "looking for duplicates") as progress:
+        return duplicates_stage(manifests, settings.out / "duplicates", options, progress=progress)
+
+
 @task(name="mask", task_run_name="mask {name}", cache_policy=NO_CACHE)
 def mask_task(name: str, manifest: Path, settings: SynthFlowSettings, counted: list[Path]) -> StageResult:
     """Make the variants of one source; a balance plan fills up what was counted before."""
@@ -66,8 +84,12 @@ def mask_task(name: str, manifest: Path, settings: SynthFlowSettings, counted: l
 
 
 @task(name="merge", cache_policy=NO_CACHE)
-def merge_task(inputs: list[Path], settings: SynthFlowSettings) -> StageResult:
-    """Merge the base with the variants."""
+def merge_task(
+    inputs: list[Path], duplicates: list[Path], evaluation: list[Path], settings: SynthFlowSettings
+) -> StageResult:
+    """Merge the base with the variants; copies count once, and nobody of an evaluation set comes in."""
+    from datasets.merge import MergeOptions
+
     return stages.merge_stage(
         inputs,
         settings.out / "merge",
@@ -75,6 +97,7 @@ def merge_task(inputs: list[Path], settings: SynthFlowSettings) -> StageResult:
         folds=settings.folds,
         seed=settings.seed,
         photos=settings.photos,
+        options=MergeOptions(duplicates, evaluation, conflicts=settings.conflicts),
     )
 
 
@@ -88,7 +111,7 @@ def report_task(merged: Path, ingested: list[Path], settings: SynthFlowSettings)
 
 @flow(name="synth-flow", validate_parameters=True)
 def synth_flow(settings: SynthFlowSettings = DEFAULTS) -> dict[str, Any]:
-    """Ingest, pseudo-label, mask, merge, report, then trigger training.
+    """Ingest, pseudo-label, check ages if asked to, look for duplicates, mask, merge, report, then trigger training.
 
     Args:
         settings: The datasets and how to treat them; with nothing given, drawn sample people in ./out.
@@ -99,19 +122,26 @@ def synth_flow(settings: SynthFlowSettings = DEFAULTS) -> dict[str, Any]:
     logs.install()
     settings = sample_task(settings)
     ingested = {source.folder: ingest_task(source, settings) for source in settings.sources}
+    kept_out = {source.folder: ingest_task(source, settings) for source in settings.evaluation}
+    evaluation, all_read = [result.manifest for result in kept_out.values()], ingested | kept_out
     labelled = pseudo_label_task({name: result.manifest for name, result in ingested.items()}, settings)
-    inputs, masked = [labelled.manifests[settings.base]], {}
-    for name, manifest in labelled.manifests.items():
+    checked = check_ages_task(labelled.manifests, settings) if settings.check_ages else None
+    manifests = checked.manifests if checked else labelled.manifests
+    found = duplicates_task([*manifests.values(), *evaluation], settings) if settings.duplicates else None
+    inputs, masked = [manifests[settings.base]], {}
+    for name, manifest in manifests.items():
         if name != settings.base:
             masked[name] = mask_task(name, manifest, settings, inputs)
             inputs = [*inputs, masked[name].manifest]
-    merged = merge_task(inputs, settings)
+    merged = merge_task(inputs, [found.table] if found else [], evaluation, settings)
     summary = {
         "manifest": merged.manifest,
-        "report": report_task(merged.manifest, list(labelled.manifests.values()), settings),
-        "ingest": {name: result.summary for name, result in ingested.items()},
-        "reused": [name for name, result in ingested.items() if result.reused],
+        "report": report_task(merged.manifest, list(manifests.values()), settings),
+        "ingest": {name: result.summary for name, result in all_read.items()},
+        "reused": [name for name, result in all_read.items() if result.reused],
         "pseudo_label": labelled.report,
+        "check_ages": checked.report if checked else None,
+        "duplicates": found.summary if found else None,
         "mask": {name: result.summary for name, result in masked.items()},
         "merge": merged.summary,
     }

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from datasets.errors import DatasetsError
 from datasets.manifest import read_manifest
 from pipelines import running
 from pipelines.brief import brief
 from pipelines.errors import FlowFailedError, MissingInputError
-from pipelines.settings import TrainFlowSettings
+from pipelines.settings import SourceSettings, TrainFlowSettings
 from tests.pipelines.builders import QUICK_TRAINING, make_settings
 
 pytestmark = [
@@ -104,6 +105,28 @@ def test_training_can_be_left_out(sample_root: Path, tmp_path: Path) -> None:
     made = synth_flow(only)
     assert made["training"] is None
     assert made["merge"]["variants"] == 0
+
+
+def test_whoever_is_in_an_evaluation_set_is_not_merged(sample_root: Path, tmp_path: Path) -> None:
+    """A resized copy of one photo of one person keeps all of that person out, and ages are judged when asked for."""
+    from pipelines.flows.synth import synth_flow
+
+    base = make_settings(tmp_path / "out", sample_root)
+    known = next(source for source in base.sources if source.folder == "competition")
+    person = sorted((known.root / "train" / "images").iterdir())[0]
+    with Image.open(next(path for path in sorted(person.iterdir()) if path.stem.startswith("normal"))) as photo:
+        (tmp_path / "eval").mkdir()
+        photo.resize((photo.width * 3 // 4, photo.height * 3 // 4)).save(tmp_path / "eval" / "x.jpg", quality=80)
+    evaluation = SourceSettings(source="folder", root=tmp_path / "eval", name="eval")
+    changes = {"sources": base.sources[:1], "evaluation": (evaluation,), "train": False, "check_ages": True}
+    made = synth_flow(base.model_copy(update=changes))
+    merged = read_manifest(made["manifest"])
+    assert not merged["path"].str.contains(person.name, regex=False).any()
+    assert len(merged) == 42 - 7
+    assert set(merged["source"]) == {"competition"}
+    assert made["merge"]["refusals"] == {"in_evaluation": 7}
+    assert brief(made)["duplicates"] == made["duplicates"]["pairs"] == {"near": 1}
+    assert made["check_ages"]["photos_embedded"] == 6
 
 
 def test_a_user_error_fails_the_run_with_its_message_and_no_traceback(

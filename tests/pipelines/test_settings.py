@@ -55,6 +55,13 @@ def test_toml_and_json_say_the_same(tmp_path: Path) -> None:
     assert load_settings(SynthFlowSettings, json_file) == settings
 
 
+def test_the_example_of_the_documentation_can_be_used() -> None:
+    example = load_settings(SynthFlowSettings, Path(__file__).parents[2] / "docs" / "flow.toml")
+    assert example.plan == "balance"
+    assert [source.folder for source in example.evaluation] == ["evaluation"]
+    assert example.training_settings.age_confidence == 0.2
+
+
 def test_assignments_win_over_the_file(tmp_path: Path) -> None:
     path = tmp_path / "flow.toml"
     path.write_text(TOML, encoding="utf-8")
@@ -85,6 +92,17 @@ def test_nothing_given_means_sample_people_and_quick_training() -> None:
         (['sources=[{"source":"folder","root":"a"},{"source":"folder","root":"b"}]', "base=folder"], "two sources"),
         (['sources=[{"source":"folder","root":"a"}]'], "none of the sources"),
         (['sources=[{"source":"folder","root":"a","name":"../up"}]'], "name"),
+        (
+            [
+                'sources=[{"source":"folder","root":"a"}]',
+                'evaluation=[{"source":"folder","root":"b"}]',
+                "base=folder",
+            ],
+            "two sources",
+        ),
+        (['evaluation=[{"source":"folder","root":"a"}]'], "evaluation sets but no sources"),
+        (["same_people=true", "duplicates=false"], "set duplicates, too"),
+        (["conflicts=some"], "conflicts"),
     ],
 )
 def test_a_wrong_setting_is_named(assignments: list[str], told: str) -> None:
