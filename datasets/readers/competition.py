@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from datasets.labels import GENDERS, known_age
 from datasets.licences import COMPETITION
 from datasets.readers.base import Listing, ReaderInfo, Record, folders_below, missing_layout, register
 from datasets.refusals import Refusal, printable
-from datasets.tables import read_table
+from datasets.tables import file_version, read_table
 
 INFO: Final = ReaderInfo(
     name="competition",
@@ -83,8 +82,7 @@ def read(root: Path, options: Mapping[str, Any]) -> Listing:
         raise missing_layout(
             train / "images", "the photos of any of the people in train.csv, such as " + _wanted(people)
         )
-    digest = hashlib.sha256((train / "train.csv").read_bytes()).hexdigest()
-    return Listing(records, refusals + refused, version=f"train.csv {digest[:12]}")
+    return Listing(records, refusals + refused, version=file_version(train / "train.csv"))
 
 
 def _find_train(root: Path) -> Path:
