@@ -22,7 +22,7 @@ demo: set-up ## run the whole pipeline on sample people; with PHOTOS=folder, mas
 	@if [ -n "$$PHOTOS" ]; then $(BIN)/palette demo --photos="$$PHOTOS" $(ARGS); else $(BIN)/palette demo $(ARGS); fi
 
 test: set-up ## run the tests
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
 
 lint: set-up ## ruff, mypy, import-linter, hadolint
 	$(BIN)/ruff check .
