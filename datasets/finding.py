@@ -52,14 +52,6 @@ def is_clutter(name: str) -> bool:
     return name.startswith(".") or name in _CLUTTER
 
 
-def is_file(value: str | Path) -> bool:
-    """Says whether a text or path names a file that is there; a text that can't be a file's name doesn't."""
-    try:
-        return Path(value).is_file()
-    except (OSError, ValueError):
-        return False
-
-
 def check_folder(root: Path) -> Path:
     """Returns `root` resolved.
 

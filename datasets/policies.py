@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from datasets.errors import UsageError
 from datasets.labels import MASK_STATES, MAX_AGE, age_group
-from datasets.tables import file_version
+from datasets.named_files import file_version
 
 AgeGroup = Literal["under_30", "30_to_59", "60_plus"]
 LEAST_CUTOFF: Final = 58

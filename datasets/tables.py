@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import warnings
 from collections.abc import Callable, Mapping
@@ -11,7 +10,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from datasets.errors import LabelsError, UsageError
+from datasets.errors import LabelsError
 from datasets.labels import AGE_GROUPS, GENDERS, MASK_STATES, age_group, known_age
 
 FILE_COLUMNS: Final = ("file_name", "path", "file")
@@ -62,18 +61,6 @@ def read_table(path: Path, required: tuple[str, ...] = ()) -> pd.DataFrame:
     if missing:
         raise LabelsError(f"{path} has no column {', '.join(missing)}; its columns are {', '.join(frame.columns)}")
     return frame.apply(lambda column: column.str.strip()) if len(frame.columns) else frame
-
-
-def file_version(path: Path) -> str:
-    """Returns a file's name and the first 12 hex digits of its SHA-256.
-
-    Raises:
-        UsageError: If it can't be read.
-    """
-    try:
-        return f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def read_labels_csv(path: Path) -> pd.DataFrame:

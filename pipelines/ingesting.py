@@ -111,7 +111,7 @@ def _stamp(source: SourceSettings, out: Path) -> str:
 
 def _option_files(source: SourceSettings) -> list[str]:
     """Return the digests of the files that options name."""
-    from datasets.finding import is_file
+    from datasets.named_files import is_file
 
     given = [*source.reader_options.values(), source.labels.corrections]
     return sorted(file_digest(Path(value)) for value in given if isinstance(value, str | Path) and is_file(value))

@@ -14,9 +14,10 @@ from datasets.corrections import STEMS, Corrections, read_corrections
 from datasets.finding import PhotoFile, find_photos
 from datasets.labels import GENDERS, known_age
 from datasets.licences import COMPETITION
+from datasets.named_files import file_version
 from datasets.readers.base import Listing, ReaderInfo, Record, folders_below, missing_layout, register
 from datasets.refusals import Refusal, printable
-from datasets.tables import file_version, read_table
+from datasets.tables import read_table
 
 INFO: Final = ReaderInfo(
     name="competition",

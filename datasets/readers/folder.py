@@ -14,10 +14,11 @@ from datasets.errors import UsageError
 from datasets.finding import PhotoFile, find_photos
 from datasets.labels import MASK_STATES
 from datasets.licences import LICENCES, UNSTATED
+from datasets.named_files import file_version
 from datasets.readers.base import Listing, ReaderInfo, Record, choice, register
 from datasets.refusals import Refusal, printable
 from datasets.schema import SOURCE_NAME
-from datasets.tables import LABEL_COLUMNS, file_version, read_labels_csv
+from datasets.tables import LABEL_COLUMNS, read_labels_csv
 
 METADATA: Final = "metadata.csv"
 """Read without being asked for: the table of Hugging Face's imagefolder layout, with a column `file_name`."""

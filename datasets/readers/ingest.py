@@ -12,15 +12,15 @@ import pandas as pd
 from datasets.archives import is_archive
 from datasets.corrections import PHOTO_FIELDS, Corrections, read_corrections
 from datasets.errors import LayoutError
-from datasets.finding import check_folder, is_file
+from datasets.finding import check_folder
 from datasets.inspecting import Inspected, inspect_photos
 from datasets.licences import check_licence
 from datasets.manifest import make_manifest, make_refusals, write_manifest, write_refusals
+from datasets.named_files import file_version, is_file
 from datasets.placing import Photos, place
 from datasets.policies import LabelPolicy, Policy
 from datasets.readers.base import Listing, ReaderInfo, Record, check_options, get_reader
 from datasets.refusals import Refusal, printable
-from datasets.tables import file_version
 from datasets.workers import Progress
 
 _CORRECTIONS: Final = "corrections"

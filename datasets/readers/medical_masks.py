@@ -12,9 +12,10 @@ from typing import Any, Final
 from datasets.errors import LayoutError, UsageError
 from datasets.finding import PhotoFile, find_photos
 from datasets.licences import UNSTATED
+from datasets.named_files import file_version
 from datasets.readers.base import Listing, ReaderInfo, Record, folders_below, missing_layout, register
 from datasets.refusals import Refusal, printable
-from datasets.tables import file_version, read_table
+from datasets.tables import read_table
 
 IMAGES: Final = "images"
 DEPTH: Final = 3

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from datasets.errors import LabelsError, UsageError
 from datasets.finding import find_photos
+from datasets.named_files import file_version
 from datasets.origins import SOURCES
 from datasets.readers.base import Listing, ReaderInfo, Record, folders_below, missing_layout, register
 from datasets.refusals import Refusal, printable
-from datasets.tables import file_version
 
 SPLITS: Final = ("train", "test")
 LISTS: Final = "list"
