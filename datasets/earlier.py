@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
 from datasets.errors import FoldLeakError, UsageError
 from datasets.folds import persons_of
-from datasets.identities import read_people, with_identities
+from datasets.identities import join_people, read_people, with_identities
 from datasets.manifest import manifest_file, read_manifest
+
+_OF_EVALUATION: Final = ("photo_id", "parent_id", "sha256", "person_id")
 
 
 @dataclass(frozen=True)
@@ -113,24 +116,56 @@ def keep_folds(
     return folds, told
 
 
-def read_evaluation(paths: Sequence[Path]) -> pd.DataFrame:
-    """Reads the manifests of evaluation sets as rows photo_id, sha256 and person_id, their own people joined.
+@dataclass(frozen=True)
+class Evaluation:
+    """Who and what is in evaluation sets.
+
+    Attributes:
+        photos: Their rows: photo_id, parent_id, sha256 and person_id.
+        same: What lies beside their manifests of who is whom.
+    """
+
+    photos: pd.DataFrame
+    same: Mapping[str, str]
+
+
+def read_evaluation(paths: Sequence[Path]) -> Evaluation:
+    """Reads the manifests of evaluation sets, and what lies beside them of people.
 
     Raises:
         UsageError: If one isn't there.
         ManifestError: If one can't be read.
     """
-    columns = ["photo_id", "sha256", "person_id"]
-    frames = []
+    frames = [pd.DataFrame({column: pd.Series([], dtype="str") for column in _OF_EVALUATION})]
+    links: list[tuple[str, str]] = []
     for path in sorted(paths):
-        frame = read_manifest(Path(path))
-        same = read_people(manifest_file(Path(path)).parent).same
-        frames.append(frame[columns].assign(person_id=with_identities(persons_of(frame), same)))
-    empty = pd.DataFrame({column: pd.Series([], dtype="str") for column in columns})
-    return pd.concat([empty, *frames], ignore_index=True) if frames else empty
+        frames.append(read_manifest(Path(path))[list(_OF_EVALUATION)])
+        links += read_people(manifest_file(Path(path)).parent).same.items()
+    return Evaluation(pd.concat(frames, ignore_index=True), join_people(links))
 
 
-def check_apart(manifest: pd.DataFrame, evaluation: pd.DataFrame, same: Mapping[str, str]) -> None:
+def in_evaluation(manifest: pd.DataFrame, evaluation: Evaluation, same: Mapping[str, str]) -> pd.Series[bool]:
+    """Says which rows show a file or a person of an evaluation set.
+
+    A variant shows the person it names and the person of its parent, wherever the parent is.
+
+    Args:
+        manifest: Rows with photo_id, parent_id, sha256 and person_id.
+        evaluation: From `read_evaluation`.
+        same: Who is whom, `evaluation.same` among it.
+    """
+    columns = list(_OF_EVALUATION)
+    whole = pd.concat([evaluation.photos[columns], manifest[columns]], ignore_index=True)
+    named = [with_identities(persons, same) for persons in (whole["person_id"], persons_of(whole))]
+    theirs = len(evaluation.photos)
+    people = {person for persons in named for person in persons.iloc[:theirs]}
+    shown = manifest["sha256"].isin(evaluation.photos["sha256"]).to_numpy(dtype=bool)
+    for persons in named:
+        shown = shown | persons.iloc[theirs:].isin(people).to_numpy(dtype=bool)
+    return pd.Series(shown, index=manifest.index, dtype="bool")
+
+
+def check_apart(manifest: pd.DataFrame, evaluation: Evaluation, same: Mapping[str, str]) -> None:
     """Checks that nobody of an evaluation set is in a manifest to train on.
 
     Args:
@@ -139,13 +174,11 @@ def check_apart(manifest: pd.DataFrame, evaluation: pd.DataFrame, same: Mapping[
         same: Who is whom.
 
     Raises:
-        FoldLeakError: If a person, or a file, is in both; the message names one.
+        FoldLeakError: If a photo shows such a person, or is such a file; the message names one.
     """
-    theirs = with_identities(evaluation["person_id"], same)
-    shared = set(with_identities(persons_of(manifest), same)) & set(theirs)
-    shared |= set(manifest.loc[manifest["sha256"].isin(evaluation["sha256"]), "photo_id"])
-    if shared:
+    shared = manifest.loc[in_evaluation(manifest, evaluation, same), "photo_id"]
+    if len(shared):
         raise FoldLeakError(
-            f"{len(shared)} people or files of an evaluation set are to be trained on, such as {min(shared)!r}; "
-            "merge with it as evaluation set, which keeps them out"
+            f"{len(shared)} photos show people or files of an evaluation set and are to be trained on, such as "
+            f"{min(shared)!r}; merge with it as evaluation set, which keeps them out"
         )

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from datasets.duplicates.table import read_duplicates
-from datasets.earlier import Earlier, check_apart, keep_folds, known_people, read_evaluation
+from datasets.earlier import Earlier, Evaluation, check_apart, in_evaluation, keep_folds, known_people, read_evaluation
 from datasets.errors import UsageError
 from datasets.folds import assign_folds, check_folds
 from datasets.identities import People, join_people, links_of_files, with_identities, write_people
@@ -167,10 +167,11 @@ def _apply_rules(frame: pd.DataFrame, rules: str) -> tuple[pd.DataFrame, pd.Data
 
 
 def _same_people(
-    frame: pd.DataFrame, tables: Sequence[pd.DataFrame], evaluation: pd.DataFrame, earlier: Sequence[Earlier]
+    frame: pd.DataFrame, tables: Sequence[pd.DataFrame], evaluation: Evaluation, earlier: Sequence[Earlier]
 ) -> dict[str, str]:
-    """Works out who is whom: from the same bytes, from tables of duplicates, and from what earlier merges knew."""
-    links = links_of_files(pd.concat([frame[_EXACT], evaluation[_EXACT]], ignore_index=True))
+    """Works out who is whom: from the same bytes, from tables of duplicates, and from what merges before knew."""
+    links = links_of_files(pd.concat([frame[_EXACT], evaluation.photos[_EXACT]], ignore_index=True))
+    links += evaluation.same.items()
     for table in tables:
         links += zip(table["first_person"].tolist(), table["second_person"].tolist(), strict=True)
     for known in earlier:
@@ -179,13 +180,12 @@ def _same_people(
 
 
 def _without_evaluation(
-    frame: pd.DataFrame, evaluation: pd.DataFrame, same: dict[str, str]
+    frame: pd.DataFrame, evaluation: Evaluation, same: dict[str, str]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Refuses everything of people who are in an evaluation set."""
-    if evaluation.empty:
+    if evaluation.photos.empty:
         return frame, refuse(frame["photo_id"].iloc[:0], "", "")
-    people = set(with_identities(evaluation["person_id"], same))
-    theirs = frame["person_id"].isin(people) | frame["sha256"].isin(evaluation["sha256"])
+    theirs = in_evaluation(frame, evaluation, same)
     told = frame.loc[theirs, "person_id"] + " is in an evaluation set"
     return frame[~theirs], refuse(frame.loc[theirs, "photo_id"], "in_evaluation", told)
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from datasets.duplicates.table import make_duplicates, write_duplicates
@@ -151,13 +153,50 @@ def test_people_in_an_evaluation_set_never_enter(sources, tmp_path):
     assert again.manifest["photo_id"].tolist() == result.manifest["photo_id"].tolist()
 
 
+def test_who_an_evaluation_set_knows_by_another_name_never_enters(sources, tmp_path):
+    """When it was merged a:3 and b:3 were found to be one person, and only a:3's id was left in it."""
+    save_manifest(tmp_path / "own", [row("3", source="a"), row("9", source="e", person_id="b:3")])
+    pairs = near(tmp_path / "d", ("a:3", "b:3"), kind="same_person")
+    merged([tmp_path / "own"], tmp_path / "eval", duplicates=pairs)
+    assert set(read_manifest(tmp_path / "eval")["person_id"]) == {"a:3"}
+    result = merged([sources[1]], tmp_path / "out", evaluation=[tmp_path / "eval"])
+    assert refused(result) == {"b:3": "in_evaluation"}
+    assert read_people(tmp_path / "out").same == {"b:3": "a:3"}
+
+
+def variant_of(parent, person):
+    return row(f"{parent[2:]}#1", source="a", photo_id=f"{parent}#1", parent_id=parent, recipe_id="r", person_id=person)
+
+
+def test_a_variant_goes_with_its_parents_person_wherever_the_parent_is(sources, tmp_path):
+    save_manifest(tmp_path / "v", [variant_of("a:5", "a:else"), variant_of("a:4", "a:other")])
+    save_manifest(tmp_path / "by_person", [row("x", source="e", person_id="a:5")])
+    inputs = [*sources, tmp_path / "v"]
+    result = merged(inputs, tmp_path / "one", evaluation=[tmp_path / "by_person"])
+    assert refused(result) == dict.fromkeys(["a:5", "a:5#1"], "in_evaluation")
+    save_manifest(tmp_path / "by_parent", [row("5", source="a")])
+    alone = merged([tmp_path / "v"], tmp_path / "two", evaluation=[tmp_path / "by_parent"])
+    assert alone.manifest["photo_id"].tolist() == ["a:4#1"]
+    save_manifest(tmp_path / "by_variant", [variant_of("a:2", "e:kim")])
+    there = merged(inputs, tmp_path / "three", evaluation=[tmp_path / "by_variant"])
+    assert refused(there) == {"a:2": "in_evaluation"}
+
+
+def test_a_photo_of_several_inputs_has_one_parent(sources, tmp_path):
+    """The same photo twice is no trouble when its variants look for it."""
+    save_manifest(tmp_path / "again", [row("5", source="a"), variant_of("a:5", "a:else")])
+    save_manifest(tmp_path / "eval", [row("x", source="e", person_id="a:5")])
+    result = merged([*sources, tmp_path / "again"], tmp_path / "out", evaluation=[tmp_path / "eval"])
+    assert set(refused(result)) == {"a:5", "a:5#1"}
+
+
 def test_a_leak_into_training_is_loud(sources, tmp_path):
     save_manifest(tmp_path / "eval", [row("0", source="e", person_id="e:kim")])
     manifest, evaluation = read_manifest(sources[0]), read_evaluation([tmp_path / "eval"])
     check_apart(manifest, evaluation, {})
-    with pytest.raises(FoldLeakError, match="1 people or files of an evaluation set are to be trained on"):
+    with pytest.raises(FoldLeakError, match="1 photos show people or files of an evaluation set"):
         check_apart(manifest, evaluation, {"e:kim": "a:3"})
-    copied = evaluation.assign(sha256=manifest["sha256"].iloc[2])
+    copied = replace(evaluation, photos=evaluation.photos.assign(sha256=manifest["sha256"].iloc[2]))
     with pytest.raises(FoldLeakError, match="such as 'a:2'"):
         check_apart(manifest, copied, {})
 
