@@ -116,7 +116,7 @@ def test_manifests_come_back_whole_where_people_are_too_few(manifest: Path, tmp_
     after = read_manifest(result.manifests["competition"])
     pd.testing.assert_series_equal(after["age_confidence"], read_manifest(manifest)["age_confidence"])
     assert all((out / "competition" / path).is_file() for path in after["path"])
-    with pytest.raises(SettingsError, match="is the input itself"):
+    with pytest.raises(SettingsError, match="is an input and would be replaced"):
         check_ages_stage(result.manifests, out, CheckAgesOptions(), embedder=GreyEmbedder())
 
 

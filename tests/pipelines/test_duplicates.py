@@ -41,15 +41,15 @@ def sources(tmp_path: Path) -> list[Path]:
 
 
 def made_up_faces(near: dict[str, str], refused: str) -> Any:
-    """An `embed_manifest` by which the photos of `near` look like their values, and one has no face."""
+    """An `embed_photos` by which the photos of `near` look like their values, and one has no face."""
 
-    def embed(manifest: Path, _: Any, *, only: set[str], **__: Any) -> faces.Embedded:
-        known = sorted(set(read_manifest(manifest)["photo_id"]) & only)
+    def embed(photos: pd.DataFrame, files: list[Path], _: Any, **__: Any) -> faces.Embedded:
         rows = {}
-        for name in known:
+        for name, file in zip(photos["photo_id"], files, strict=True):
+            assert file.name == name.partition(":")[2]
             vector = np.random.RandomState(sum(near.get(name, name).encode())).normal(size=128).astype(np.float32)
             rows[name] = vector + (0.01 if name in near else 0)
-        gone = [faces.Refusal(name, "embed", "no_face", "") for name in known if name == refused]
+        gone = [faces.Refusal(name, "embed", "no_face", "") for name in rows if name == refused]
         return faces.Embedded({name: row for name, row in rows.items() if name != refused}, gone, 0)
 
     return embed
@@ -57,7 +57,7 @@ def made_up_faces(near: dict[str, str], refused: str) -> Any:
 
 def test_copies_and_people_are_found(sources: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     near = {"theirs:8.jpg": "ours:2.jpg", "theirs:m.jpg": "ours:0.jpg"}
-    monkeypatch.setattr(faces, "embed_manifest", made_up_faces(near, "ours:3.jpg"))
+    monkeypatch.setattr(faces, "embed_photos", made_up_faces(near, "ours:3.jpg"))
     out, told = tmp_path / "dups", []
     result = duplicates_stage(
         sources,
