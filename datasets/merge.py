@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from datasets.duplicates.table import read_duplicates
+from datasets.duplicates.table import make_duplicates, read_duplicates
 from datasets.earlier import Earlier, Evaluation, check_apart, in_evaluation, keep_folds, known_people, read_evaluation
 from datasets.errors import UsageError
 from datasets.folds import assign_folds, check_folds
@@ -32,7 +32,15 @@ from datasets.manifest import (
 from datasets.placing import Photos, place
 from datasets.rules import admit, get_rule
 from datasets.schema import COLUMNS, REFUSAL_COLUMNS
-from datasets.settling import ROOT, Conflicts, check_conflicts, refuse, settle_exact, settle_near
+from datasets.settling import (
+    ROOT,
+    Conflicts,
+    check_conflicts,
+    drop_contradicted,
+    refuse,
+    settle_exact,
+    settle_near,
+)
 
 _EXACT: Final = ["sha256", "person_id"]
 
@@ -194,10 +202,15 @@ def _settle(
     frame: pd.DataFrame, tables: Sequence[pd.DataFrame], conflicts: Conflicts
 ) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
     """Keeps one record of each picture, sorted by photo id; returns them and refusals of the others."""
-    exact = settle_exact(frame, conflicts)
+    exact = settle_exact(frame)
     kept, refusals = exact.kept, [exact.refusals]
-    if tables:
-        pairs = pd.concat(tables, ignore_index=True)
-        near = settle_near(kept, pairs[pairs["kind"] == "near"], exact.stands_for, conflicts)
-        kept, refusals = near.kept, [exact.refusals, near.refusals]
+    pairs = pd.concat(tables, ignore_index=True) if tables else make_duplicates([])
+    pairs = pairs[pairs["kind"] == "near"]
+    if len(pairs):
+        near = settle_near(kept, pairs, exact.stands_for)
+        kept = near.kept
+        refusals.append(near.refusals)
+    if conflicts == "drop":
+        kept, contradicted = drop_contradicted(kept, frame, pairs)
+        refusals.append(contradicted)
     return kept.sort_values("photo_id", ignore_index=True), refusals

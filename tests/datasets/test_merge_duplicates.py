@@ -88,6 +88,46 @@ def test_contradictions_are_listed_and_settled_as_told(tmp_path):
         merged(inputs, tmp_path / "no", conflicts="guess")
 
 
+@pytest.mark.parametrize(
+    ("labels", "pairs"),
+    [
+        # a:1 and b:1 are one file; c:1 shows the same picture, and agrees with one of them, or says nothing.
+        ({"a": {"gender": "male", "sha256": SAME}, "b": {"gender": "female", "sha256": SAME}, "c": {}}, ["ac"]),
+        ({"a": {"gender": "male", "sha256": SAME}, "b": {"gender": "female", "sha256": SAME}, "c": {}}, ["bc"]),
+        # The one that contradicts links the two that don't.
+        ({"a": {"gender": "male"}, "b": {"gender": "female"}, "c": {"gender": "male"}}, ["ab", "bc"]),
+        # The best record says nothing of what the two others contradict each other in.
+        ({"a": {"mask": "wear", "age": 20.0}, "b": {"gender": "female"}, "c": {"gender": "male"}}, ["ab", "ac"]),
+    ],
+)
+def test_dropping_a_contradicted_picture_leaves_none_of_its_records(tmp_path, labels, pairs):
+    for source, values in labels.items():
+        save_manifest(tmp_path / source, [row("1", source=source, **values), row("2", source=source)])
+    inputs = [tmp_path / source for source in labels]
+    table = near(tmp_path / "d", *((f"{one}:1", f"{other}:1") for one, other in pairs))
+    dropped = merged(inputs, tmp_path / "drop", duplicates=table, conflicts="drop")
+    assert dropped.manifest["photo_id"].tolist() == ["a:2", "b:2", "c:2"]
+    assert set(dropped.refusals["photo_id"]) == {"a:1", "b:1", "c:1"}
+    told = dropped.refusals["detail"][dropped.refusals["detail"].str.startswith("records of its picture")]
+    assert told.str.contains(r"gender female by \w:1, male by \w:1").tolist() == [True]
+    before = outputs(tmp_path / "drop")
+    merged([tmp_path / "drop", *inputs[::-1]], tmp_path / "drop", duplicates=table, conflicts="drop")
+    assert outputs(tmp_path / "drop") == before
+    assert len(merged(inputs, tmp_path / "keep", duplicates=table).manifest) == 4
+
+
+def test_variants_are_no_near_duplicates(tmp_path):
+    """Masks are what tells them apart; a table that names one, made by another program, changes nothing of it."""
+    save_manifest(
+        tmp_path / "a",
+        [row("1", source="a", mask="not_wear"), row("2", source="a", mask="wear", parent_id="a:1", recipe_id="r")],
+    )
+    table = near(tmp_path / "d", ("a:1", "a:2"))
+    for conflicts in ("keep", "drop"):
+        result = merged([tmp_path / "a"], tmp_path / conflicts, duplicates=table, conflicts=conflicts)
+        assert result.manifest["photo_id"].tolist() == ["a:1", "a:2"]
+
+
 def test_people_of_duplicates_are_one_person_in_one_fold(tmp_path):
     """Two people with one file in common, in two sources: their other photos must not part."""
     for seed in range(6):
