@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 
-from datasets.errors import FoldLeakError, UsageError
+from datasets.errors import FoldLeakError, ManifestError, UsageError
 from datasets.folds import persons_of
 from datasets.identities import join_people, read_people, with_identities
-from datasets.manifest import manifest_file, read_manifest
+from datasets.manifest import MANIFEST, manifest_file, read_manifest
 
 _OF_EVALUATION: Final = ("photo_id", "parent_id", "sha256", "person_id")
 
@@ -62,6 +62,37 @@ def known_people(path: Path, frame: pd.DataFrame | None = None, *, chosen: bool 
     return Earlier(people.same, folds, people.folds or seen, people.seed, chosen, file)
 
 
+def own_folds(out: Path, n_folds: int, seed: int) -> list[Earlier]:
+    """Reads the folds of a merge that is about to be replaced, so that its people keep them.
+
+    Args:
+        out: Its folder.
+        n_folds: Asked for.
+        seed: Asked for.
+
+    Returns:
+        What it says of people; nothing where there is no merge, or none with folds, or one of another number of folds
+        or another seed: asking for that deals everybody anew.
+
+    Raises:
+        ManifestError: If it can't be read: its people would lose their folds.
+    """
+    file = out / MANIFEST
+    if not file.is_file():
+        return []
+    try:
+        people = read_people(out)
+        if (people.folds, people.seed) != (n_folds, seed):
+            return []
+        known = known_people(file)
+    except ManifestError as error:
+        raise ManifestError(
+            f"{error}; people of the merge in {out} would lose their folds: name another folder, or deal all anew "
+            "(--deal-anew)"
+        ) from error
+    return [] if known.folds.empty else [replace(known, chosen=True)]
+
+
 def keep_folds(
     manifest: pd.DataFrame,
     earlier: Sequence[Earlier],
@@ -75,7 +106,7 @@ def keep_folds(
 
     What the user named comes first. Manifests that are merged bring their folds too, if there were as many of them,
     dealt with the same seed. Where earlier folds of one person contradict each other, as they do once two people turn
-    out to be one, the one with most of their photos counts, and of those the lowest.
+    out to be one, the one with most of their photos in any one manifest counts, and of those the lowest.
 
     Args:
         manifest: The merge's rows; who isn't in it needs no fold.
@@ -93,7 +124,7 @@ def keep_folds(
         UsageError: If a manifest that the user named has another number of folds.
     """
     people = pd.Index(persons_of(manifest).unique())
-    sources = []
+    sources: list[pd.DataFrame] = []
     for known in earlier:
         if known.chosen and known.n_folds != n_folds:
             raise UsageError(
@@ -101,12 +132,14 @@ def keep_folds(
             )
         fits = known.n_folds == n_folds and known.seed in (None, seed) and not anew
         if known.chosen or (fits and not known.folds.empty):
-            sources.append(known.folds.assign(chosen=known.chosen))
+            sources.append(known.folds.assign(chosen=known.chosen, manifest=len(sources)))
     if not sources:
         return {}, {"kept_fold": 0, "new_fold": len(people), "moved_fold": 0}
     held = pd.concat(sources, ignore_index=True)
     held["person_id"] = with_identities(held["person_id"], same)
     held = held[held["person_id"].isin(people)]
+    # A manifest counts each photo once, several may count the same.
+    held = held.groupby(["person_id", "chosen", "fold", "manifest"])["photos"].sum().reset_index()
     held = held.groupby(["person_id", "chosen", "fold"])["photos"].max().reset_index()
     held = held.sort_values(["person_id", "chosen", "photos", "fold"], ascending=[True, False, False, True])
     best = held.drop_duplicates("person_id")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.errors import SettingsError
 from pipelines.types import ProgressCallback
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def duplicates_stage(
         progress: Called with (done, all), first of photos opened, then of pairs compared, then of faces embedded.
 
     Raises:
+        SettingsError: The folder holds a manifest, whose refusals would be replaced.
         DatasetsError: A manifest is not there, or none, or two name different photos alike.
         ModelsError: The embedding model is not installed.
     """
@@ -83,6 +85,7 @@ def duplicates_stage(
     from datasets.duplicates.table import make_duplicates, write_duplicates
     from datasets.manifest import write_refusals
 
+    _check_apart(manifests, out)
     reporting = Reporting(progress, progress)
     found = find_duplicates(manifests, cache=out / FINGERPRINTS, workers=options.workers, reporting=reporting)
     table, refusals = found.table, [found.refusals]
@@ -95,6 +98,14 @@ def duplicates_stage(
     write_refusals(pd.concat(refusals, ignore_index=True), out)
     summary = {"photos": len(found.photos), "compared_pairs": found.candidates, **summarise_duplicates(table)}
     return DuplicatesResult(write_duplicates(table, out), summary)
+
+
+def _check_apart(manifests: Sequence[Path], out: Path) -> None:
+    from datasets.manifest import MANIFEST, manifest_file
+
+    given = {manifest_file(path).resolve().parent for path in manifests}
+    if out.resolve() in given or (out / MANIFEST).is_file():
+        raise SettingsError(f"{out} holds a manifest, whose refusals.csv would be replaced: choose another folder")
 
 
 def summarise_duplicates(table: pd.DataFrame) -> dict[str, Any]:

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
+import datasets.identities as identities
+import datasets.manifest as manifests
+from datasets import atomic
 from datasets.duplicates.table import make_duplicates, write_duplicates
 from datasets.earlier import check_apart, read_evaluation
 from datasets.errors import FoldLeakError, ManifestError, UsageError
@@ -255,6 +259,151 @@ def test_folds_that_contradict_each_other_follow_most_photos(tmp_path):
     result = merge([tmp_path / "old"], tmp_path / "new", rules="research", n_folds=3, options=options)
     assert result.people == {"joined": 1, "kept_fold": 1, "new_fold": 0, "moved_fold": 1}
     assert result.manifest.set_index("photo_id")["fold"].drop("a:x").eq(1).all()
+
+
+def test_photos_of_all_ids_of_a_person_count_together_and_those_of_several_manifests_once(tmp_path):
+    """Kim and Ann have two photos each in fold 1, Lee three in fold 0; all three are one person."""
+    ids = {"kim": (2, 1), "ann": (2, 1), "lee": (3, 0)}
+    rows = [
+        row(f"{name}{i}", source="a", person_id=f"a:{name}", fold=fold)
+        for name, (photos, fold) in ids.items() for i in range(photos)
+    ]  # fmt: skip
+    save_manifest(tmp_path / "old", rows)
+    save_manifest(tmp_path / "again", [each for each in rows if each["person_id"] == "a:lee"])
+    pairs = near(tmp_path / "d", ("a:kim", "a:lee"), ("a:ann", "a:kim"), kind="same_person")
+    inputs = [tmp_path / "old", tmp_path / "again"]
+    options = MergeOptions(duplicates=pairs)
+    manifest = merge(inputs, tmp_path / "new", rules="research", n_folds=2, options=options).manifest
+    assert set(manifest["person_id"]) == {"a:ann"}
+    assert manifest["fold"].tolist() == [1] * 7
+
+
+def test_named_folds_come_before_those_of_the_inputs(tmp_path):
+    kim = {"source": "a", "person_id": "a:kim"}
+    save_manifest(tmp_path / "in", [row(f"{i}", **kim, fold=0) for i in range(3)] + [row("x", source="a", fold=1)])
+    save_manifest(tmp_path / "named", [row("0", **kim, fold=1), row("y", source="a", fold=0)])
+    options = MergeOptions(folds_from=[tmp_path / "named"])
+    result = merge([tmp_path / "in"], tmp_path / "out", rules="research", n_folds=2, options=options)
+    folds = result.manifest.set_index("photo_id")["fold"]
+    assert folds[["a:0", "a:1", "a:2", "a:x"]].tolist() == [1, 1, 1, 1]
+    assert result.people == {"joined": 0, "kept_fold": 1, "new_fold": 0, "moved_fold": 1}
+
+
+def test_another_seed_forgets_the_folds_of_the_inputs(sources, tmp_path):
+    first = merged(sources, tmp_path / "first")
+    again = merge([tmp_path / "first"], tmp_path / "again", rules="research", seed=5)
+    assert again.people == {"joined": 0, "kept_fold": 0, "new_fold": 12, "moved_fold": 0}
+    assert (again.manifest["fold"] != first.manifest["fold"]).any()
+
+
+def test_joined_counts_ids_that_are_there(sources, tmp_path):
+    """A table may know of people whom this merge hasn't."""
+    pairs = near(tmp_path / "d", ("a:3", "b:3"), ("x:1", "x:2"), kind="same_person")
+    assert merged(sources, tmp_path / "out", duplicates=pairs).people["joined"] == 1
+    assert merged([tmp_path / "out"], tmp_path / "again").people["joined"] == 0
+
+
+def test_what_is_used_after_all_is_refused_no_more(sources, tmp_path):
+    save_manifest(tmp_path / "eval", [row("0", source="a")])
+    pairs = near(tmp_path / "d", ("a:1", "b:1"))
+    strict = merged(sources, tmp_path / "out", evaluation=[tmp_path / "eval"], duplicates=pairs)
+    assert refused(strict) == {"a:0": "in_evaluation", "b:1": "near_duplicate"}
+    assert refused(merged([tmp_path / "out"], tmp_path / "same")) == refused(strict)
+    result = merged([tmp_path / "out", *sources], tmp_path / "again")
+    assert len(result.manifest) == 12
+    assert result.refusals.empty
+
+
+OWN = MergeOptions(keep_own=True)
+
+
+def test_a_merge_keeps_the_folds_of_the_one_it_replaces(sources, tmp_path):
+    out = tmp_path / "out"
+    before = merge(sources[:1], out, rules="research", options=OWN).manifest.set_index("photo_id")["fold"]
+    after = merge(sources, out, rules="research", options=OWN)
+    assert after.people["kept_fold"] == 6
+    assert after.manifest.set_index("photo_id")["fold"][before.index].equals(before)
+    assert merge(sources, out, rules="research", seed=1, options=OWN).people["kept_fold"] == 0
+    anew = replace(OWN, deal_anew=True)
+    assert merge(sources, out, rules="research", seed=1, options=anew).people["kept_fold"] == 0
+
+
+def test_an_empty_merge_is_in_nobodys_way_and_a_broken_one_is_named(sources, tmp_path):
+    out, closed = tmp_path / "out", tmp_path / "closed"
+    save_manifest(closed, [row("1", source="c", licence="LicenseRef-unstated")])
+    assert merge([closed], out, rules="competition", options=OWN).manifest.empty
+    assert merge(sources, out, rules="competition", options=OWN).people["new_fold"] == 12
+    for name in ("manifest.parquet", PEOPLE):
+        kept = (out / name).read_bytes()
+        (out / name).write_bytes(b"broken")
+        with pytest.raises(ManifestError, match=r"would lose their folds: name another folder, or deal all anew"):
+            merge(sources, out, rules="competition", options=OWN)
+        (out / name).write_bytes(kept)
+    (out / PEOPLE).write_bytes(b"broken")
+    anew = merge(sources, out, rules="competition", options=replace(OWN, deal_anew=True))
+    assert anew.people["new_fold"] == 12
+    assert read_people(out).folds == 5
+
+
+def test_a_merge_never_replaces_what_it_only_reads(sources, tmp_path):
+    save_manifest(tmp_path / "eval", [row("0", source="a")])
+    pairs = near(tmp_path / "d", ("a:1", "b:1"))
+    before = (tmp_path / "eval" / "manifest.parquet").read_bytes()
+    for given in (tmp_path / "eval", tmp_path / "eval" / "manifest.parquet"):
+        with pytest.raises(UsageError, match=r"holds an evaluation set, .*would be written over"):
+            merged(sources, tmp_path / "eval", evaluation=[given])
+    assert (tmp_path / "eval" / "manifest.parquet").read_bytes() == before
+    with pytest.raises(UsageError, match="holds a table of duplicates"):
+        merged(sources, pairs[0], duplicates=pairs)
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_a_merge_that_is_killed_at_any_write_and_run_again_is_the_same(sources, tmp_path, monkeypatch, seed):
+    """Over a merge of one source, dealt with seed 0: new people, joined people, and perhaps another seed."""
+    options = MergeOptions(duplicates=near(tmp_path / "d", ("a:3", "b:3"), kind="same_person"), keep_own=True)
+
+    def again(out):
+        return merge(sources, out, rules="research", seed=seed, options=options)
+
+    def before(name):
+        merge(sources[:1], tmp_path / name, rules="research", options=OWN)
+        return tmp_path / name
+
+    again(before("whole"))
+    real, writes = atomic.atomic_write, []
+
+    @contextmanager
+    def dying(path, **how):
+        with real(path, **how) as temporary:
+            yield temporary
+        writes.append(path.name)
+        if len(writes) == last:
+            raise Killed
+
+    for last in range(1, 6):
+        out = before(f"killed{last}")
+        writes.clear()
+        with monkeypatch.context() as patched:
+            for module in (identities, manifests):
+                patched.setattr(module, "atomic_write", dying)
+            with pytest.raises(Killed):
+                again(out)
+        frame, people = read_manifest(out), read_people(out)
+        check_folds(frame, people.same)
+        assert people.same == {"b:3": "a:3"}
+        again(out)
+        assert outputs(out) == outputs(tmp_path / "whole"), writes
+    assert writes == [PEOPLE, "refusals.csv", "manifest.csv", "manifest.parquet", PEOPLE]
+
+
+def test_progress_is_of_manifests_and_then_of_photos(sources, tmp_path):
+    told = []
+    merge(sources, tmp_path / "out", rules="research", progress=lambda done, total: told.append((done, total)))
+    assert told == [(1, 2), (2, 2), (12, 12)]
 
 
 def test_folds_are_kept_only_where_they_fit(sources, tmp_path):

@@ -12,7 +12,15 @@ import pytest
 from PIL import Image
 
 from datasets.duplicates.table import read_duplicates
-from datasets.manifest import make_manifest, read_manifest, read_refusals, write_manifest
+from datasets.manifest import (
+    Refusal,
+    make_manifest,
+    make_refusals,
+    read_manifest,
+    read_refusals,
+    write_manifest,
+    write_refusals,
+)
 from pipelines import faces
 from pipelines.cli import run
 from pipelines.duplicates import DuplicatesOptions, duplicates_stage, faces_to_embed
@@ -109,6 +117,21 @@ def test_the_command_and_a_merge_that_uses_its_table(
     assert told["people"]["kept_fold"] == 3
     after = read_manifest(Path(merged)).set_index("photo_id")["fold"]
     assert after.tolist() == before[after.index].tolist()
+
+
+def test_no_command_replaces_what_it_reads(
+    sources: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours, theirs = map(str, sources)
+    write_refusals(make_refusals([Refusal("ours:x.jpg", "read", "truncated")]), sources[0])
+    before = {path: path.read_bytes() for path in (sources[0] / "refusals.csv", sources[1] / "manifest.parquet")}
+    for given in ([ours], [f"{ours}/manifest.parquet", theirs], [theirs]):
+        assert run(["duplicates", *given, "--out", ours]) == 2
+        assert "whose refusals.csv would be replaced" in capsys.readouterr().err
+    assert run(["merge", ours, "-o", theirs, "--evaluation", theirs]) == 2
+    assert "holds an evaluation set" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in before} == before
+    assert not (sources[0] / "duplicates.csv").exists()
 
 
 def test_wrong_calls_end_with_two(sources: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
