@@ -269,13 +269,14 @@ def test_photos_of_all_ids_of_a_person_count_together_and_those_of_several_manif
         for name, (photos, fold) in ids.items() for i in range(photos)
     ]  # fmt: skip
     save_manifest(tmp_path / "old", rows)
-    save_manifest(tmp_path / "again", [each for each in rows if each["person_id"] == "a:lee"])
+    lee = [each for each in rows if each["person_id"] == "a:lee"]
+    save_manifest(tmp_path / "again", [*lee, row("x", source="a", fold=1)])
     pairs = near(tmp_path / "d", ("a:kim", "a:lee"), ("a:ann", "a:kim"), kind="same_person")
     inputs = [tmp_path / "old", tmp_path / "again"]
     options = MergeOptions(duplicates=pairs)
     manifest = merge(inputs, tmp_path / "new", rules="research", n_folds=2, options=options).manifest
-    assert set(manifest["person_id"]) == {"a:ann"}
-    assert manifest["fold"].tolist() == [1] * 7
+    assert set(manifest["person_id"]) == {"a:ann", "a:x"}
+    assert manifest["fold"].tolist() == [1] * 8
 
 
 def test_named_folds_come_before_those_of_the_inputs(tmp_path):
