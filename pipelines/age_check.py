@@ -98,7 +98,8 @@ def check_ages_stage(
     whole = given.whole
     wanted = set(whole.loc[photos_to_judge(whole), "photo_id"])
     embeddings, refused = embed_wanted(given, wanted, out, options.workers, embedder, progress)
-    judged, report = judge(whole, embeddings, options.seed)
+    # Nobody is judged by a copy of their own photo in another fold.
+    judged, report = judge(whole.assign(person_id=given.persons()), embeddings, options.seed)
     changed = carry(whole, judged)
     rows = changed["age_confidence"].ne(whole["age_confidence"]) & changed["age_group"].notna()
     report |= {

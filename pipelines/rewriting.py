@@ -49,6 +49,15 @@ class Inputs:
     given: Mapping[str, Given]
     whole: pd.DataFrame
 
+    def persons(self) -> pd.Series[Any]:
+        """Return each row's person, in `whole`'s order: whom copies of a file or a merge show to be one are one."""
+        from datasets.identities import join_people, links_of_files, with_identities
+
+        links = links_of_files(self.whole)
+        for each in self.given.values():
+            links += each.people.same.items()
+        return with_identities(self.whole["person_id"], join_people(links))
+
     def files(self, photo_ids: Iterable[str]) -> dict[str, Path]:
         """Return where photos lie, by their ids."""
         wanted = set(photo_ids)

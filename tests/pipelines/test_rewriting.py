@@ -78,3 +78,13 @@ def test_photos_are_found_in_their_own_folders(tmp_path: Path) -> None:
         "two:2.jpg": tmp_path / "two" / "2.jpg",
         "one:1.jpg": tmp_path / "one" / "1.jpg",
     }
+
+
+def test_persons_are_joined_by_copies_of_a_file_and_by_what_a_merge_knew(tmp_path: Path) -> None:
+    copied = {"sha256": "ab" * 32}
+    save_manifest(tmp_path / "one", [row("1.jpg", source="one", **copied), row("2.jpg", source="one")])
+    save_manifest(tmp_path / "two", [row("1.jpg", source="two", **copied), row("2.jpg", source="two")])
+    write_people(People({"two:2.jpg": "one:2.jpg"}, 5, 0), tmp_path / "two")
+    inputs = read_apart({"one": tmp_path / "one", "two": tmp_path / "two"}, tmp_path / "out")
+    assert inputs.persons().tolist() == ["one:1.jpg", "one:2.jpg", "one:1.jpg", "one:2.jpg"]
+    assert inputs.whole["person_id"].nunique() == 4
