@@ -113,10 +113,10 @@ def merge(
 ) -> MergeResult:
     """Merges manifests into one, with what was refused beside it.
 
-    The same inputs give the same bytes, in whatever order they are named, and merging the result again changes
-    nothing. Of records with the same bytes, or of one picture, one is kept (`datasets.settling`). The others are
-    refused as `duplicate` or `near_duplicate`, or as `label_conflict` where their labels say something else. Whose
-    photos are duplicates of each other is one person, and has one `person_id` afterwards.
+    The same inputs give the same bytes in whatever order, and merging the result again changes nothing. Of records with
+    the same bytes, or of one picture, one is kept (`datasets.settling`). The others are refused as `duplicate` or
+    `near_duplicate`, or as `label_conflict` where their labels say something else. Whose photos are duplicates of each
+    other is one person, and has one `person_id` afterwards.
 
     Args:
         inputs: Manifests, or their folders; the refusals and the people beside them are carried over.
@@ -138,12 +138,10 @@ def merge(
     """
     get_rule(rules)
     options = options or MergeOptions()
-    check_conflicts(options.conflicts)
-    _check_out(out, options)
+    _check_options(options, out)
     frame, roots, carried, known = _read(inputs, progress)
     earlier = [*known, *(known_people(path, chosen=True) for path in options.folds_from)]
-    if options.keep_own and not options.deal_anew:
-        earlier += own_folds(out, n_folds, seed)
+    earlier += own_folds(out, n_folds, seed) if options.keep_own and not options.deal_anew else []
     tables = [read_duplicates(path) for path in sorted(options.duplicates)]
     evaluation = read_evaluation(options.evaluation)
     admitted, excluded, unlicensed = _apply_rules(frame, rules)
@@ -154,9 +152,8 @@ def merge(
     kept, doubles = _settle(admitted, tables, options.conflicts)
     folders = [roots[root] for root in kept[ROOT].tolist()]
     placed, missing = place(kept[list(COLUMNS)], folders, out, photos, stage="merge", progress=progress)
-    known_folds, told = keep_folds(placed, earlier, same, n_folds, seed, anew=options.deal_anew)
-    placed["fold"] = assign_folds(placed, n_folds, seed, known_folds)
-    manifest = validate_manifest(placed)
+    kept_folds, told = keep_folds(placed, earlier, same, n_folds, seed, anew=options.deal_anew)
+    manifest = validate_manifest(placed.assign(fold=assign_folds(placed, n_folds, seed, kept_folds)))
     check_folds(manifest, same)
     check_apart(manifest, evaluation, same)
     refusals = _join_refusals(_without_stale(carried, manifest), unlicensed, evaluated, *doubles, missing)
@@ -164,7 +161,8 @@ def merge(
     return MergeResult(manifest, refusals, excluded, path, {"joined": joined, **told})
 
 
-def _check_out(out: Path, options: MergeOptions) -> None:
+def _check_options(options: MergeOptions, out: Path) -> None:
+    check_conflicts(options.conflicts)
     for what, paths in (("an evaluation set", options.evaluation), ("a table of duplicates", options.duplicates)):
         for path in paths:
             folder = path if path.is_dir() else path.parent

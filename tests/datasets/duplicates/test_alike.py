@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -57,6 +58,15 @@ def test_blank_pictures_show_nothing_alike():
 )
 def test_a_fair_likeness_needs_points_and_every_one_overlap(correlation, overlap, points, same):
     assert Likeness(correlation, overlap, False, points).same_picture is same
+
+
+def test_a_sheared_picture_is_no_copy():
+    """Its points lie on the original's by a transform that makes no copies."""
+    original, shear = scene(1), 0.3
+    height, width = original.shape[:2]
+    size = (width + round(shear * height), height)
+    sheared = cv2.warpAffine(original, np.array([[1, shear, 0], [0, 1, 0]]), size, borderMode=cv2.BORDER_REFLECT)
+    assert not compare(original, sheared).same_picture
 
 
 def test_points_are_counted_where_they_laid_the_pictures():
