@@ -112,7 +112,7 @@ def find_duplicates(
     photos = read_photos(manifests)
     single = photos.drop_duplicates("sha256").reset_index(drop=True)
     prints, refusals = _fingerprints(single, PrintCache.open(cache), workers, reporting.opening)
-    pairs = _candidates(single, prints)
+    pairs = _candidates(single, prints, refusals)
     items = _items(single)
     likenesses = map_files(
         _compare_files,
@@ -199,13 +199,15 @@ def _crashed_comparing(pair: tuple[Item, Item]) -> list[Refusal]:
     ]
 
 
-def _candidates(photos: pd.DataFrame, prints: Sequence[Fingerprint]) -> NDArray[np.int64]:
-    """(M, 2) pairs of photos worth comparing, of different people."""
+def _candidates(photos: pd.DataFrame, prints: Sequence[Fingerprint], refusals: Sequence[Refusal]) -> NDArray[np.int64]:
+    """(M, 2) pairs of photos worth comparing: of different people, and none that couldn't be opened already."""
     hashed = np.flatnonzero(photos["phash"].notna().to_numpy())
     near = hashed[near_hashes(to_numbers(photos["phash"].iloc[hashed].tolist()))]
     pairs = np.unique(np.concatenate([near.reshape(-1, 2), shared_words(prints)]), axis=0)
     person = pd.factorize(photos["person_id"])[0]
-    return np.asarray(pairs[person[pairs[:, 0]] != person[pairs[:, 1]]])
+    pairs = pairs[person[pairs[:, 0]] != person[pairs[:, 1]]]
+    unopened = photos["photo_id"].isin([refusal.photo_id for refusal in refusals]).to_numpy(dtype=bool)
+    return np.asarray(pairs[~unopened[pairs].any(axis=1)])
 
 
 def _exact_rows(photos: pd.DataFrame) -> Iterator[dict[str, Any]]:

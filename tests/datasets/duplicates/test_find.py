@@ -131,6 +131,18 @@ def test_what_cannot_be_opened_is_refused_and_the_rest_goes_on(sources):
     assert len(found.table) == len(WANTED)
 
 
+def test_what_could_not_be_opened_is_not_tried_again(sources, monkeypatch):
+    """It may have killed the process that opened it. Its hash, in the manifest, still makes it a candidate."""
+    (sources[0] / "1.jpg").write_bytes(b"no picture")
+    assert find_duplicates(sources).refusals["photo_id"].tolist() == ["own:1.jpg"]
+    opened = []
+    real = find.read_photo
+    monkeypatch.setattr(find, "read_photo", lambda path, **how: opened.append(path.name) or real(path, **how))
+    find_duplicates(sources)
+    assert opened.count("1.jpg") == 1
+    assert opened.count("2.jpg") == 2
+
+
 def test_progress_is_told(sources):
     told = []
     find_duplicates(sources, reporting=find.Reporting(lambda done, total: told.append((done, total))))
