@@ -187,6 +187,8 @@ def in_evaluation(manifest: pd.DataFrame, evaluation: Evaluation, same: Mapping[
         evaluation: From `read_evaluation`.
         same: Who is whom, `evaluation.same` among it.
     """
+    if evaluation.photos.empty:
+        return pd.Series(False, index=manifest.index, dtype="bool")
     columns = list(_OF_EVALUATION)
     whole = pd.concat([evaluation.photos[columns], manifest[columns]], ignore_index=True)
     named = [with_identities(persons, same) for persons in (whole["person_id"], persons_of(whole))]

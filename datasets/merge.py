@@ -221,8 +221,6 @@ def _without_evaluation(
     frame: pd.DataFrame, evaluation: Evaluation, same: dict[str, str]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Refuses everything of people who are in an evaluation set."""
-    if evaluation.photos.empty:
-        return frame, refuse(frame["photo_id"].iloc[:0], "", "")
     theirs = in_evaluation(frame, evaluation, same)
     told = frame.loc[theirs, "person_id"] + " is in an evaluation set"
     return frame[~theirs], refuse(frame.loc[theirs, "photo_id"], "in_evaluation", told)
