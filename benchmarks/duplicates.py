@@ -17,11 +17,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import imagehash
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
@@ -180,6 +182,35 @@ def scale(photos: int, console: Console) -> bool:
     return all_found
 
 
+def near_pairs(
+    faces: NDArray[np.float64], limits: Sequence[float], most: int, block: int = 1024
+) -> tuple[list[int], list[tuple[float, int, int]]]:
+    """Looks at every pair of faces, a block at a time.
+
+    Args:
+        faces: (N, D).
+        limits: Distances.
+        most: How many pairs to return.
+        block: Faces whose distances to all others are held at once.
+
+    Returns:
+        How many pairs lie within each limit; and the nearest pairs, the nearest first, as distance and two positions.
+    """
+    squares = (faces**2).sum(axis=1)
+    counts = np.zeros(len(limits), np.int64)
+    nearest: list[tuple[float, int, int]] = []
+    for top in range(0, len(faces), block):
+        rows = faces[top : top + block]
+        apart = np.sqrt(np.maximum(squares[top : top + block, None] + squares - 2 * rows @ faces.T, 0))
+        apart[np.arange(len(faces)) <= np.arange(top, top + len(rows))[:, None]] = np.inf  # each pair once
+        counts += [int((apart <= limit).sum()) for limit in limits]
+        flat = apart.ravel()
+        least = np.argpartition(flat, min(most, flat.size - 1))[:most]
+        found = [(float(flat[at]), top + at // len(faces), at % len(faces)) for at in least.tolist()]
+        nearest = sorted([*nearest, *(pair for pair in found if np.isfinite(pair[0]))])[:most]
+    return counts.tolist(), nearest
+
+
 def distances(paths: list[Path], console: Console) -> None:
     """Counts pairs of faces by distance, and shows the nearest ones' names."""
     from models.embedding import FaceEmbedder
@@ -188,19 +219,17 @@ def distances(paths: list[Path], console: Console) -> None:
     embedder = FaceEmbedder()
     answers = [(path, embed_file(read_photo(path).sha256, path, embedder).row) for path in paths]
     known = [(path, row) for path, row in answers if row is not None and np.isfinite(row).all()]
-    faces = np.stack([row for _, row in known]).astype(np.float64)
-    squares = (faces**2).sum(axis=1)
-    apart = np.sqrt(np.maximum(squares[:, None] + squares - 2 * faces @ faces.T, 0))
-    first, second = np.triu_indices(len(faces), 1)
-    table = Table(title=f"{len(first):,} pairs of {len(faces)} faces", title_justify="left")
+    limits = (0.15, 0.2, 0.25, 0.28, 0.3, 0.35, 0.4, 0.6)
+    counts, nearest = near_pairs(np.stack([row for _, row in known]).astype(np.float64), limits, 20)
+    pairs = len(known) * (len(known) - 1) // 2
+    table = Table(title=f"{pairs:,} pairs of {len(known)} faces", title_justify="left")
     for name in ("distance up to", "pairs"):
         table.add_column(name, justify="right")
-    for limit in (0.15, 0.2, 0.25, 0.28, 0.3, 0.35, 0.4, 0.6):
-        table.add_row(f"{limit:.2f}", f"{int((apart[first, second] <= limit).sum()):,}")
+    for limit, count in zip(limits, counts, strict=True):
+        table.add_row(f"{limit:.2f}", f"{count:,}")
     console.print(table)
-    for at in np.argsort(apart[first, second])[:20].tolist():
-        one, other = known[first[at]][0].name, known[second[at]][0].name
-        print(f"{apart[first[at], second[at]]:.3f}  {one}  {other}")
+    for apart, first, second in nearest:
+        print(f"{apart:.3f}  {known[first][0].name}  {known[second][0].name}")
 
 
 def main() -> int:

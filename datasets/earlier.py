@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
-from datasets.errors import FoldLeakError, UsageError
+from datasets.errors import FoldLeakError, ManifestError, UsageError
 from datasets.folds import persons_of
-from datasets.identities import read_people, with_identities
-from datasets.manifest import manifest_file, read_manifest
+from datasets.identities import join_people, read_people, with_identities
+from datasets.manifest import MANIFEST, manifest_file, read_manifest
+
+_OF_EVALUATION: Final = ("photo_id", "parent_id", "sha256", "person_id")
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,37 @@ def known_people(path: Path, frame: pd.DataFrame | None = None, *, chosen: bool 
     return Earlier(people.same, folds, people.folds or seen, people.seed, chosen, file)
 
 
+def own_folds(out: Path, n_folds: int, seed: int) -> list[Earlier]:
+    """Reads the folds of a merge that is about to be replaced, so that its people keep them.
+
+    Args:
+        out: Its folder.
+        n_folds: Asked for.
+        seed: Asked for.
+
+    Returns:
+        What it says of people; nothing where there is no merge, or none with folds, or one of another number of folds
+        or another seed: asking for that deals everybody anew.
+
+    Raises:
+        ManifestError: If it can't be read: its people would lose their folds.
+    """
+    file = out / MANIFEST
+    if not file.is_file():
+        return []
+    try:
+        people = read_people(out)
+        if (people.folds, people.seed) != (n_folds, seed):
+            return []
+        known = known_people(file)
+    except ManifestError as error:
+        raise ManifestError(
+            f"{error}; people of the merge in {out} would lose their folds: name another folder, or deal all anew "
+            "(--deal-anew)"
+        ) from error
+    return [] if known.folds.empty else [replace(known, chosen=True)]
+
+
 def keep_folds(
     manifest: pd.DataFrame,
     earlier: Sequence[Earlier],
@@ -72,7 +106,7 @@ def keep_folds(
 
     What the user named comes first. Manifests that are merged bring their folds too, if there were as many of them,
     dealt with the same seed. Where earlier folds of one person contradict each other, as they do once two people turn
-    out to be one, the one with most of their photos counts, and of those the lowest.
+    out to be one, the one with most of their photos in any one manifest counts, and of those the lowest.
 
     Args:
         manifest: The merge's rows; who isn't in it needs no fold.
@@ -90,7 +124,7 @@ def keep_folds(
         UsageError: If a manifest that the user named has another number of folds.
     """
     people = pd.Index(persons_of(manifest).unique())
-    sources = []
+    sources: list[pd.DataFrame] = []
     for known in earlier:
         if known.chosen and known.n_folds != n_folds:
             raise UsageError(
@@ -98,12 +132,14 @@ def keep_folds(
             )
         fits = known.n_folds == n_folds and known.seed in (None, seed) and not anew
         if known.chosen or (fits and not known.folds.empty):
-            sources.append(known.folds.assign(chosen=known.chosen))
+            sources.append(known.folds.assign(chosen=known.chosen, manifest=len(sources)))
     if not sources:
         return {}, {"kept_fold": 0, "new_fold": len(people), "moved_fold": 0}
     held = pd.concat(sources, ignore_index=True)
     held["person_id"] = with_identities(held["person_id"], same)
     held = held[held["person_id"].isin(people)]
+    # A manifest counts each photo once, several may count the same.
+    held = held.groupby(["person_id", "chosen", "fold", "manifest"])["photos"].sum().reset_index()
     held = held.groupby(["person_id", "chosen", "fold"])["photos"].max().reset_index()
     held = held.sort_values(["person_id", "chosen", "photos", "fold"], ascending=[True, False, False, True])
     best = held.drop_duplicates("person_id")
@@ -113,24 +149,58 @@ def keep_folds(
     return folds, told
 
 
-def read_evaluation(paths: Sequence[Path]) -> pd.DataFrame:
-    """Reads the manifests of evaluation sets as rows photo_id, sha256 and person_id, their own people joined.
+@dataclass(frozen=True)
+class Evaluation:
+    """Who and what is in evaluation sets.
+
+    Attributes:
+        photos: Their rows: photo_id, parent_id, sha256 and person_id.
+        same: What lies beside their manifests of who is whom.
+    """
+
+    photos: pd.DataFrame
+    same: Mapping[str, str]
+
+
+def read_evaluation(paths: Sequence[Path]) -> Evaluation:
+    """Reads the manifests of evaluation sets, and what lies beside them of people.
 
     Raises:
         UsageError: If one isn't there.
         ManifestError: If one can't be read.
     """
-    columns = ["photo_id", "sha256", "person_id"]
-    frames = []
+    frames = [pd.DataFrame({column: pd.Series([], dtype="str") for column in _OF_EVALUATION})]
+    links: list[tuple[str, str]] = []
     for path in sorted(paths):
-        frame = read_manifest(Path(path))
-        same = read_people(manifest_file(Path(path)).parent).same
-        frames.append(frame[columns].assign(person_id=with_identities(persons_of(frame), same)))
-    empty = pd.DataFrame({column: pd.Series([], dtype="str") for column in columns})
-    return pd.concat([empty, *frames], ignore_index=True) if frames else empty
+        frames.append(read_manifest(Path(path))[list(_OF_EVALUATION)])
+        links += read_people(manifest_file(Path(path)).parent).same.items()
+    return Evaluation(pd.concat(frames, ignore_index=True), join_people(links))
 
 
-def check_apart(manifest: pd.DataFrame, evaluation: pd.DataFrame, same: Mapping[str, str]) -> None:
+def in_evaluation(manifest: pd.DataFrame, evaluation: Evaluation, same: Mapping[str, str]) -> pd.Series[bool]:
+    """Says which rows show a file or a person of an evaluation set.
+
+    A variant shows the person it names and the person of its parent, wherever the parent is.
+
+    Args:
+        manifest: Rows with photo_id, parent_id, sha256 and person_id.
+        evaluation: From `read_evaluation`.
+        same: Who is whom, `evaluation.same` among it.
+    """
+    if evaluation.photos.empty:
+        return pd.Series(False, index=manifest.index, dtype="bool")
+    columns = list(_OF_EVALUATION)
+    whole = pd.concat([evaluation.photos[columns], manifest[columns]], ignore_index=True)
+    named = [with_identities(persons, same) for persons in (whole["person_id"], persons_of(whole))]
+    theirs = len(evaluation.photos)
+    people = {person for persons in named for person in persons.iloc[:theirs]}
+    shown = manifest["sha256"].isin(evaluation.photos["sha256"]).to_numpy(dtype=bool)
+    for persons in named:
+        shown = shown | persons.iloc[theirs:].isin(people).to_numpy(dtype=bool)
+    return pd.Series(shown, index=manifest.index, dtype="bool")
+
+
+def check_apart(manifest: pd.DataFrame, evaluation: Evaluation, same: Mapping[str, str]) -> None:
     """Checks that nobody of an evaluation set is in a manifest to train on.
 
     Args:
@@ -139,13 +209,11 @@ def check_apart(manifest: pd.DataFrame, evaluation: pd.DataFrame, same: Mapping[
         same: Who is whom.
 
     Raises:
-        FoldLeakError: If a person, or a file, is in both; the message names one.
+        FoldLeakError: If a photo shows such a person, or is such a file; the message names one.
     """
-    theirs = with_identities(evaluation["person_id"], same)
-    shared = set(with_identities(persons_of(manifest), same)) & set(theirs)
-    shared |= set(manifest.loc[manifest["sha256"].isin(evaluation["sha256"]), "photo_id"])
-    if shared:
+    shared = manifest.loc[in_evaluation(manifest, evaluation, same), "photo_id"]
+    if len(shared):
         raise FoldLeakError(
-            f"{len(shared)} people or files of an evaluation set are to be trained on, such as {min(shared)!r}; "
-            "merge with it as evaluation set, which keeps them out"
+            f"{len(shared)} photos show people or files of an evaluation set and are to be trained on, such as "
+            f"{min(shared)!r}; merge with it as evaluation set, which keeps them out"
         )

@@ -98,7 +98,7 @@ def persons_of(manifest: pd.DataFrame) -> pd.Series[Any]:
     variants = manifest["parent_id"].notna()
     if not variants.any():
         return own
-    photos = manifest[~variants]
+    photos = manifest[~variants].drop_duplicates("photo_id")  # a photo may be in several of a merge's inputs
     known = pd.Series(photos["person_id"].to_numpy(), index=photos["photo_id"].to_numpy())
     return own.mask(variants, manifest["parent_id"].map(known).astype("str").fillna(own))
 

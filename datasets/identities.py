@@ -14,7 +14,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from datasets.atomic import atomic_write
-from datasets.errors import ManifestError
+from datasets.errors import ManifestError, OutputError
 
 PEOPLE: Final = "people.json"
 
@@ -105,3 +105,18 @@ def write_people(people: People, folder: Path) -> Path:
     with atomic_write(folder / PEOPLE, durable=True) as temporary:
         temporary.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return folder / PEOPLE
+
+
+def carry_people(people: People, folder: Path) -> None:
+    """Makes a folder's table of people the one given; where nothing is known, what is there from before goes.
+
+    Raises:
+        OutputError: If the file can't be written, or not be removed.
+    """
+    if people != People():
+        write_people(people, folder)
+        return
+    try:
+        (folder / PEOPLE).unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot remove {folder / PEOPLE}: {error.strerror or error}") from error

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -19,8 +19,11 @@ from datasets.atomic import atomic_write
 from datasets.errors import OutputError, UsageError
 from datasets.manifest import make_refusals
 from datasets.refusals import Refusal
+from datasets.workers import Progress
 
 Photos = Literal["auto", "link", "copy"]
+
+_REPORTED: Final = 500  # photos between two reports of progress
 
 
 @dataclass
@@ -39,7 +42,13 @@ class _Folders:
 
 
 def place(
-    manifest: pd.DataFrame, roots: Sequence[Path], out: Path, photos: Photos, *, stage: str
+    manifest: pd.DataFrame,
+    roots: Sequence[Path],
+    out: Path,
+    photos: Photos,
+    *,
+    stage: str,
+    progress: Progress | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Makes every photo of a manifest reachable from `out` by a relative path.
 
@@ -50,6 +59,7 @@ def place(
         photos: `auto` names photos where they are if `out` contains their root, and links them if not; `link` and
             `copy` always put them into `out/photos/<source>/`. A link is a hard link, a copy where that can't be made.
         stage: What a refusal says refused it.
+        progress: Told how many photos are in place.
 
     Returns:
         The manifest with `path` relative to `out`, less the photos that aren't there or lie outside their root; and
@@ -68,9 +78,11 @@ def place(
     kept = manifest[np.array([file is not None for file in files], dtype=bool)].copy()
     pairs = [(file, root) for file, root in zip(files, roots, strict=True) if file is not None]
     paths, moved = _new_paths(kept, pairs, out, photos)
-    for (file, _), path, move in zip(pairs, paths, moved, strict=True):
+    for number, ((file, _), path, move) in enumerate(zip(pairs, paths, moved, strict=True), start=1):
         if move:
             _bring(Path(file), out / path, copy=photos == "copy")
+        if progress is not None and (number % _REPORTED == 0 or number == len(pairs)):
+            progress(number, len(pairs))
     kept["path"] = pd.array(paths, dtype="str")
     return kept.reset_index(drop=True), make_refusals(refusals)
 

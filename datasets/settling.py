@@ -23,6 +23,7 @@ ROOT: Final = "root"
 _LABELS: Final = ("mask", "gender", "age_group")
 _ORIGINS: Final = ("mask_from", "gender_from", "age_from")
 _CONFIDENCES: Final = ("mask_confidence", "gender_confidence", "age_confidence")
+_SAME_BYTES: Final = "same bytes as "
 _OF_PLACE: Final = ("path", "fold")
 """Columns that say where a record lies and how it was dealt, not what it is."""
 
@@ -48,7 +49,7 @@ def check_conflicts(conflicts: str) -> None:
         raise UsageError(f"conflicts must be one of {', '.join(get_args(Conflicts))}, not {conflicts!r}")
 
 
-def settle_exact(frame: pd.DataFrame, conflicts: Conflicts) -> Settled:
+def settle_exact(frame: pd.DataFrame) -> Settled:
     """Keeps one record of each file's bytes.
 
     A real photo comes before a variant, then the record with more labels that were given rather than guessed, then more
@@ -66,10 +67,10 @@ def settle_exact(frame: pd.DataFrame, conflicts: Conflicts) -> Settled:
     best = ranked[~dropped].set_index("sha256").loc[others["sha256"]].set_index(others.index)
     what = [column for column in COLUMNS if column not in _OF_PLACE]
     same = (_texts(others, what) == _texts(best.assign(sha256=others["sha256"]), what)).all(axis=1)
-    return _settle(kept, others[~same], best[~same], "same bytes as " + best["photo_id"], "duplicate", conflicts)
+    return _settle(kept, others[~same], best[~same], _SAME_BYTES + best["photo_id"], "duplicate")
 
 
-def settle_near(frame: pd.DataFrame, pairs: pd.DataFrame, stands_for: dict[str, str], conflicts: Conflicts) -> Settled:
+def settle_near(frame: pd.DataFrame, pairs: pd.DataFrame, stands_for: dict[str, str]) -> Settled:
     """Keeps one of the photos that show one picture.
 
     The rule is that of `settle_exact`, with the photo of more pixels before the greater confidence.
@@ -78,7 +79,6 @@ def settle_near(frame: pd.DataFrame, pairs: pd.DataFrame, stands_for: dict[str, 
         frame: Records with different bytes.
         pairs: Rows of kind `near` of a table of duplicates.
         stands_for: From `settle_exact`: a pair may name a record that another one stands for.
-        conflicts: What becomes of pictures whose records contradict each other.
     """
     photos = frame[frame["parent_id"].isna()]
     at = pd.Series(photos.index, index=photos["photo_id"])
@@ -96,25 +96,76 @@ def settle_near(frame: pd.DataFrame, pairs: pd.DataFrame, stands_for: dict[str, 
     others = ranked[dropped]
     best = ranked[~dropped].set_index("picture").loc[others["picture"]].set_index(others.index)
     kept = frame[~frame.index.isin(others.index)]
-    return _settle(kept, others, best, "same picture as " + best["photo_id"], "near_duplicate", conflicts)
+    return _settle(kept, others, best, "same picture as " + best["photo_id"], "near_duplicate")
 
 
 def _settle(
-    kept: pd.DataFrame,
-    others: pd.DataFrame,
-    best: pd.DataFrame,
-    detail: pd.Series[Any],
-    reason: str,
-    conflicts: Conflicts,
+    kept: pd.DataFrame, others: pd.DataFrame, best: pd.DataFrame, detail: pd.Series[Any], reason: str
 ) -> Settled:
-    refusals, clashing = _describe(others, best, detail.loc[others.index], reason)
+    refusals = _describe(others, best, detail.loc[others.index], reason)
     stands_for = dict(zip(others["photo_id"], best["photo_id"], strict=True))
-    if conflicts == "drop" and clashing.any():
-        gone = best[clashing].drop_duplicates("photo_id")
-        told = "its labels contradict those of " + others.loc[gone.index, "photo_id"]
-        refusals = pd.concat([refusals, refuse(gone["photo_id"], "label_conflict", told)], ignore_index=True)
-        kept = kept[~kept["photo_id"].isin(gone["photo_id"])]
     return Settled(kept, refusals, {one: other for one, other in stands_for.items() if one != other})
+
+
+def drop_contradicted(
+    kept: pd.DataFrame, frame: pd.DataFrame, pairs: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Takes out every picture of which any two records contradict each other.
+
+    Records of one picture are those with the same bytes, and all that pairs of near duplicates link to them: whether
+    the best of them agrees with each other one doesn't matter.
+
+    Args:
+        kept: One record a picture, from `settle_exact` and `settle_near`.
+        frame: All records that these were chosen from.
+        pairs: Rows of kind `near` of a table of duplicates.
+
+    Returns:
+        The rest of `kept`, and refusals of what was taken out.
+    """
+    picture = _pictures(frame, pairs)
+    differing = frame[list(_LABELS)].groupby(picture).nunique().gt(1).any(axis=1)
+    torn = frame[picture.isin(differing.index[differing])].assign(picture=picture)
+    gone = torn[torn["photo_id"].isin(kept["photo_id"])].drop_duplicates("photo_id").sort_values("photo_id")
+    told = {number: _contradiction(records) for number, records in torn.groupby("picture")}
+    refusals = refuse(gone["photo_id"], "label_conflict", gone["picture"].map(told).astype("str"))
+    return kept[~kept["photo_id"].isin(gone["photo_id"])], refusals
+
+
+def _pictures(frame: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series[Any]:
+    """Numbers each record's picture."""
+    codes, _ = pd.factorize(frame["sha256"])
+    photos = frame["parent_id"].isna()
+    content = pd.Series(codes[photos], index=frame.loc[photos, "photo_id"].to_numpy())
+    content = content[~content.index.duplicated()]  # records of one photo have the same bytes, else it is an error
+    ends = [pairs[column].map(content) for column in ("first", "second")]
+    there = ends[0].notna() & ends[1].notna()
+    first, second = (end[there].to_numpy(dtype=np.int64) for end in ends)
+    size = int(codes.max(initial=-1)) + 1
+    joined = coo_array((np.ones(len(first), np.int8), (first, second)), shape=(size, size))
+    _, group = connected_components(joined, directed=False)
+    return pd.Series(group[codes], index=frame.index)
+
+
+def _contradiction(records: pd.DataFrame) -> str:
+    """Says which labels of a picture's records contradict each other, and whose they are."""
+    parts = []
+    for column in _LABELS:
+        known = records[records[column].notna()].sort_values([column, "photo_id"]).drop_duplicates(column)
+        if len(known) > 1:
+            named = zip(known[column], known["photo_id"], strict=True)
+            parts.append(f"{column} " + ", ".join(f"{value} by {photo_id}" for value, photo_id in named))
+    return "records of its picture contradict each other: " + "; ".join(parts)
+
+
+def is_of_another_record(refusals: pd.DataFrame) -> pd.Series[bool]:
+    """Says which of a merge's refusals are of a poorer record of a photo that is kept, under the same id."""
+    itself = _SAME_BYTES + refusals["photo_id"]
+    same = [
+        detail == own or detail.startswith(f"{own};")
+        for detail, own in zip(refusals["detail"].tolist(), itself.tolist(), strict=True)
+    ]
+    return pd.Series(same, index=refusals.index, dtype="bool")
 
 
 def refuse(photo_ids: pd.Series[Any], reason: str | pd.Series[Any], detail: str | pd.Series[Any]) -> pd.DataFrame:
@@ -154,13 +205,10 @@ def _rank(frame: pd.DataFrame, group: str) -> pd.DataFrame:
     return frame.loc[keys.sort_values(list(keys.columns), kind="stable").index]
 
 
-def _describe(
-    others: pd.DataFrame, best: pd.DataFrame, detail: pd.Series[Any], reason: str
-) -> tuple[pd.DataFrame, pd.Series[Any]]:
+def _describe(others: pd.DataFrame, best: pd.DataFrame, detail: pd.Series[Any], reason: str) -> pd.DataFrame:
     conflict = pd.Series(False, index=others.index)
     for column in _LABELS:
         differs = others[column].notna() & best[column].notna() & (others[column] != best[column])
         detail = detail.where(~differs, detail + f"; {column} " + best[column] + " there, " + others[column] + " here")
         conflict |= differs
-    reasons = conflict.map({True: "label_conflict", False: reason})
-    return refuse(others["photo_id"], reasons, detail), conflict
+    return refuse(others["photo_id"], conflict.map({True: "label_conflict", False: reason}), detail)

@@ -36,8 +36,8 @@ class AgeCheck:
         confidence: (N,) float64, the probability of the group given; NaN where not judged.
         said: (N,) the likeliest group; empty where not judged.
         doubtful: (N,) bool; see `check_ages`.
-        neighbours: (N,) float64, 0 to 1: how many of the ten nearest faces of other people share the group given; NaN
-            where not judged.
+        neighbours: (N,) float64, 0 to 1: how many of the ten nearest faces share the group given, sought among the
+            faces of the other four folds; NaN where not judged.
         thresholds: mean confidence by group, of the groups judged.
         held_out: `people`, `accuracy` (mean of the groups' shares that the model says as given), `log_loss` (every
             group counting the same, in nats) and `temperature` (the mean over the folds).

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.contact_sheets import in_rows, photo_tile, save_sheet
-from pipelines.rewriting import embed_photos, read_apart, rewrite
+from pipelines.rewriting import Inputs, embed_wanted, read_apart, rewrite
 from pipelines.types import PhotoPlacing, ProgressCallback
 
 if TYPE_CHECKING:
@@ -91,13 +91,15 @@ def check_ages_stage(
         progress: Called with (photos embedded, photos to embed).
 
     Raises:
-        SettingsError: Two inputs hold photos of the same id, or an input lies where its new manifest would go.
+        SettingsError: Two inputs hold photos of the same id, or an input lies where a new manifest would go.
         ModelsError: The embedding model is not installed.
     """
-    whole = read_apart(inputs, out)
+    given = read_apart(inputs, out)
+    whole = given.whole
     wanted = set(whole.loc[photos_to_judge(whole), "photo_id"])
-    embeddings, refused = embed_photos(inputs, wanted, out, options.workers, embedder, progress)
-    judged, report = judge(whole, embeddings, options.seed)
+    embeddings, refused = embed_wanted(given, wanted, out, options.workers, embedder, progress)
+    # Nobody is judged by a copy of their own photo in another fold.
+    judged, report = judge(whole.assign(person_id=given.persons()), embeddings, options.seed)
     changed = carry(whole, judged)
     rows = changed["age_confidence"].ne(whole["age_confidence"]) & changed["age_group"].notna()
     report |= {
@@ -106,9 +108,9 @@ def check_ages_stage(
         "rows_changed": int(rows.sum()),
         "rows_below": {f"{limit:g}": int(changed["age_confidence"].lt(limit).sum()) for limit in LIMITS},
     }
-    manifests = rewrite(inputs, changed, out, options.photos)
+    manifests = rewrite(given, changed, out, options.photos)
     table = _write_table(judged, out)
-    return CheckAgesResult(manifests, table, _write_sheet(inputs, judged, out), report)
+    return CheckAgesResult(manifests, table, _write_sheet(given, judged, out), report)
 
 
 def judge(frame: pd.DataFrame, embeddings: Mapping[str, Any], seed: int) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -192,7 +194,7 @@ def _write_table(judged: pd.DataFrame, out: Path) -> Path:
     return out / TABLE
 
 
-def _write_sheet(inputs: Mapping[str, Path], judged: pd.DataFrame, out: Path) -> Path | None:
+def _write_sheet(inputs: Inputs, judged: pd.DataFrame, out: Path) -> Path | None:
     """Write the most doubtful as a contact sheet; a sheet of an earlier run goes away where none is doubtful."""
     rows = judged[judged["doubtful"]].head(SHEET_ROWS * SHEET_COLUMNS)
     if not len(rows):
@@ -201,16 +203,10 @@ def _write_sheet(inputs: Mapping[str, Path], judged: pd.DataFrame, out: Path) ->
     return save_sheet(in_rows(list(_tiles(inputs, rows)), SHEET_COLUMNS), out / SHEET)
 
 
-def _tiles(inputs: Mapping[str, Path], rows: pd.DataFrame) -> Iterator[Tile]:
+def _tiles(inputs: Inputs, rows: pd.DataFrame) -> Iterator[Tile]:
     import pandas as pd
 
-    from datasets.manifest import manifest_file, read_manifest
-
-    places: dict[str, Path] = {}
-    for path in inputs.values():
-        frame, folder = read_manifest(path), manifest_file(path).parent
-        shown = frame[frame["photo_id"].isin(rows["photo_id"])]
-        places |= {name: folder / place for name, place in zip(shown["photo_id"], shown["path"], strict=True)}
+    places = inputs.files(rows["photo_id"].tolist())
     for row in rows.to_dict("records"):
         path = places[str(row["photo_id"])]
         told = f"{row['age']:g}" if pd.notna(row["age"]) else str(row["age_group"])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.errors import SettingsError
 from pipelines.types import ProgressCallback
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def duplicates_stage(
         progress: Called with (done, all), first of photos opened, then of pairs compared, then of faces embedded.
 
     Raises:
+        SettingsError: The folder holds a manifest, whose refusals would be replaced.
         DatasetsError: A manifest is not there, or none, or two name different photos alike.
         ModelsError: The embedding model is not installed.
     """
@@ -83,11 +85,12 @@ def duplicates_stage(
     from datasets.duplicates.table import make_duplicates, write_duplicates
     from datasets.manifest import write_refusals
 
+    _check_apart(manifests, out)
     reporting = Reporting(progress, progress)
     found = find_duplicates(manifests, cache=out / FINGERPRINTS, workers=options.workers, reporting=reporting)
     table, refusals = found.table, [found.refusals]
     if options.people:
-        rows, refused = _same_people(manifests, found.photos, out, options, embedder, progress)
+        rows, refused = _same_people(found.photos, out, options, embedder, progress)
         known: list[dict[Any, Any]] = table.to_dict("records")
         linked = {(row["first"], row["second"]) for row in known}
         table = make_duplicates([*known, *(row for row in rows if (row["first"], row["second"]) not in linked)])
@@ -95,6 +98,14 @@ def duplicates_stage(
     write_refusals(pd.concat(refusals, ignore_index=True), out)
     summary = {"photos": len(found.photos), "compared_pairs": found.candidates, **summarise_duplicates(table)}
     return DuplicatesResult(write_duplicates(table, out), summary)
+
+
+def _check_apart(manifests: Sequence[Path], out: Path) -> None:
+    from datasets.manifest import MANIFEST, manifest_file
+
+    given = {manifest_file(path).resolve().parent for path in manifests}
+    if out.resolve() in given or (out / MANIFEST).is_file():
+        raise SettingsError(f"{out} holds a manifest, whose refusals.csv would be replaced: choose another folder")
 
 
 def summarise_duplicates(table: pd.DataFrame) -> dict[str, Any]:
@@ -124,7 +135,6 @@ def faces_to_embed(photos: pd.DataFrame) -> pd.DataFrame:
 
 
 def _same_people(
-    manifests: Sequence[Path],
     photos: pd.DataFrame,
     out: Path,
     options: DuplicatesOptions,
@@ -134,31 +144,19 @@ def _same_people(
     """Return a row for each pair of people whose faces are near, and refusals of faces that couldn't be embedded."""
     import numpy as np
 
-    from datasets.duplicates.find import pair_row
+    from datasets.duplicates.find import FILE, pair_row
     from datasets.duplicates.persons import near_faces
     from datasets.manifest import make_refusals
-    from pipelines.faces import CACHE, embed_manifest
+    from pipelines.faces import CACHE, embed_photos
 
-    if embedder is None:
-        from models.embedding import FaceEmbedder
-
-        embedder = FaceEmbedder()
     chosen = faces_to_embed(photos)
-    wanted = set(chosen["photo_id"])
-    embeddings: dict[str, Any] = {}
-    refusals = []
-    for manifest in manifests:
-        left = wanted - set(embeddings)
-        found = embed_manifest(
-            manifest, embedder, cache=out / CACHE, only=left, workers=options.workers, progress=progress
-        )
-        embeddings |= found.embeddings
-        refusals += found.refusals
-    chosen = chosen[chosen["photo_id"].isin(list(embeddings))]
+    files = [Path(file) for file in chosen[FILE].tolist()]
+    found = embed_photos(chosen, files, embedder, cache=out / CACHE, workers=options.workers, progress=progress)
+    chosen = chosen[chosen["photo_id"].isin(list(found.embeddings))]
     if chosen.empty:
-        return [], make_refusals(refusals)
+        return [], make_refusals(found.refusals)
     rows = chosen.to_dict("records")
-    faces = np.stack([embeddings[row["photo_id"]] for row in rows])
+    faces = np.stack([found.embeddings[row["photo_id"]] for row in rows])
     pairs, distances = near_faces(faces, chosen["person_id"].to_numpy(dtype=object), options.distance)
     named = zip(pairs.tolist(), distances.tolist(), strict=True)
-    return [pair_row("same_person", rows[a], rows[b], score) for (a, b), score in named], make_refusals(refusals)
+    return [pair_row("same_person", rows[a], rows[b], score) for (a, b), score in named], make_refusals(found.refusals)

@@ -1,9 +1,9 @@
-"""The faces of a manifest's photos as embeddings, worked out once for each content and kept in a cache."""
+"""The faces of photos as embeddings, worked out once for each content and kept in a cache."""
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from datasets.atomic import atomic_write
 from datasets.errors import PhotoError
-from datasets.manifest import Refusal, manifest_file, read_manifest
+from datasets.manifest import Refusal
 from datasets.photos import read_photo
 from datasets.workers import map_files
 from pipelines.reuse import code_digest, file_digest, key_of
@@ -46,7 +46,7 @@ class Embedder(Protocol):
 
 @dataclass(frozen=True)
 class Embedded:
-    """What embedding a manifest gave.
+    """What embedding photos gave.
 
     Attributes:
         embeddings: (128,) float32 by `photo_id`.
@@ -107,41 +107,40 @@ def embedder_version(embedder: Embedder) -> str:
     return key_of(code=code, embedder=type(embedder).__qualname__, state=state, max_side=MAX_SIDE)
 
 
-def embed_manifest(
-    manifest: Path,
-    embedder: Embedder,
+def embed_photos(
+    photos: pd.DataFrame,
+    files: Sequence[Path],
+    embedder: Embedder | None,
     *,
     cache: Path,
-    only: set[str] | None = None,
     workers: int = 1,
     progress: ProgressCallback | None = None,
 ) -> Embedded:
-    """Embed the largest face of each photo of a manifest.
+    """Embed the largest face of each photo.
 
     Args:
-        manifest: The manifest's file or folder; photos are found relative to it.
-        embedder: Turns a face into numbers.
+        photos: Rows of manifests, with photo_id and sha256.
+        files: Where the photo of each row lies.
+        embedder: Turns a face into numbers; dlib's network when not given.
         cache: The .npz file to read and write; photos are known in it by their content.
-        only: Ids of the photos to embed; all of them when not given.
         workers: Processes.
         progress: Called with (photos done, photos in all).
 
     Raises:
-        DatasetsError: The manifest cannot be read.
+        ModelsError: The embedding model is not installed.
     """
-    frame = read_manifest(manifest)
-    if only is not None:
-        frame = frame[frame["photo_id"].isin(only)]
+    if photos.empty:
+        return Embedded({}, [], 0)
+    if embedder is None:
+        from models.embedding import FaceEmbedder
+
+        embedder = FaceEmbedder()
     store = FaceCache.open(cache, embedder_version(embedder))
     known_before = set(store.known)
-    todo = _files_to_embed(frame, manifest_file(manifest).parent, known_before)
-    refused = _fill(store, todo, embedder, workers, progress, len(frame) - len(todo))
-    return _collect(frame, store, refused, known_before)
-
-
-def _files_to_embed(frame: pd.DataFrame, folder: Path, known: set[str]) -> dict[str, Path]:
-    pairs = zip(frame["sha256"], frame["path"], strict=True)
-    return {str(sha256): folder / str(path) for sha256, path in pairs if sha256 not in known}
+    named = zip(photos["sha256"], files, strict=True)
+    todo = {str(sha256): file for sha256, file in named if sha256 not in known_before}
+    refused = _fill(store, todo, embedder, workers, progress, len(photos) - len(todo))
+    return _collect(photos, store, refused, known_before)
 
 
 def _fill(

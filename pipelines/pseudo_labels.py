@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.rewriting import embed_photos, read_apart, rewrite
+from pipelines.rewriting import embed_wanted, read_apart, rewrite
 from pipelines.types import PhotoPlacing, ProgressCallback
 
 if TYPE_CHECKING:
@@ -81,15 +81,15 @@ def pseudo_label_stage(
         progress: Called with (photos embedded, photos to embed).
 
     Raises:
-        SettingsError: Two inputs hold photos of the same id, or an input lies where its new manifest would go.
+        SettingsError: Two inputs hold photos of the same id, or an input lies where a new manifest would go.
         ModelsError: The embedding model is not installed.
     """
     from models.gender import pseudo_label
 
-    whole = read_apart(inputs, out)
-    wanted = photos_to_embed(whole, options.learn_from)
-    embeddings, refused = embed_photos(inputs, wanted, out, options.workers, embedder, progress)
-    labelled = pseudo_label(whole, embeddings, precision=options.precision, seed=options.seed)
+    given = read_apart(inputs, out)
+    wanted = photos_to_embed(given.whole, options.learn_from)
+    embeddings, refused = embed_wanted(given, wanted, out, options.workers, embedder, progress)
+    labelled = pseudo_label(given.whole, embeddings, precision=options.precision, seed=options.seed)
     report = dict(labelled.report) | {"photos_embedded": len(embeddings), "not_embedded": refused}
-    manifests = rewrite(inputs, labelled.manifest, out, options.photos)
+    manifests = rewrite(given, labelled.manifest, out, options.photos)
     return PseudoLabelResult(manifests, report)

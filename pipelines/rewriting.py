@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,54 +14,123 @@ from pipelines.types import PhotoPlacing, ProgressCallback
 if TYPE_CHECKING:
     import pandas as pd
 
+    from datasets.identities import People
     from pipelines.faces import Embedder
 
 
+@dataclass(frozen=True, eq=False)
+class Given:
+    """A manifest as it is given, with what lies beside it.
+
+    Attributes:
+        folder: Its folder.
+        rows: Of the manifest.
+        refusals: Beside it.
+        people: Likewise, where a merge left it.
+        provenance: How it came to be.
+    """
+
+    folder: Path
+    rows: pd.DataFrame
+    refusals: pd.DataFrame
+    people: People
+    provenance: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Several manifests, each read once.
+
+    Attributes:
+        given: Each by its name.
+        whole: The rows of all, in their order.
+    """
+
+    given: Mapping[str, Given]
+    whole: pd.DataFrame
+
+    def persons(self) -> pd.Series[Any]:
+        """Return each row's person, in `whole`'s order: whom copies of a file or a merge show to be one are one."""
+        from datasets.identities import join_people, links_of_files, with_identities
+
+        links = links_of_files(self.whole)
+        for each in self.given.values():
+            links += each.people.same.items()
+        return with_identities(self.whole["person_id"], join_people(links))
+
+    def files(self, photo_ids: Iterable[str]) -> dict[str, Path]:
+        """Return where photos lie, by their ids."""
+        wanted = set(photo_ids)
+        places: dict[str, Path] = {}
+        for each in self.given.values():
+            rows = each.rows[each.rows["photo_id"].isin(wanted)]
+            named = zip(rows["photo_id"].tolist(), rows["path"].tolist(), strict=True)
+            places |= {photo_id: each.folder / path for photo_id, path in named}
+        return places
+
+
 def name_manifests(paths: Sequence[Path]) -> dict[str, Path]:
-    """Return the manifests by a name for each: its folder's, with a number after it where two would be the same.
+    """Return the manifests by a name for each: its folder's, with a number after it where that is taken.
 
     Raises:
-        SettingsError: One path is given twice.
+        SettingsError: One manifest is given twice.
     """
     from datasets.manifest import manifest_file
 
     named: dict[str, Path] = {}
+    files = set()
     for path in paths:
-        if path in named.values():
+        file = manifest_file(path).resolve()
+        if file in files:
             raise SettingsError(f"{path} is given twice")
-        name = manifest_file(path).resolve().parent.name or "manifest"
-        taken = sum(each == name or each.rpartition("-")[0] == name for each in named)
-        named[f"{name}-{taken + 1}" if taken else name] = path
+        files.add(file)
+        name = folder = file.parent.name or "manifest"
+        number = 1
+        while name in named:
+            number += 1
+            name = f"{folder}-{number}"
+        named[name] = path
     return named
 
 
-def read_apart(inputs: Mapping[str, Path], out: Path) -> pd.DataFrame:
-    """Return the rows of all manifests, in their order.
+def read_apart(inputs: Mapping[str, Path], out: Path) -> Inputs:
+    """Read manifests that are to be written anew.
 
     Args:
         inputs: Manifests by name.
         out: Where each is to be written anew, in a folder of its name.
 
     Raises:
-        SettingsError: Two inputs hold photos of the same id, or an input lies where its new manifest would go.
+        SettingsError: Two inputs hold photos of the same id, or an input lies where a new manifest would go.
     """
     import pandas as pd
 
-    from datasets.manifest import read_manifest
-
     _check_apart(inputs, out)
-    whole = pd.concat([read_manifest(path) for path in inputs.values()], ignore_index=True)
+    given = {name: _read(path) for name, path in inputs.items()}
+    whole = pd.concat([each.rows for each in given.values()], ignore_index=True)
     _check_ids(whole)
-    return whole
+    return Inputs(given, whole)
+
+
+def _read(path: Path) -> Given:
+    from datasets.identities import read_people
+    from datasets.manifest import manifest_file, read_manifest, read_provenance, read_refusals
+
+    folder = manifest_file(path).parent
+    return Given(folder, read_manifest(path), read_refusals(folder), read_people(folder), read_provenance(path))
 
 
 def _check_apart(inputs: Mapping[str, Path], out: Path) -> None:
+    """Check that no input lies where any of the new manifests would go, its own or another's."""
     from datasets.manifest import manifest_file
 
-    for name, path in inputs.items():
-        if manifest_file(path).resolve().parent == (out / name).resolve():
+    folders = {manifest_file(path).resolve().parent: path for path in inputs.values()}
+    for name in inputs:
+        there = folders.get((out / name).resolve())
+        if there is not None:
             raise SettingsError(
-                f"{out / name} is the input itself, which would be replaced: name another output folder"
+                f"{there} is an input and would be replaced, since {out / name} is written to: "
+                "name another output folder"
             )
 
 
@@ -73,8 +143,8 @@ def _check_ids(frame: pd.DataFrame) -> None:
         )
 
 
-def embed_photos(
-    inputs: Mapping[str, Path],
+def embed_wanted(
+    inputs: Inputs,
     wanted: set[str],
     out: Path,
     workers: int,
@@ -84,9 +154,10 @@ def embed_photos(
     """Embed the faces of some photos of several manifests.
 
     Args:
-        inputs: Manifests by name.
+        inputs: The manifests.
         wanted: Ids of the photos.
-        out: The stage's folder; the embeddings' cache lies in it.
+        out: The stage's folder. The embeddings' cache lies in it, one a stage: a stage writes nothing outside its
+            folder, and two of them at work at once never replace each other's.
         workers: Processes.
         embedder: Turns a face into numbers; dlib's network when not given.
         progress: Called with (photos embedded, photos to embed).
@@ -97,37 +168,19 @@ def embed_photos(
     Raises:
         ModelsError: The embedding model is not installed.
     """
-    from datasets.manifest import read_manifest
-    from pipelines.faces import CACHE, embed_manifest
+    from pipelines.faces import CACHE, embed_photos
 
-    if not wanted:
-        return {}, {}
-    if embedder is None:
-        from models.embedding import FaceEmbedder
-
-        embedder = FaceEmbedder()
-    embeddings: dict[str, Any] = {}
-    reasons: Counter[str] = Counter()
-    done = 0
-    for path in inputs.values():
-        ids = wanted.intersection(read_manifest(path)["photo_id"])
-        report = None if progress is None else _shifted(progress, done, len(wanted))
-        found = embed_manifest(path, embedder, cache=out / CACHE, only=ids, workers=workers, progress=report)
-        embeddings.update(found.embeddings)
-        reasons.update(refusal.reason for refusal in found.refusals)
-        done += len(ids)
-    return embeddings, dict(reasons)
+    photos, places = inputs.whole[inputs.whole["photo_id"].isin(wanted)], inputs.files(wanted)
+    files = [places[photo_id] for photo_id in photos["photo_id"].tolist()]
+    found = embed_photos(photos, files, embedder, cache=out / CACHE, workers=workers, progress=progress)
+    return found.embeddings, dict(Counter(refusal.reason for refusal in found.refusals))
 
 
-def _shifted(progress: ProgressCallback, before: int, total: int) -> ProgressCallback:
-    return lambda done, _: progress(before + done, total)
-
-
-def rewrite(inputs: Mapping[str, Path], changed: pd.DataFrame, out: Path, photos: PhotoPlacing) -> dict[str, Path]:
-    """Write manifests anew, each to `out/<name>` with its photos, its refusals and how it came to be.
+def rewrite(inputs: Inputs, changed: pd.DataFrame, out: Path, photos: PhotoPlacing) -> dict[str, Path]:
+    """Write manifests anew, each to `out/<name>` with its photos, and what lay beside it.
 
     Args:
-        inputs: The manifests as they were, by name.
+        inputs: The manifests as they were.
         changed: The rows of all of them as they are now.
         out: The folder.
         photos: How photos get beside the new manifests.
@@ -135,14 +188,14 @@ def rewrite(inputs: Mapping[str, Path], changed: pd.DataFrame, out: Path, photos
     Returns:
         The new manifests, by name.
     """
-    from datasets.manifest import manifest_file, read_manifest, read_provenance, read_refusals
+    from datasets.identities import carry_people
     from datasets.readers import Ingested, save_ingest
 
     rows = changed.set_index("photo_id", drop=False)
     manifests = {}
-    for name, path in inputs.items():
-        folder = manifest_file(path).parent
-        frame = rows.loc[list(read_manifest(path)["photo_id"])].reset_index(drop=True)
-        rewritten = Ingested(frame, read_refusals(folder), folder, read_provenance(path))
+    for name, given in inputs.given.items():
+        frame = rows.loc[given.rows["photo_id"].tolist()].reset_index(drop=True)
+        carry_people(given.people, out / name)
+        rewritten = Ingested(frame, given.refusals, given.folder, given.provenance)
         manifests[name] = save_ingest(rewritten, out / name, photos)
     return manifests

@@ -149,22 +149,26 @@ def merge_stage(
     seed: int = 0,
     photos: PhotoPlacing = "auto",
     options: MergeOptions | None = None,
+    progress: ProgressCallback | None = None,
 ) -> StageResult:
     """Merge manifests under named rules, with person-wise folds, and write the data card beside the result.
 
     What the rules exclude, and why, is in the summary, in excluded.csv and on the card.
 
     People of a merge that lies in `out` already keep their folds, so that those of a growing dataset never move.
+    `progress` is called with (done, all), first of manifests read, then of photos brought into place.
 
     Raises:
-        DatasetsError: The rules are unknown, or an input is no manifest.
+        DatasetsError: The rules are unknown, or an input is no manifest, or the merge in `out` can't be read.
     """
     from datasets.card import data_card, write_card
     from datasets.manifest import summarise
     from datasets.merge import MergeOptions, merge
 
-    options = with_folds_of(out, options or MergeOptions(), folds, seed)
-    merged = merge(inputs, out, rules=rules, n_folds=folds, seed=seed, photos=photos, options=options)
+    options = replace(options or MergeOptions(), keep_own=True)
+    merged = merge(
+        inputs, out, rules=rules, n_folds=folds, seed=seed, photos=photos, options=options, progress=progress
+    )
     _save_excluded(merged.excluded, out)
     card = data_card(merged.manifest, excluded=merged.excluded, refusals=merged.refusals, rules=rules)
     left_out = {f"{row['source']} ({row['licence']})": row for row in merged.excluded.to_dict("records")}
@@ -176,26 +180,6 @@ def merge_stage(
         "people": merged.people,
     }
     return StageResult(merged.path, summary)
-
-
-def with_folds_of(out: Path, options: MergeOptions, folds: int, seed: int) -> MergeOptions:
-    """Return the options with a merge that lies in `out` among those whose people keep their folds.
-
-    It is left out where another number of folds or another seed is asked for, which deals everybody anew.
-    """
-    from datasets.errors import DatasetsError
-    from datasets.identities import read_people
-    from datasets.manifest import MANIFEST
-
-    if options.deal_anew or not (out / MANIFEST).is_file():
-        return options
-    try:
-        people = read_people(out)
-    except DatasetsError:
-        return options  # it is about to be replaced
-    if (people.folds, people.seed) != (folds, seed):
-        return options
-    return replace(options, folds_from=[*options.folds_from, out])
 
 
 EXCLUDED = "excluded.csv"

@@ -29,6 +29,9 @@ FILE: Final = "file"
 
 _CHUNK: Final = 20_000  # photos between two writes of the cache: some minutes' work
 
+Item = tuple[str, str, str]
+"""Of a photo: its id, the SHA-256 its manifest says, and its file."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -91,7 +94,8 @@ def find_duplicates(
 
     Args:
         manifests: Manifests, or their folders.
-        cache: File that keeps fingerprints by content, so that another run opens only what is new.
+        cache: File that keeps fingerprints by content, so that another run opens only what is new, and what it has to
+            compare.
         workers: Processes; the result is the same for any number.
         reporting: Who is told how far it is.
 
@@ -108,17 +112,24 @@ def find_duplicates(
     photos = read_photos(manifests)
     single = photos.drop_duplicates("sha256").reset_index(drop=True)
     prints, refusals = _fingerprints(single, PrintCache.open(cache), workers, reporting.opening)
-    pairs = _candidates(single, prints)
-    files: list[str] = single[FILE].tolist()
+    pairs = _candidates(single, prints, refusals)
+    items = _items(single)
     likenesses = map_files(
         _compare_files,
-        [(files[one], files[other]) for one, other in pairs.tolist()],
+        [(items[one], items[other]) for one, other in pairs.tolist()],
         workers=workers,
-        crashed=_nothing_alike,
+        crashed=_crashed_comparing,
         progress=reporting.comparing,
     )
     rows = [*_exact_rows(photos), *_near_rows(single, pairs, likenesses)]
-    return Found(make_duplicates(rows), make_refusals(refusals), photos, len(pairs))
+    refused = {refusal.photo_id: refusal for found in likenesses if isinstance(found, list) for refusal in found}
+    refused |= {refusal.photo_id: refusal for refusal in refusals}
+    told = make_refusals([refused[photo_id] for photo_id in sorted(refused)])
+    return Found(make_duplicates(rows), told, photos, len(pairs))
+
+
+def _items(photos: pd.DataFrame) -> list[Item]:
+    return list(zip(photos["photo_id"].tolist(), photos["sha256"].tolist(), photos[FILE].tolist(), strict=True))
 
 
 def _fingerprints(
@@ -126,7 +137,7 @@ def _fingerprints(
 ) -> tuple[list[Fingerprint], list[Refusal]]:
     """Takes the fingerprints that the cache lacks; a photo that can't be read has none, and a refusal."""
     todo = photos[~photos["sha256"].isin(cache.known)]
-    items = list(zip(todo["photo_id"].tolist(), todo["sha256"].tolist(), todo[FILE].tolist(), strict=True))
+    items = _items(todo)
     known, refusals = len(photos) - len(items), []
 
     def report(done: int) -> Progress | None:
@@ -150,7 +161,8 @@ def fingerprint_of_nothing() -> Fingerprint:
     return fingerprint(np.zeros((8, 8, 3), np.uint8))
 
 
-def _fingerprint_file(item: tuple[str, str, str]) -> Fingerprint | Refusal:
+def _open(item: Item) -> NDArray[np.uint8] | Refusal:
+    """Opens a photo, small; a refusal where it can't be, or isn't the one in the manifest any more."""
     photo_id, sha256, file = item
     try:
         photo = read_photo(Path(file), max_side=SIDE)
@@ -158,32 +170,44 @@ def _fingerprint_file(item: tuple[str, str, str]) -> Fingerprint | Refusal:
         return Refusal(photo_id, STAGE, error.reason, error.detail)
     if photo.sha256 != sha256:
         return Refusal(photo_id, STAGE, "changed", "the file is no longer the one in the manifest: ingest it again")
-    return fingerprint(photo.rgb)
+    return photo.rgb
 
 
-def _crashed(item: tuple[str, str, str]) -> Refusal:
+def _fingerprint_file(item: Item) -> Fingerprint | Refusal:
+    picture = _open(item)
+    return picture if isinstance(picture, Refusal) else fingerprint(picture)
+
+
+def _crashed(item: Item) -> Refusal:
     return Refusal(item[0], STAGE, "crashed", "the process that decoded it died: out of memory, or a bad file")
 
 
-def _compare_files(files: tuple[str, str]) -> Likeness | None:
-    try:
-        one, other = (read_photo(Path(file), max_side=SIDE).rgb for file in files)
-    except PhotoError:
-        return None  # it has its refusal from the fingerprint, or is gone since
+def _compare_files(pair: tuple[Item, Item]) -> Likeness | list[Refusal]:
+    """Compares two photos. Where the cache knew their fingerprints they are opened here for the first time."""
+    one, other = (_open(item) for item in pair)
+    if isinstance(one, Refusal) or isinstance(other, Refusal):
+        return [picture for picture in (one, other) if isinstance(picture, Refusal)]
     return compare(one, other)
 
 
-def _nothing_alike(_: tuple[str, str]) -> None:
-    return None
+def _crashed_comparing(pair: tuple[Item, Item]) -> list[Refusal]:
+    detail = "the process that compared it with {} died: out of memory, or a bad file"
+    (one, _, _), (other, _, _) = pair
+    return [
+        Refusal(one, STAGE, "crashed", detail.format(other)),
+        Refusal(other, STAGE, "crashed", detail.format(one)),
+    ]
 
 
-def _candidates(photos: pd.DataFrame, prints: Sequence[Fingerprint]) -> NDArray[np.int64]:
-    """(M, 2) pairs of photos worth comparing, of different people."""
+def _candidates(photos: pd.DataFrame, prints: Sequence[Fingerprint], refusals: Sequence[Refusal]) -> NDArray[np.int64]:
+    """(M, 2) pairs of photos worth comparing: of different people, and none that couldn't be opened already."""
     hashed = np.flatnonzero(photos["phash"].notna().to_numpy())
     near = hashed[near_hashes(to_numbers(photos["phash"].iloc[hashed].tolist()))]
     pairs = np.unique(np.concatenate([near.reshape(-1, 2), shared_words(prints)]), axis=0)
     person = pd.factorize(photos["person_id"])[0]
-    return np.asarray(pairs[person[pairs[:, 0]] != person[pairs[:, 1]]])
+    pairs = pairs[person[pairs[:, 0]] != person[pairs[:, 1]]]
+    unopened = photos["photo_id"].isin([refusal.photo_id for refusal in refusals]).to_numpy(dtype=bool)
+    return np.asarray(pairs[~unopened[pairs].any(axis=1)])
 
 
 def _exact_rows(photos: pd.DataFrame) -> Iterator[dict[str, Any]]:
@@ -195,10 +219,10 @@ def _exact_rows(photos: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 
 def _near_rows(
-    photos: pd.DataFrame, pairs: NDArray[np.int64], likenesses: Sequence[Likeness | None]
+    photos: pd.DataFrame, pairs: NDArray[np.int64], likenesses: Sequence[Likeness | list[Refusal]]
 ) -> Iterator[dict[str, Any]]:
     for (one, other), likeness in zip(pairs.tolist(), likenesses, strict=True):
-        if likeness is not None and likeness.same_picture:
+        if isinstance(likeness, Likeness) and likeness.same_picture:
             rows = photos.iloc[[one, other]].to_dict("records")
             yield pair_row("near", rows[0], rows[1], likeness.correlation, mirrored=likeness.mirrored)
 

@@ -33,7 +33,8 @@ def near_hashes(hashes: Hashes) -> Pairs:
     """Finds pairs of hashes that differ by at most RADIUS bits, as they are or mirrored.
 
     The 64 bits are cut into RADIUS + 2 blocks. Hashes as near as that agree in two whole blocks at least, so those that
-    do are found by sorting, once for every two blocks, and only they are compared.
+    do are found by sorting, once for every two blocks, and only they are compared: each with the _MOST that follow it
+    in order, so that of crowds that share two blocks not every pair is found.
 
     Args:
         hashes: (N,) uint64.

@@ -45,6 +45,8 @@ class DuplicateSchema(pa.DataFrameModel):
 
 
 DUPLICATE_COLUMNS: Final = tuple(DuplicateSchema.to_schema().columns)
+_TEXTS: Final = dict.fromkeys(["kind", "first", "second", "first_person", "second_person", "conflict"], "str")
+"""Else ids of digits alone would be read as numbers, and 007 as 7."""
 _CONFLICTING: Final = ("mask", "gender", "age_group")
 
 
@@ -81,7 +83,7 @@ def read_duplicates(path: Path) -> pd.DataFrame:
     if not file.is_file():
         raise UsageError(f"no table of duplicates at {path}: expected {DUPLICATES} or the folder that holds one")
     try:
-        frame = pd.read_csv(file, keep_default_na=False, encoding="utf-8")
+        frame = pd.read_csv(file, dtype=_TEXTS, keep_default_na=False, encoding="utf-8")
     except (OSError, ValueError) as error:
         raise ManifestError(f"cannot read {file} as a table of duplicates: {error}") from error
     try:

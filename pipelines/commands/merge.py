@@ -53,14 +53,27 @@ def merge(
     from datasets.merge import MergeOptions
     from pipelines.commands.ingest import out_folder
     from pipelines.errors import PipelinesError, SettingsError
+    from pipelines.progress import progress_bar
     from pipelines.stages import merge_stage
     from pipelines.summary import show_summary
 
     folder = out_folder(out)
     if folder.resolve() in {manifest_file(given).resolve().parent for given in manifests}:
         raise SettingsError(f"{out} is one of the manifests to merge: it would be replaced; choose another folder")
-    options = MergeOptions(duplicates or (), evaluation or (), keep_folds or (), deal_anew, conflicts)
-    result = merge_stage(manifests, folder, rules=rules, folds=folds, seed=seed, photos=photos, options=options)
+    options = MergeOptions(
+        duplicates or (), evaluation or (), keep_folds or (), deal_anew=deal_anew, conflicts=conflicts
+    )
+    with progress_bar("merging", "steps") as progress:
+        result = merge_stage(
+            manifests,
+            folder,
+            rules=rules,
+            folds=folds,
+            seed=seed,
+            photos=photos,
+            options=options,
+            progress=progress,
+        )
     show_summary("Merged", {"manifest": result.manifest, "rules": rules, **result.summary}, as_json=as_json)
     if not result.summary["photos"] and not result.summary["variants"]:
         raise PipelinesError(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from benchmarks.duplicates import KINDS, plant, search, side_by_side, sort_out
+from benchmarks.duplicates import KINDS, near_pairs, plant, search, side_by_side, sort_out
 from tests.datasets.duplicates.scenes import scene
 
 
@@ -36,3 +36,16 @@ def test_what_is_found_is_sorted_out(tmp_path):
     assert len(others) <= 1  # the twin may be one of the originals
     side_by_side(found, among, tmp_path)
     assert np.asarray(Image.open(tmp_path / "pairs_0.png")).shape == (150, 4 * 308, 3)
+
+
+def test_pairs_of_faces_are_counted_in_blocks_as_all_at_once():
+    faces = np.random.default_rng(2).normal(size=(23, 8))
+    apart = np.linalg.norm(faces[:, None] - faces, axis=2)
+    first, second = np.triu_indices(23, 1)
+    every = sorted(zip(apart[first, second].tolist(), first.tolist(), second.tolist(), strict=True))
+    for block in (1, 7, 23, 100):
+        counts, nearest = near_pairs(faces, (1.0, 3.0, 100.0), 20, block)
+        assert counts == [int((apart[first, second] <= limit).sum()) for limit in (1.0, 3.0, 100.0)]
+        assert [pair[1:] for pair in nearest] == [pair[1:] for pair in every[:20]]
+        np.testing.assert_allclose([pair[0] for pair in nearest], [pair[0] for pair in every[:20]])
+    assert near_pairs(faces[:2], (9.0,), 20)[1] == [(np.linalg.norm(faces[0] - faces[1]), 0, 1)]

@@ -167,6 +167,8 @@ def test_a_copy_of_a_record_is_no_refusal_but_a_poorer_one_is(tmp_path):
     result = merge([tmp_path / "poorer", tmp_path / "a"], tmp_path / "o2", rules="research")
     assert result.manifest["gender"].tolist() == ["male"]
     assert result.refusals["reason"].tolist() == ["duplicate"]
+    again = merge([tmp_path / "o2"], tmp_path / "o3", rules="research")
+    pd.testing.assert_frame_equal(again.refusals, result.refusals)
 
 
 def test_excluded_twins_do_not_displace_admitted_ones(tmp_path):

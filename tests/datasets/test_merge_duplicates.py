@@ -2,48 +2,17 @@ from __future__ import annotations
 
 import pytest
 
-from datasets.duplicates.table import make_duplicates, write_duplicates
-from datasets.earlier import check_apart, read_evaluation
-from datasets.errors import FoldLeakError, ManifestError, UsageError
+from datasets.errors import ManifestError, UsageError
 from datasets.folds import check_folds
 from datasets.identities import PEOPLE, join_people, read_people
-from datasets.manifest import read_manifest
-from datasets.merge import MergeOptions, merge
+from datasets.merge import merge
 from tests.datasets.builders import row, save_manifest
-
-SAME = "ab" * 32
-FILES = ("manifest.parquet", "manifest.csv", "refusals.csv", PEOPLE)
-
-
-def outputs(folder):
-    return {name: (folder / name).read_bytes() for name in FILES}
-
-
-def merged(inputs, out, **options):
-    return merge(inputs, out, rules="research", options=MergeOptions(**options))
-
-
-def refused(result):
-    return dict(result.refusals[["photo_id", "reason"]].values.tolist())
-
-
-def near(folder, *pairs, kind="near"):
-    """A table of pairs of photo ids, each photo a person of its own."""
-    rows = [
-        {"kind": kind, "first": a, "second": b, "first_person": a, "second_person": b, "score": 0.9, "mirrored": False,
-         "conflict": ""}
-        for a, b in pairs
-    ]  # fmt: skip
-    write_duplicates(make_duplicates(rows), folder)
-    return [folder]
+from tests.datasets.merge_builders import SAME, merged, near, outputs, refused, two_sources
 
 
 @pytest.fixture
 def sources(tmp_path):
-    """Two sources of which a:1 and b:1 are one picture, and b:2 another picture of a:2."""
-    save_manifest(tmp_path / "a", [row(f"{i}", source="a", gender="male", age=30.0) for i in range(6)])
-    save_manifest(tmp_path / "b", [row(f"{i}", source="b", age=30.0) for i in range(6)])
-    return [tmp_path / "a", tmp_path / "b"]
+    return two_sources(tmp_path)
 
 
 def test_of_near_duplicates_the_better_labelled_is_kept(sources, tmp_path):
@@ -84,6 +53,46 @@ def test_contradictions_are_listed_and_settled_as_told(tmp_path):
     assert refused(dropped) == {"a:1": "label_conflict", "b:1": "label_conflict"}
     with pytest.raises(UsageError, match="conflicts must be one of keep, drop"):
         merged(inputs, tmp_path / "no", conflicts="guess")
+
+
+@pytest.mark.parametrize(
+    ("labels", "pairs"),
+    [
+        # a:1 and b:1 are one file; c:1 shows the same picture, and agrees with one of them, or says nothing.
+        ({"a": {"gender": "male", "sha256": SAME}, "b": {"gender": "female", "sha256": SAME}, "c": {}}, ["ac"]),
+        ({"a": {"gender": "male", "sha256": SAME}, "b": {"gender": "female", "sha256": SAME}, "c": {}}, ["bc"]),
+        # The one that contradicts links the two that don't.
+        ({"a": {"gender": "male"}, "b": {"gender": "female"}, "c": {"gender": "male"}}, ["ab", "bc"]),
+        # The best record says nothing of what the two others contradict each other in.
+        ({"a": {"mask": "wear", "age": 20.0}, "b": {"gender": "female"}, "c": {"gender": "male"}}, ["ab", "ac"]),
+    ],
+)
+def test_dropping_a_contradicted_picture_leaves_none_of_its_records(tmp_path, labels, pairs):
+    for source, values in labels.items():
+        save_manifest(tmp_path / source, [row("1", source=source, **values), row("2", source=source)])
+    inputs = [tmp_path / source for source in labels]
+    table = near(tmp_path / "d", *((f"{one}:1", f"{other}:1") for one, other in pairs))
+    dropped = merged(inputs, tmp_path / "drop", duplicates=table, conflicts="drop")
+    assert dropped.manifest["photo_id"].tolist() == ["a:2", "b:2", "c:2"]
+    assert set(dropped.refusals["photo_id"]) == {"a:1", "b:1", "c:1"}
+    told = dropped.refusals["detail"][dropped.refusals["detail"].str.startswith("records of its picture")]
+    assert told.str.contains(r"gender female by \w:1, male by \w:1").tolist() == [True]
+    before = outputs(tmp_path / "drop")
+    merged([tmp_path / "drop", *inputs[::-1]], tmp_path / "drop", duplicates=table, conflicts="drop")
+    assert outputs(tmp_path / "drop") == before
+    assert len(merged(inputs, tmp_path / "keep", duplicates=table).manifest) == 4
+
+
+def test_variants_are_no_near_duplicates(tmp_path):
+    """Masks are what tells them apart; a table that names one, made by another program, changes nothing of it."""
+    save_manifest(
+        tmp_path / "a",
+        [row("1", source="a", mask="not_wear"), row("2", source="a", mask="wear", parent_id="a:1", recipe_id="r")],
+    )
+    table = near(tmp_path / "d", ("a:1", "a:2"))
+    for conflicts in ("keep", "drop"):
+        result = merged([tmp_path / "a"], tmp_path / conflicts, duplicates=table, conflicts=conflicts)
+        assert result.manifest["photo_id"].tolist() == ["a:1", "a:2"]
 
 
 def test_people_of_duplicates_are_one_person_in_one_fold(tmp_path):
@@ -129,73 +138,28 @@ def test_who_is_known_stays_known_when_the_result_is_merged_again(sources, tmp_p
     assert outputs(tmp_path / "other") == before
 
 
-def test_people_in_an_evaluation_set_never_enter(sources, tmp_path):
-    """By their own id, by the bytes of a file, by a copy of a photo, and with all their other photos and variants."""
-    variant = {"parent_id": "a:5", "recipe_id": "r", "person_id": "a:5", "photo_id": "a:5#1"}
-    save_manifest(tmp_path / "v", [row("5#1", source="a", **variant)])
-    save_manifest(
-        tmp_path / "eval",
-        [row("0", source="a"), row("x", source="e", sha256=read_manifest(sources[1])["sha256"][1]),
-         row("y", source="e"), row("z", source="e", person_id="a:5")],
-    )  # fmt: skip
-    result = merged(
-        [*sources, tmp_path / "v"],
-        tmp_path / "out",
-        evaluation=[tmp_path / "eval"],
-        duplicates=near(tmp_path / "d", ("e:y", "b:2")),
-    )
-    gone = {"a:0", "b:1", "b:2", "a:5", "a:5#1"}
-    assert refused(result) == dict.fromkeys(gone, "in_evaluation")
-    assert len(result.manifest) == 13 - len(gone)
-    again = merged([tmp_path / "out"], tmp_path / "again", evaluation=[tmp_path / "eval"])
-    assert again.manifest["photo_id"].tolist() == result.manifest["photo_id"].tolist()
+def test_joined_counts_ids_that_are_there(sources, tmp_path):
+    """A table may know of people whom this merge hasn't."""
+    pairs = near(tmp_path / "d", ("a:3", "b:3"), ("x:1", "x:2"), kind="same_person")
+    assert merged(sources, tmp_path / "out", duplicates=pairs).people["joined"] == 1
+    assert merged([tmp_path / "out"], tmp_path / "again").people["joined"] == 0
 
 
-def test_a_leak_into_training_is_loud(sources, tmp_path):
-    save_manifest(tmp_path / "eval", [row("0", source="e", person_id="e:kim")])
-    manifest, evaluation = read_manifest(sources[0]), read_evaluation([tmp_path / "eval"])
-    check_apart(manifest, evaluation, {})
-    with pytest.raises(FoldLeakError, match="1 people or files of an evaluation set are to be trained on"):
-        check_apart(manifest, evaluation, {"e:kim": "a:3"})
-    copied = evaluation.assign(sha256=manifest["sha256"].iloc[2])
-    with pytest.raises(FoldLeakError, match="such as 'a:2'"):
-        check_apart(manifest, copied, {})
+def test_what_is_used_after_all_is_refused_no_more(sources, tmp_path):
+    save_manifest(tmp_path / "eval", [row("0", source="a")])
+    pairs = near(tmp_path / "d", ("a:1", "b:1"))
+    strict = merged(sources, tmp_path / "out", evaluation=[tmp_path / "eval"], duplicates=pairs)
+    assert refused(strict) == {"a:0": "in_evaluation", "b:1": "near_duplicate"}
+    assert refused(merged([tmp_path / "out"], tmp_path / "same")) == refused(strict)
+    result = merged([tmp_path / "out", *sources], tmp_path / "again")
+    assert len(result.manifest) == 12
+    assert result.refusals.empty
 
 
-def test_folds_that_contradict_each_other_follow_most_photos(tmp_path):
-    """Kim and Lee were dealt apart, and turn out to be one person."""
-    kim = [row(f"k{i}", source="a", person_id="a:kim", fold=1) for i in range(3)]
-    lee = [row(f"l{i}", source="a", person_id="a:lee", fold=0) for i in range(2)]
-    save_manifest(tmp_path / "old", [*kim, *lee, row("x", source="a", fold=2)])
-    pairs = [
-        {"kind": "same_person", "first": "a:k0", "second": "a:l0", "first_person": "a:kim", "second_person": "a:lee",
-         "score": 0.2, "mirrored": False, "conflict": ""}
-    ]  # fmt: skip
-    write_duplicates(make_duplicates(pairs), tmp_path / "d")
-    options = MergeOptions(duplicates=[tmp_path / "d"], folds_from=[tmp_path / "old"])
-    result = merge([tmp_path / "old"], tmp_path / "new", rules="research", n_folds=3, options=options)
-    assert result.people == {"joined": 1, "kept_fold": 1, "new_fold": 0, "moved_fold": 1}
-    assert result.manifest.set_index("photo_id")["fold"].drop("a:x").eq(1).all()
-
-
-def test_folds_are_kept_only_where_they_fit(sources, tmp_path):
-    first = merged(sources, tmp_path / "first")
-    folds = first.manifest.set_index("photo_id")["fold"]
-    again = merged([tmp_path / "first"], tmp_path / "again")
-    assert again.people["kept_fold"] == 12
-    fewer = merge([tmp_path / "first"], tmp_path / "fewer", rules="research", n_folds=3)
-    assert fewer.people["new_fold"] == 12
-    anew = merge(
-        [tmp_path / "first"], tmp_path / "anew", rules="research", seed=5, options=MergeOptions(deal_anew=True)
-    )
-    assert anew.people["new_fold"] == 12
-    assert (anew.manifest.set_index("photo_id")["fold"] != folds).any()
-    with pytest.raises(UsageError, match="has 5 folds and 3 are asked for"):
-        merge(
-            sources, tmp_path / "x", rules="research", n_folds=3, options=MergeOptions(folds_from=[tmp_path / "first"])
-        )
-    with pytest.raises(UsageError, match="has no folds to keep"):
-        merged(sources, tmp_path / "x", folds_from=[sources[0]])
+def test_progress_is_of_manifests_and_then_of_photos(sources, tmp_path):
+    told = []
+    merge(sources, tmp_path / "out", rules="research", progress=lambda done, total: told.append((done, total)))
+    assert told == [(1, 2), (2, 2), (12, 12)]
 
 
 def test_chains_of_links_join_and_the_first_name_stands():
@@ -210,3 +174,15 @@ def test_a_broken_table_of_people_is_named(sources, tmp_path):
         (tmp_path / "out" / PEOPLE).write_text(broken)
         with pytest.raises(ManifestError, match="table of people"):
             read_people(tmp_path / "out")
+
+
+def test_a_merge_never_replaces_what_it_only_reads(sources, tmp_path):
+    save_manifest(tmp_path / "eval", [row("0", source="a")])
+    pairs = near(tmp_path / "d", ("a:1", "b:1"))
+    before = (tmp_path / "eval" / "manifest.parquet").read_bytes()
+    for given in (tmp_path / "eval", tmp_path / "eval" / "manifest.parquet"):
+        with pytest.raises(UsageError, match=r"holds an evaluation set, .*would be written over"):
+            merged(sources, tmp_path / "eval", evaluation=[given])
+    assert (tmp_path / "eval" / "manifest.parquet").read_bytes() == before
+    with pytest.raises(UsageError, match="holds a table of duplicates"):
+        merged(sources, pairs[0], duplicates=pairs)

@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 
 from datasets.labels import AGE_GROUPS
 from datasets.manifest import make_manifest, read_manifest
+from models.errors import TooFewLabelsError
+from pipelines import faces
 from pipelines.age_check import CheckAgesOptions, carry, check_ages_stage, judge, photos_to_judge
 from pipelines.errors import SettingsError
 from pipelines.sample import sample_sources
 from pipelines.stages import ingest_stage
+from tests.datasets.builders import row as file_row
+from tests.datasets.builders import save_manifest
 from tests.models.builders import row
 
 WRONG = {f"sample:{at}.jpg" for at in range(0, 150, 16)}
@@ -116,7 +120,7 @@ def test_manifests_come_back_whole_where_people_are_too_few(manifest: Path, tmp_
     after = read_manifest(result.manifests["competition"])
     pd.testing.assert_series_equal(after["age_confidence"], read_manifest(manifest)["age_confidence"])
     assert all((out / "competition" / path).is_file() for path in after["path"])
-    with pytest.raises(SettingsError, match="is the input itself"):
+    with pytest.raises(SettingsError, match="is an input and would be replaced"):
         check_ages_stage(result.manifests, out, CheckAgesOptions(), embedder=GreyEmbedder())
 
 
@@ -137,6 +141,31 @@ def test_the_stage_writes_confidences_a_table_and_a_sheet(
     kept = {path: path.read_bytes() for path in (result.table, result.manifests["competition"])}
     again = check_ages_stage(inputs, out, CheckAgesOptions(), embedder=GreyEmbedder())
     assert {path: path.read_bytes() for path in (again.table, again.manifests["competition"])} == kept
+
+
+def test_copies_of_a_file_are_judged_as_one_persons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two sources with the same files under other names: each person is in both, and is one person to the folds."""
+    inputs = {}
+    for source in ("one", "two"):
+        rows = [
+            file_row(f"{at}.jpg", source=source, sha256=f"{at:064x}", age=20.0 + at, mask="not_wear") for at in range(9)
+        ]
+        inputs[source] = save_manifest(tmp_path / source, rows)
+    asked: list[list[str]] = []
+
+    def embed(photos: pd.DataFrame, files: list[Path], *_: Any, **__: Any) -> faces.Embedded:
+        return faces.Embedded({name: np.ones(128, np.float32) for name in photos["photo_id"]}, [], 0)
+
+    def check(embeddings: Any, groups: Any, persons: NDArray[Any], seed: int) -> Any:
+        asked.append(persons.tolist())
+        raise TooFewLabelsError("enough has been seen")
+
+    monkeypatch.setattr(faces, "embed_photos", embed)
+    monkeypatch.setattr("models.ages.check_ages", check)
+    result = check_ages_stage(inputs, tmp_path / "out", CheckAgesOptions())
+    assert sorted(asked[0]) == sorted([f"one:{at}.jpg" for at in range(9)] * 2)
+    after = read_manifest(result.manifests["two"])
+    assert after["person_id"].str.startswith("two:").all()
 
 
 def test_nothing_to_judge_is_said() -> None:

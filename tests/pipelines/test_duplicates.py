@@ -12,7 +12,15 @@ import pytest
 from PIL import Image
 
 from datasets.duplicates.table import read_duplicates
-from datasets.manifest import make_manifest, read_manifest, read_refusals, write_manifest
+from datasets.manifest import (
+    Refusal,
+    make_manifest,
+    make_refusals,
+    read_manifest,
+    read_refusals,
+    write_manifest,
+    write_refusals,
+)
 from pipelines import faces
 from pipelines.cli import run
 from pipelines.duplicates import DuplicatesOptions, duplicates_stage, faces_to_embed
@@ -41,15 +49,15 @@ def sources(tmp_path: Path) -> list[Path]:
 
 
 def made_up_faces(near: dict[str, str], refused: str) -> Any:
-    """An `embed_manifest` by which the photos of `near` look like their values, and one has no face."""
+    """An `embed_photos` by which the photos of `near` look like their values, and one has no face."""
 
-    def embed(manifest: Path, _: Any, *, only: set[str], **__: Any) -> faces.Embedded:
-        known = sorted(set(read_manifest(manifest)["photo_id"]) & only)
+    def embed(photos: pd.DataFrame, files: list[Path], _: Any, **__: Any) -> faces.Embedded:
         rows = {}
-        for name in known:
+        for name, file in zip(photos["photo_id"], files, strict=True):
+            assert file.name == name.partition(":")[2]
             vector = np.random.RandomState(sum(near.get(name, name).encode())).normal(size=128).astype(np.float32)
             rows[name] = vector + (0.01 if name in near else 0)
-        gone = [faces.Refusal(name, "embed", "no_face", "") for name in known if name == refused]
+        gone = [faces.Refusal(name, "embed", "no_face", "") for name in rows if name == refused]
         return faces.Embedded({name: row for name, row in rows.items() if name != refused}, gone, 0)
 
     return embed
@@ -57,7 +65,7 @@ def made_up_faces(near: dict[str, str], refused: str) -> Any:
 
 def test_copies_and_people_are_found(sources: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     near = {"theirs:8.jpg": "ours:2.jpg", "theirs:m.jpg": "ours:0.jpg"}
-    monkeypatch.setattr(faces, "embed_manifest", made_up_faces(near, "ours:3.jpg"))
+    monkeypatch.setattr(faces, "embed_photos", made_up_faces(near, "ours:3.jpg"))
     out, told = tmp_path / "dups", []
     result = duplicates_stage(
         sources,
@@ -109,6 +117,21 @@ def test_the_command_and_a_merge_that_uses_its_table(
     assert told["people"]["kept_fold"] == 3
     after = read_manifest(Path(merged)).set_index("photo_id")["fold"]
     assert after.tolist() == before[after.index].tolist()
+
+
+def test_no_command_replaces_what_it_reads(
+    sources: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours, theirs = map(str, sources)
+    write_refusals(make_refusals([Refusal("ours:x.jpg", "read", "truncated")]), sources[0])
+    before = {path: path.read_bytes() for path in (sources[0] / "refusals.csv", sources[1] / "manifest.parquet")}
+    for given in ([ours], [f"{ours}/manifest.parquet", theirs], [theirs]):
+        assert run(["duplicates", *given, "--out", ours]) == 2
+        assert "whose refusals.csv would be replaced" in capsys.readouterr().err
+    assert run(["merge", ours, "-o", theirs, "--evaluation", theirs]) == 2
+    assert "holds an evaluation set" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in before} == before
+    assert not (sources[0] / "duplicates.csv").exists()
 
 
 def test_wrong_calls_end_with_two(sources: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

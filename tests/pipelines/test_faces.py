@@ -12,11 +12,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from datasets.manifest import make_manifest, write_manifest
+from datasets.manifest import make_manifest, read_manifest, write_manifest
 from datasets.portraits.draw import draw_person
 from datasets.portraits.person import Person
 from pipelines import faces
-from pipelines.faces import EMBEDDING_SIZE, FaceCache, embed_manifest, embedder_version
+from pipelines.faces import EMBEDDING_SIZE, Embedded, Embedder, FaceCache, embed_photos, embedder_version
 
 
 @dataclass
@@ -63,6 +63,13 @@ def row(folder: Path, name: str) -> dict[str, Any]:
         "licence": "CC0-1.0",
         "person_id": f"folder:{name}",
     }
+
+
+def embed_manifest(manifest: Path, embedder: Embedder, *, only: set[str] | None = None, **options: Any) -> Embedded:
+    """Embeds the photos of a manifest, or some of them."""
+    rows = read_manifest(manifest)
+    rows = rows if only is None else rows[rows["photo_id"].isin(only)]
+    return embed_photos(rows, [manifest.parent / path for path in rows["path"]], embedder, **options)
 
 
 def test_each_content_is_embedded_once_and_then_never_again(tmp_path: Path, face: Path) -> None:

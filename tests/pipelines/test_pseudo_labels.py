@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from datasets.manifest import read_manifest
 from pipelines.errors import SettingsError
 from pipelines.pseudo_labels import PseudoLabelOptions, photos_to_embed, pseudo_label_stage
-from pipelines.rewriting import name_manifests
 from pipelines.sample import sample_sources
 from pipelines.stages import ingest_stage
 
@@ -79,18 +78,3 @@ def test_the_same_ids_in_two_manifests_are_refused(manifests: dict[str, Path], t
     twice = {"one": manifests["unlabelled"], "two": manifests["unlabelled"]}
     with pytest.raises(SettingsError, match="more than one manifest"):
         pseudo_label_stage(twice, tmp_path / "out", PseudoLabelOptions(), embedder=GreyEmbedder())
-
-
-def test_an_input_is_not_replaced(manifests: dict[str, Path], tmp_path: Path) -> None:
-    folder = manifests["unlabelled"].parent if manifests["unlabelled"].is_file() else manifests["unlabelled"]
-    with pytest.raises(SettingsError, match="is the input itself"):
-        pseudo_label_stage({folder.name: folder}, folder.parent, PseudoLabelOptions(), embedder=GreyEmbedder())
-
-
-def test_manifests_get_names_of_their_own(tmp_path: Path) -> None:
-    first, second = tmp_path / "a" / "faces", tmp_path / "b" / "faces"
-    for folder in (first, second):
-        folder.mkdir(parents=True)
-    assert name_manifests([first, second]) == {"faces": first, "faces-2": second}
-    with pytest.raises(SettingsError, match="twice"):
-        name_manifests([first, first])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -8,6 +10,7 @@ from datasets.duplicates import find
 from datasets.duplicates.find import find_duplicates
 from datasets.errors import MergeError, UsageError
 from datasets.manifest import make_manifest, write_manifest
+from datasets.workers import stream_files
 from tests.datasets.builders import encode
 from tests.datasets.duplicates.scenes import copied, photo_row, scene
 
@@ -69,6 +72,43 @@ def test_the_cache_spares_opening_and_a_broken_one_does_not_matter(sources, tmp_
     assert cache.read_bytes() == before
 
 
+def test_what_is_gone_or_changed_since_the_cache_was_written_is_refused(sources, tmp_path):
+    own, cache = sources[0], tmp_path / "prints.npz"
+    find_duplicates(sources, cache=cache)
+    (own / "1.jpg").unlink()
+    (own / "2.jpg").write_bytes(copied(scene(77)))
+    (own / "3.jpg").write_bytes(b"no picture")
+    found = find_duplicates(sources, cache=cache)
+    assert found.table["second"].tolist() == ["own:0.jpg", "own:4.jpg"]
+    assert found.refusals[["photo_id", "stage", "reason"]].values.tolist() == [
+        ["own:1.jpg", "duplicates", "unreadable"],
+        ["own:2.jpg", "duplicates", "changed"],
+        ["own:3.jpg", "duplicates", "not_an_image"],
+    ]
+
+
+def _die_on_the_crop(pair):
+    if any(photo_id == "other:crop.jpg" for photo_id, _, _ in pair):
+        os._exit(1)
+    return find._compare_files(pair)
+
+
+def test_a_comparison_that_kills_its_process_is_refused(sources, tmp_path, monkeypatch):
+    def isolated(function, items, *, workers, crashed, progress):
+        function = _die_on_the_crop if function is find._compare_files else function
+        batches = stream_files(function, items, workers=workers, crashed=crashed, isolated=True)
+        return [result for batch in batches for result in batch]
+
+    monkeypatch.setattr(find, "map_files", isolated)
+    found = find_duplicates(sources, cache=tmp_path / "prints.npz")
+    assert "own:2.jpg" not in found.table["second"].tolist()
+    assert len(found.table) == len(WANTED) - 1
+    assert found.refusals[["photo_id", "reason"]].values.tolist() == [
+        ["other:crop.jpg", "crashed"],
+        ["own:2.jpg", "crashed"],
+    ]
+
+
 def test_photos_of_one_person_are_no_duplicates_unless_their_bytes_are(tmp_path):
     picture = encode(Image.fromarray(scene(1)))
     files = {"a.jpg": picture, "b.jpg": copied(scene(1)), "c.jpg": picture}
@@ -89,6 +129,18 @@ def test_what_cannot_be_opened_is_refused_and_the_rest_goes_on(sources):
         ["own:9.jpg", "duplicates", "changed"],
     ]
     assert len(found.table) == len(WANTED)
+
+
+def test_what_could_not_be_opened_is_not_tried_again(sources, monkeypatch):
+    """It may have killed the process that opened it. Its hash, in the manifest, still makes it a candidate."""
+    (sources[0] / "1.jpg").write_bytes(b"no picture")
+    assert find_duplicates(sources).refusals["photo_id"].tolist() == ["own:1.jpg"]
+    opened = []
+    real = find.read_photo
+    monkeypatch.setattr(find, "read_photo", lambda path, **how: opened.append(path.name) or real(path, **how))
+    find_duplicates(sources)
+    assert opened.count("1.jpg") == 1
+    assert opened.count("2.jpg") == 2
 
 
 def test_progress_is_told(sources):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from datasets.duplicates.candidates import shared_words
-from datasets.duplicates.fingerprint import BITS, POINTS, SIDE, TABLES, fingerprint
+from datasets.duplicates.fingerprint import BITS, POINTS, SIDE, TABLES, Fingerprint, fingerprint
 from tests.datasets.duplicates.scenes import copied, decoded, scene
 
 
@@ -57,3 +57,39 @@ def test_nothing_is_shared_by_nothing():
     assert shared_words([]).shape == (0, 2)
     assert shared_words([blank, blank]).shape == (0, 2)
     assert shared_words([fingerprint(scene(1))]).shape == (0, 2)
+
+
+def three_patches(across=(0.0, 0.0, 0.0), down=(0.0, 0.0, 0.0), octaves=(0.0, 0.0, 0.0)):
+    """A photo of three patches that all such photos have, moved and scaled as told: pixels, and bins of 0.6 octaves."""
+    words = np.arange(3 * TABLES, dtype=np.uint32).reshape(3, TABLES)
+    sizes = 8 * 2 ** (0.6 * np.array(octaves))
+    return Fingerprint(words, np.stack([across, down, sizes], axis=1).astype(np.float32))
+
+
+def test_words_that_very_many_patches_have_say_nothing():
+    hundred = [three_patches()] * 100
+    assert len(shared_words(hundred)) == 100 * 99 // 2
+    assert shared_words([*hundred, three_patches()]).shape == (0, 2)
+
+
+EDGE = (-0.1, 0.1, 0.1)
+PIXELS = tuple(SIDE / 4 * share for share in EDGE)
+
+
+@pytest.mark.parametrize(
+    "moved",
+    [
+        {"across": PIXELS},
+        {"down": PIXELS},
+        {"octaves": EDGE},
+        {"across": PIXELS, "down": PIXELS},
+        {"across": PIXELS, "down": PIXELS, "octaves": EDGE},
+    ],
+)
+def test_patches_on_both_sides_of_a_bins_edge_agree(moved):
+    assert shared_words([three_patches(), three_patches(**moved)]).tolist() == [[0, 1]]
+
+
+@pytest.mark.parametrize("far", [{"across": (-150, 0, 150)}, {"down": (-150, 0, 150)}, {"octaves": (-2, 0, 2)}])
+def test_patches_in_another_arrangement_do_not(far):
+    assert shared_words([three_patches(), three_patches(**far)]).shape == (0, 2)

@@ -47,3 +47,10 @@ def test_what_is_no_table_is_named(tmp_path):
     write_duplicates(table, tmp_path)
     with pytest.raises(ManifestError, match="'alike'"):
         read_duplicates(tmp_path)
+
+
+def test_ids_stay_texts_whatever_they_look_like(tmp_path):
+    for name in ("007", "1e5", "NA", "true"):
+        table = make_duplicates([pair(name, f"{name}0", first_person=name, second_person="2")])
+        write_duplicates(table, tmp_path)
+        pd.testing.assert_frame_equal(read_duplicates(tmp_path), table)
