@@ -57,10 +57,10 @@ def lit_texture(
     alpha = np.asarray(canvas.alpha, dtype=np.float32)
     factors = light.tint * np.float32(scale)
     if light.tone is None:
-        planes = cv2.split(canvas.albedo)
+        planes = canvas.planes
         shine = factors
     else:
-        gray = cv2.transform(canvas.albedo, (LUMA * factors)[None])
+        gray = cv2.transform(cv2.merge(canvas.planes), (LUMA * factors)[None])
         planes, factors = (gray, gray, gray), light.tone
         shine = light.tone * np.float32(scale)
     drawn = []
@@ -76,7 +76,7 @@ def _brightness(
     canvas: Canvas, worn: Sheet, pose: Pose, light: Light, gloss: float
 ) -> tuple[FloatArray, FloatArray | None]:
     """(h, w) float32 light that each texel gets, 1 on average, and its sheen, if any."""
-    height, width = canvas.u.shape
+    height, width = canvas.alpha.shape
     texel = float(np.linalg.norm(np.diff(worn.points[len(worn.points) // 2], axis=0), axis=1).sum()) / width
     slope_x = cv2.Sobel(canvas.height, cv2.CV_32F, 1, 0, scale=RELIEF / (8 * texel))
     slope_y = cv2.Sobel(canvas.height, cv2.CV_32F, 0, 1, scale=RELIEF / (8 * texel))

@@ -134,21 +134,37 @@ def gather(canvas: Canvas, amount: float, rng: np.random.Generator) -> None:
 
 def tension(canvas: Canvas, amount: float, rng: np.random.Generator) -> None:
     """The pull from the corners towards nose and chin, and the cloth's own unrest; amount in 0..1."""
-    u, v = coarse_axes()
     rough = 0.45 * coarse_noise((7, 4), rng) + 0.25 * coarse_noise((14, 9), rng)
-    for _ in range(int(rng.integers(3, 8))):
-        right, start = rng.random() < 0.5, rng.uniform(0.1, 0.9)
-        slope = (rng.uniform(0.25, 0.75) - start) * rng.uniform(0.5, 1.3)
-        along = (1 - u) if right else u
-        away = (v - start - slope * along) / np.float32(rng.uniform(0.016, 0.045))
-        length = np.float32(rng.uniform(0.2, 0.6))
-        # A fold has a side that rises and one that falls, and is a ridge or a furrow between them.
-        form = np.float32(rng.choice([-1.0, 1.0])) + np.float32(rng.uniform(-1.5, 1.5)) * away
-        # Not further than needed: numbers near nothing (denormal) take a hundred times as long.
-        rough += (
-            np.float32(rng.uniform(0.5, 1.3)) * form * np.exp(-np.minimum(away * away, 30)) * ramp(1.2 - along / length)
-        )
+    for pull in _pulls(int(rng.integers(3, 8)), rng):
+        rough += pull
     _raise(canvas, rough, 0.068 * amount, 0.75 * amount)
+
+
+_PULL_LEAST = np.array([0.0, 0.1, 0.25, 0.5, 0.016, 0.2, -1.5, 0.5])
+_PULL_SPAN = np.array([1.0, 0.9, 0.75, 1.3, 0.045, 0.6, 1.5, 1.3]) - _PULL_LEAST
+"""What is drawn of a pull: its side, where it starts, where it leads to, how far, width, length, lean and strength."""
+
+
+def _pulls(count: int, rng: np.random.Generator) -> FloatArray:
+    """(count, rows, columns) on the coarse grid: straight folds from a side inwards, all at once."""
+    u, v = coarse_axes()
+    shares, signs = np.empty((count, 8)), np.empty((count, 1, 1), dtype=np.float32)
+    for number in range(count):
+        shares[number, :6] = rng.random(6)
+        signs[number] = (-1, 1)[int(rng.integers(2))]
+        shares[number, 6:] = rng.random(2)
+    drawn = _PULL_LEAST + _PULL_SPAN * shares
+    slope = (drawn[:, 2] - drawn[:, 1]) * drawn[:, 3]
+    numbers = np.stack([drawn[:, 1], slope, *drawn[:, 4:].T]).astype(np.float32)
+    start, slope, width, length, lean, strength = numbers[..., None, None]
+    along = np.where(drawn[:, :1, None] < 0.5, 1 - u, u)
+    away = (v - start - slope * along) / width
+    # A fold has a side that rises and one that falls, and is a ridge or a furrow between them.
+    folds = strength * (signs + lean * away)
+    # Not further than needed: numbers near nothing (denormal) take a hundred times as long.
+    folds *= np.exp(-np.minimum(away * away, 30))
+    folds *= ramp(1.2 - along / length)
+    return np.asarray(folds)
 
 
 def crinkle(canvas: Canvas, amount: float, rng: np.random.Generator) -> None:
@@ -221,5 +237,5 @@ def valve(canvas: Canvas, u: float, v: float, radius: float, rng: np.random.Gene
     part.tint(rim, 0.62)
     inner = ramp(1 - np.abs(level - 0.72) / np.maximum(np.float32(0.07), edge))
     part.tint(inner, 0.80)
-    slots = disc * (level < 0.66) * dashes(canvas, np.broadcast_to(y, level.shape), 1.6 / radius)
+    slots = disc * (level < 0.66) * dashes(canvas, y, 1.6 / radius)
     part.tint(slots, 0.78)
