@@ -96,16 +96,14 @@ def blend(
     noise = None
     if light.grain > 0:
         noise = grain(alpha.shape, coloured=light.tone is None, soft=light.blur > 0.8, rng=rng)
-    # A copy in any case: rows of the photo's whole width are contiguous as they are, and would be drawn on.
-    drawn = rgb[region.slices].copy()
+    result = rgb.copy()
+    drawn = result[region.slices]
     changed = np.empty(alpha.shape, dtype=np.uint8)
     for rows in _strips(alpha.shape):
         seen = noise[rows] if noise is not None else None
         strip = Region(region.x0, region.y0 + rows.start, region.x1, region.y0 + rows.stop)
         parts = [part for part in (_cut(each, strip) for each in layers) if part is not None]
         changed[rows] = _lay(drawn[rows], parts, Planes(opacity[rows], alpha[rows], shadow[rows], seen), light.grain)
-    result = rgb.copy()
-    result[region.slices] = drawn
     if light.jpeg_quality is not None:
         _save_again(result, region, changed, light.jpeg_quality, light.zoom)
     return result, alpha, np.asarray(changed != 0)
@@ -163,7 +161,7 @@ def _lay(
     linear = to_linear(photo)
     cv2.multiply(linear, _thrice(kept), dst=linear)
     for rgba, there in parts:
-        linear[there] = cv2.add(linear[there], cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB))
+        cv2.add(linear[there], cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), dst=linear[there])
     changed = cv2.compare(cv2.max(opacity, shadow), LEAST, cv2.CMP_GT)
     cv2.copyTo(_seen(linear, opacity, noise, grain), changed, dst=photo)
     return np.asarray(changed)
@@ -207,7 +205,7 @@ def contact_shadow(alpha: FloatArray, light: Light, unit: float) -> FloatArray:
         return np.zeros_like(alpha)
     reach = SHADOW_WIDTH * unit
     # Wide blurs are made on a smaller picture: they leave nothing that would need more.
-    shrink = int(np.clip(reach / 2, 1, 8))
+    shrink = int(min(max(reach / 2, 1), 8))
     height, width = alpha.shape
     # To whole cells: means of parts of pixels would cost five times as much.
     whole = cv2.copyMakeBorder(alpha, 0, -height % shrink, 0, -width % shrink, cv2.BORDER_REPLICATE)
@@ -235,9 +233,8 @@ def _save_again(picture: RgbImage, region: Region, changed: RgbImage, quality: i
         return
     there = Region(region.x0 + left, region.y0 + top, region.x0 + left + width, region.y0 + top + height)
     y0, x0 = there.y0 // CELL * CELL, there.x0 // CELL * CELL
-    part = np.ascontiguousarray(picture[y0 : there.y1 + CELL, x0 : there.x1 + CELL])
+    part = picture[y0 : there.y1 + CELL, x0 : there.x1 + CELL]
     saved = as_jpeg(part, quality) if zoom == 1.0 else as_enlarged_jpeg(part, quality, zoom)
     y, x = there.y0 - y0, there.x0 - x0
-    here = np.ascontiguousarray(picture[there.slices])
-    again = np.ascontiguousarray(saved[y : y + height, x : x + width])
-    picture[there.slices] = cv2.copyTo(again, changed[top : top + height, left : left + width], dst=here)
+    again, where = saved[y : y + height, x : x + width], changed[top : top + height, left : left + width]
+    cv2.copyTo(again, where, dst=picture[there.slices])

@@ -15,7 +15,7 @@ from synth.lit import lit_colour, lit_texture
 from synth.looks import Look, draw_look, mask_type
 from synth.looks.registry import strap_colour, strap_of
 from synth.loops import Cords, cords, draw_loops
-from synth.surface import Outline, Sheet, sheet
+from synth.surface import Outline, Sheet, length, sheet
 from synth.warp import SEEN, HeadToPicture, Region, folds, texture_map, visible_cover, within_head
 
 TEXELS_PER_PIXEL = 1.0
@@ -122,8 +122,7 @@ def _region(placed: FloatArray, tied: FloatArray, unit: float, shape: tuple[int,
 
 def _texels(placed: FloatArray) -> int:
     """How wide a texture has to be for a sheet whose points, (R, C, 2), lie at these pixels."""
-    pixels = float(np.linalg.norm(np.diff(placed[len(placed) // 2], axis=0), axis=1).sum())
-    return int(np.clip(pixels * TEXELS_PER_PIXEL, 48, LARGEST_TEXTURE))
+    return int(min(max(length(placed[len(placed) // 2]) * TEXELS_PER_PIXEL, 48), LARGEST_TEXTURE))
 
 
 def _laid(texture: FloatArray, placed: FloatArray, seen: FloatArray, region: Region, reach: int) -> Layer:

@@ -9,7 +9,7 @@ from synth.arrays import FloatArray
 from synth.light import LUMA, Light
 from synth.looks.canvas import Canvas
 from synth.pose import Pose
-from synth.surface import Sheet, cross, differences
+from synth.surface import Sheet, cross, differences, length
 
 RELIEF = 4.0
 """Relief is lit this much steeper than it is: cloth's folds also shade each other, which one bounce of light lacks. Of
@@ -77,7 +77,7 @@ def _brightness(
 ) -> tuple[FloatArray, FloatArray | None]:
     """(h, w) float32 light that each texel gets, 1 on average, and its sheen, if any."""
     height, width = canvas.alpha.shape
-    texel = float(np.linalg.norm(np.diff(worn.points[len(worn.points) // 2], axis=0), axis=1).sum()) / width
+    texel = length(worn.points[len(worn.points) // 2]) / width
     slope_x = cv2.Sobel(canvas.height, cv2.CV_32F, 1, 0, scale=RELIEF / (8 * texel))
     slope_y = cv2.Sobel(canvas.height, cv2.CV_32F, 0, 1, scale=RELIEF / (8 * texel))
     # Fine relief is raised, coarse folds are as steep as they are: more would turn cloth into metal. A slope s becomes

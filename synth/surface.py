@@ -176,11 +176,12 @@ def sheet(outline: Outline, rows: int = 17, columns: int = 25) -> Sheet:
     room = min(max((outline.bottom - outline.top) / OPEN, 0.0), 1.0) ** 1.5
     form = room * lift(outline.form, rows, columns) + (1 - room) * lift("sheet", rows, columns)
     points += normals * (room * outline.standoff * form)[..., None]
-    width, height = _length(points[rows // 2]), _length(points[:, columns // 2])
+    width, height = length(points[rows // 2]), length(points[:, columns // 2])
     return Sheet(points, surface_normals(points), width / max(height, 1e-6))
 
 
-def _length(line: FloatArray) -> float:
+def length(line: FloatArray) -> float:
+    """Of a line through (N, D) points."""
     steps = line[1:] - line[:-1]
     return float(np.sqrt((steps * steps).sum(1)).sum())
 

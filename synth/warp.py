@@ -127,7 +127,7 @@ class HeadToPicture:
         """(..., 3) head coordinates to (..., 2) pixels x, y."""
         flat = self.pose.project(points).reshape(-1, 2)
         # Far from every landmark a spline runs away; a face is not a quarter of a head unit off its mean.
-        residual = np.clip(self._residual(flat), -0.35, 0.35) * self.pose.pixels_per_unit
+        residual = self._residual(flat).clip(-0.35, 0.35) * self.pose.pixels_per_unit
         return np.asarray((flat + residual).reshape(*points.shape[:-1], 2))
 
     def facing(self, points: FloatArray, normals: FloatArray) -> FloatArray:

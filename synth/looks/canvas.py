@@ -6,6 +6,7 @@ smooth is drawn on a coarse grid and enlarged; shades of one colour are kept apa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -78,8 +79,10 @@ class Canvas:
     def window(self, u0: float, v0: float, u1: float, v1: float) -> Canvas:
         """The part of the sheet between these u and v, sharing its arrays: what is drawn on it is drawn here."""
         rows, columns = self.alpha.shape
-        low, high = np.clip([v0 * rows, u0 * columns], 0, None), np.clip([v1 * rows, u1 * columns], 1, [rows, columns])
-        down, across = slice(int(low[0]), int(np.ceil(high[0]))), slice(int(low[1]), int(np.ceil(high[1])))
+        down, across = (
+            slice(int(max(first * count, 0.0)), math.ceil(min(max(last * count, 1.0), count)))
+            for first, last, count in ((v0, v1, rows), (u0, u1, columns))
+        )
         alpha, height, shade = (each[down, across] for each in (self.alpha, self.height, self.shade))
         planes = self.planes[:, down, across]
         return Canvas(self.column[:, across], self.row[down], planes, alpha, height, self.aspect, shade)
@@ -198,7 +201,7 @@ class Canvas:
         amount *= float(ramp(3 * self.albedo[::8, ::8].mean())) ** 2
         blotch = 0.5 + 0.5 * coarse_noise((4, 6), rng)
         mouth = np.exp(-(((_COARSE_U - 0.5) / 0.22) ** 2))[None, :] * np.exp(-(((_COARSE_V - 0.5) / 0.3) ** 2))[:, None]
-        soiled = self.spread(np.clip(blotch * (0.35 + 0.65 * mouth) * amount, 0, 0.5))
+        soiled = self.spread((blotch * (0.35 + 0.65 * mouth) * amount).clip(0, 0.5))
         self.paint(soiled, np.array([0.42, 0.36, 0.27]))
 
 
@@ -231,4 +234,4 @@ def noise(shape: tuple[int, ...], cells: tuple[int, int], rng: np.random.Generat
 def lab_to_linear(lab: tuple[float, float, float]) -> FloatArray:
     """CIE Lab (L 0..100, a, b, D65) to linear RGB reflectance (3,) float32 in 0..1."""
     pixel = np.array([[lab]], dtype=np.float32)
-    return np.asarray(np.clip(cv2.cvtColor(pixel, cv2.COLOR_Lab2LRGB)[0, 0], 0.0, 1.0), dtype=np.float32)
+    return np.asarray(ramp(cv2.cvtColor(pixel, cv2.COLOR_Lab2LRGB)[0, 0]))

@@ -83,7 +83,7 @@ def nose_wire(canvas: Canvas, relief: float, at: float = 0.055, half_width: floa
 
 def dashes(canvas: Canvas, along: FloatArray, per_height: float) -> FloatArray:
     """A stroke's dashes along a coordinate in sheet heights, in 0..1; even grey where texels can't show them."""
-    shown = float(np.clip(1 / (2.5 * per_height * canvas.texel) - 0.6, 0, 1))
+    shown = min(max(1 / (2.5 * per_height * canvas.texel) - 0.6, 0.0), 1.0)
     wave = ramp(2.5 * np.sin(2 * np.pi * per_height * along) + 0.5)
     return np.asarray(0.5 + shown * (wave - 0.5), dtype=np.float32)
 
@@ -202,7 +202,7 @@ def slack(canvas: Canvas, amount: float, rng: np.random.Generator) -> None:
     phase = 2 * np.pi * (waves * (v**crowded + bend) + np.float32(rng.random()))
     # Folded cloth is round on top and sharp in its hollows.
     folds = 1 - 1.6 * np.abs(np.sin(phase / 2))
-    depth = np.clip(0.75 + 0.7 * coarse_noise((3, 3), rng), 0, 1.3)
+    depth = (0.75 + 0.7 * coarse_noise((3, 3), rng)).clip(0, 1.3)
     rough = folds * depth + 0.5 * coarse_noise((8, 5), rng)
     _raise(canvas, -rough, 0.034 * amount, 0.5 * amount)
 
@@ -225,7 +225,7 @@ def valve(canvas: Canvas, u: float, v: float, radius: float, rng: np.random.Gene
     reach = 1.15 * radius
     part = canvas.window(u - reach / canvas.aspect, v - reach, u + reach / canvas.aspect, v + reach)
     x, y = (part.column - u) * np.float32(canvas.aspect), part.row - v
-    power = float(rng.choice([2.0, 2.0, 5.0]))
+    power = (2.0, 2.0, 5.0)[int(rng.integers(3))]
     level = root(np.abs(x / radius) ** power + np.abs(y / (0.85 * radius)) ** power, power)
     edge = np.float32(canvas.texel / radius)
     disc = ramp((1 - level) / edge + 0.5).astype(np.float32)
