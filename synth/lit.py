@@ -90,7 +90,7 @@ def _brightness(
 
     def towards(direction: FloatArray) -> FloatArray:
         # Only the sheet's own frame varies slowly; it is taken from the grid, the relief from the texels.
-        coarse = (frame @ direction).astype(np.float32)
+        coarse = (frame.reshape(-1, 3) @ direction).reshape(frame.shape[:-1]).astype(np.float32)
         plain, across, down = (cv2.resize(each, (width, height)) for each in coarse)
         aside = cv2.add(cv2.multiply(across, slope_x), cv2.multiply(down, slope_y))
         return np.asarray(cv2.multiply(cv2.subtract(cv2.multiply(plain, upright), aside), shortened))
@@ -114,7 +114,7 @@ def _frame(worn: Sheet, pose: Pose) -> FloatArray:
     normal, right = worn.normals, differences(worn.points)[1]
     right -= (right * normal).sum(-1, keepdims=True) * normal
     right /= np.maximum(np.sqrt((right * right).sum(-1, keepdims=True)), 1e-9)
-    return np.stack([normal, right, cross(normal, right)]) @ pose.rotation.T
+    return pose.turned(np.stack([normal, right, cross(normal, right)]))
 
 
 def _smooth(height: FloatArray, sigma: float) -> FloatArray:
