@@ -82,17 +82,17 @@ def blend(
     for cord in cords:
         there = cord.region.within(region)
         casting[there] = cv2.max(hard[there], cv2.multiply(cv2.extractChannel(cord.rgba, 3), 0.6))
-        clear = cv2.subtract(1.0, hard[there])
+        clear = np.float32(1) - hard[there]
         beneath.append(Layer(cv2.multiply(cord.rgba, cv2.merge([clear] * 4)), cord.region))
     shadow = contact_shadow(casting, light, unit)
     # Premultiplied colours are blurred by the photo's own blur, so that the mask is as soft as the face beside it.
     layers = [Layer(_soften(each.rgba, light), each.region) for each in (sheet, *beneath)]
-    alpha = np.zeros_like(hard)
+    alpha = np.zeros(hard.shape, dtype=np.float32)
     alpha[sheet.region.within(region)] = cv2.extractChannel(layers[0].rgba, 3)
     opacity = alpha.copy() if cords else alpha
     for cord in layers[1:]:
         there = cord.region.within(region)
-        opacity[there] = cv2.add(opacity[there], cv2.extractChannel(cord.rgba, 3))
+        opacity[there] += cv2.extractChannel(cord.rgba, 3)
     noise = None
     if light.grain > 0:
         noise = grain(alpha.shape, coloured=light.tone is None, soft=light.blur > 0.8, rng=rng)
@@ -156,8 +156,8 @@ def _lay(
     """
     opacity, alpha, shadow, noise = planes
     # The mask's own shadow falls on the skin, not on itself.
-    lit = cv2.subtract(1.0, cv2.multiply(shadow, cv2.subtract(1.0, alpha)))
-    kept = cv2.multiply(cv2.subtract(1.0, opacity), lit, dst=lit)
+    lit = np.float32(1) - shadow * (np.float32(1) - alpha)
+    kept = (np.float32(1) - opacity) * lit
     linear = to_linear(photo)
     cv2.multiply(linear, _thrice(kept), dst=linear)
     for rgba, there in parts:

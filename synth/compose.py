@@ -168,7 +168,7 @@ def _coloured(drawn: list[Cords], look: Look, light: Light) -> list[Layer]:
     strap = [float(part) for part in lit_colour(strap_colour(look), np.asarray(0.9, dtype=np.float32), light)]
     layers = []
     for each in drawn:
-        bright = cv2.multiply(each.brightness, each.alpha)
+        bright = each.brightness * each.alpha
         rgba = cv2.merge([*(cv2.multiply(bright, part) for part in strap), each.alpha])
         layers.append(Layer(np.asarray(rgba), each.region))
     return layers

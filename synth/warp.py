@@ -82,7 +82,8 @@ class Spline:
 
 
 def _kernel(squared: FloatArray) -> FloatArray:
-    bent = np.maximum(squared, np.float32(1e-12))
+    # Cut off on both sides, which numpy does in half the time.
+    bent = squared.clip(1e-12, 1e30)
     np.log(bent, out=bent)
     bent *= squared
     return np.asarray(bent)
@@ -90,7 +91,8 @@ def _kernel(squared: FloatArray) -> FloatArray:
 
 def fit_spline(points: FloatArray, values: FloatArray, stiffness: float = 0.0) -> Spline:
     """The smoothest surface through `values` (N, D) at `points` (N, 2); `stiffness` > 0 lets it miss them a little."""
-    origin, scale = points.mean(0), float(np.ptp(points, axis=0).max()) or 1.0
+    x, y = points[:, 0], points[:, 1]
+    origin, scale = points.mean(0), max(float(x.max() - x.min()), float(y.max() - y.min())) or 1.0
     local, n = (points - origin) / scale, len(points)
     squared = (local[:, :1] - local[:, 0]) ** 2 + (local[:, 1:] - local[:, 1]) ** 2
     system = np.zeros((n + 3, n + 3))
@@ -244,7 +246,7 @@ def texture_map(
     xs = region.x0 + step * np.arange(-1, int(region.width / step) + 3)
     ys = region.y0 + step * np.arange(-1, int(region.height / step) + 3)
     coarse = spline.on_lattice(xs, ys) * np.array(size, dtype=np.float32) + np.float32(corner)
-    cubic = _cubic(max(region.height, region.width), step, max(len(ys), len(xs)))
+    cubic = _cubic(max(region.height, region.width), step)
     down, across = cubic[: region.height, : len(ys)], cubic[: region.width, : len(xs)]
     return np.asarray(cv2.merge([down @ np.ascontiguousarray(coarse[..., axis]) @ across.T for axis in (0, 1)]))
 
@@ -258,12 +260,14 @@ def _knots(rows: int, columns: int) -> tuple[BoolArray, FloatArray]:
     return np.asarray(knots), np.stack([u, v], axis=-1)
 
 
-def _cubic(pixels: int, step: float, cells: int) -> FloatArray:
+@lru_cache(maxsize=256)
+def _cubic(pixels: int, step: float) -> FloatArray:
     """(pixels, cells) float32 weights of Catmull and Rom's cubic (1974): pixels from lattice values `step` apart.
 
-    The lattice begins one cell before the first pixel. (OpenCV's own interpolation knows 32 places between two
-    values only: far too few between two of a lattice.)
+    The lattice begins one cell before the first pixel and ends two after the last. (OpenCV's own interpolation knows
+    32 places between two values only: far too few between two of a lattice.) Not to be written to.
     """
+    cells = int(pixels / step) + 4
     at = np.arange(pixels) / step + 1
     first = at.astype(np.intp)
     t = at - first
