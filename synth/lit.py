@@ -104,7 +104,7 @@ def _brightness(
         brightness *= hollow.clip(0.5, 1.08)
     sheen = None
     if gloss > 0:
-        half = _unit(light.direction) + [0, 0, 1]
+        half = _unit(light.direction) + np.array([0.0, 0.0, 1.0])
         mirrored = cv2.max(towards(_unit(half)), 0.0)
         sheen = cv2.multiply(cv2.pow(mirrored, SHININESS), brightness, scale=gloss)
     return brightness, sheen

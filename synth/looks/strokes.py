@@ -153,11 +153,10 @@ def _pulls(count: int, rng: np.random.Generator) -> FloatArray:
         shares[number, :6] = rng.random(6)
         signs[number] = (-1, 1)[int(rng.integers(2))]
         shares[number, 6:] = rng.random(2)
-    drawn = _PULL_LEAST + _PULL_SPAN * shares
-    slope = (drawn[:, 2] - drawn[:, 1]) * drawn[:, 3]
-    numbers = np.stack([drawn[:, 1], slope, *drawn[:, 4:].T]).astype(np.float32)
-    start, slope, width, length, lean, strength = numbers[..., None, None]
-    along = np.where(drawn[:, :1, None] < 0.5, 1 - u, u)
+    drawn = (_PULL_LEAST + _PULL_SPAN * shares).T
+    drawn[2] = (drawn[2] - drawn[1]) * drawn[3]
+    _, start, slope, _, width, length, lean, strength = drawn.astype(np.float32)[..., None, None]
+    along = np.where(drawn[0, :, None, None] < 0.5, 1 - u, u)
     away = (v - start - slope * along) / width
     # A fold has a side that rises and one that falls, and is a ridge or a furrow between them.
     folds = strength * (signs + lean * away)
