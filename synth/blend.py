@@ -96,32 +96,38 @@ def blend(
     noise = None
     if light.grain > 0:
         noise = grain(alpha.shape, coloured=light.tone is None, soft=light.blur > 0.8, rng=rng)
-    result = rgb.copy()
-    drawn = result[region.slices]
-    changed = np.empty(alpha.shape, dtype=np.uint8)
-    for rows in _strips(alpha.shape):
-        seen = noise[rows] if noise is not None else None
-        strip = Region(region.x0, region.y0 + rows.start, region.x1, region.y0 + rows.stop)
+    changed = np.asarray(cv2.compare(cv2.max(opacity, shadow), LEAST, cv2.CMP_GT))
+    result, within = rgb.copy(), _box(changed, region)
+    for strip in _strips(within):
+        here = strip.within(region)
         parts = [part for part in (_cut(each, strip) for each in layers) if part is not None]
-        changed[rows] = _lay(drawn[rows], parts, Planes(opacity[rows], alpha[rows], shadow[rows], seen), light.grain)
-    if light.jpeg_quality is not None:
-        _save_again(result, region, changed, light.jpeg_quality, light.zoom)
-    return result, alpha, np.asarray(changed != 0)
+        planes = Planes(opacity[here], alpha[here], shadow[here], noise[here] if noise is not None else None)
+        _lay(result[strip.slices], changed[here], parts, planes, light.grain)
+    if light.jpeg_quality is not None and within.width:
+        _save_again(result, within, changed[within.within(region)], light.jpeg_quality, light.zoom)
+    return result, alpha, changed != 0
 
 
-def _strips(shape: tuple[int, ...]) -> Iterator[slice]:
-    """Rows of a region, so many at a time that what is reckoned of them stays in a core's cache."""
-    rows = max(STRIP // max(shape[1], 1), 1)
-    return (slice(first, min(first + rows, shape[0])) for first in range(0, shape[0], rows))
+def _box(changed: RgbImage, region: Region) -> Region:
+    """Around all that is changed, (h, w) uint8, in a region."""
+    left, top, width, height = cv2.boundingRect(changed)
+    x0, y0 = region.x0 + left, region.y0 + top
+    return Region(x0, y0, x0 + width, y0 + height)
+
+
+def _strips(region: Region) -> Iterator[Region]:
+    """A region's rows, so many at a time that what is reckoned of them stays in a core's cache."""
+    rows = max(STRIP // max(region.width, 1), 1)
+    for first in range(region.y0, region.y1, rows):
+        yield Region(region.x0, first, region.x1, min(first + rows, region.y1))
 
 
 def _cut(layer: Layer, strip: Region) -> tuple[FloatArray, tuple[slice, slice]] | None:
-    """What of a layer lies in some rows of the region, and where there; None where nothing does."""
-    y0, y1 = max(layer.region.y0, strip.y0), min(layer.region.y1, strip.y1)
-    if y0 >= y1:
+    """What of a layer lies in a strip of the region, and where there; None where nothing does."""
+    both = layer.region.cut(strip)
+    if both.width <= 0 or both.height <= 0:
         return None
-    there = Region(layer.region.x0, y0, layer.region.x1, y1)
-    return layer.rgba[y0 - layer.region.y0 : y1 - layer.region.y0], there.within(strip)
+    return layer.rgba[both.within(layer.region)], both.within(strip)
 
 
 class Planes(NamedTuple):
@@ -141,18 +147,20 @@ class Planes(NamedTuple):
 
 
 def _lay(
-    photo: RgbImage, parts: Sequence[tuple[FloatArray, tuple[slice, slice]]], planes: Planes, grain: float
-) -> RgbImage:
+    photo: RgbImage,
+    changed: RgbImage,
+    parts: Sequence[tuple[FloatArray, tuple[slice, slice]]],
+    planes: Planes,
+    grain: float,
+) -> None:
     """Lays mask and cords over a strip of a photo.
 
     Args:
         photo: (h, w, 3) uint8, RGB; changed in place.
+        changed: (h, w) uint8, 255 where it may change.
         parts: of mask and cords, premultiplied, and where each lies.
         planes: of the strip.
         grain: strength of the noise.
-
-    Returns:
-        (h, w) uint8, 255 where the photo may have changed.
     """
     opacity, alpha, shadow, noise = planes
     # The mask's own shadow falls on the skin, not on itself.
@@ -162,9 +170,7 @@ def _lay(
     cv2.multiply(linear, _thrice(kept), dst=linear)
     for rgba, there in parts:
         cv2.add(linear[there], cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), dst=linear[there])
-    changed = cv2.compare(cv2.max(opacity, shadow), LEAST, cv2.CMP_GT)
     cv2.copyTo(_seen(linear, opacity, noise, grain), changed, dst=photo)
-    return np.asarray(changed)
 
 
 def _seen(linear: FloatArray, opacity: FloatArray, noise: FloatArray | None, grain: float) -> RgbImage:
@@ -225,16 +231,11 @@ def contact_shadow(alpha: FloatArray, light: Light, unit: float) -> FloatArray:
     return np.ascontiguousarray(shadow[:height, :width])
 
 
-def _save_again(picture: RgbImage, region: Region, changed: RgbImage, quality: int, zoom: float) -> None:
-    """Gives the changed pixels the marks of the file format that the rest of the photo has; in place."""
+def _save_again(picture: RgbImage, there: Region, changed: RgbImage, quality: int, zoom: float) -> None:
+    """Gives the changed pixels of a region the marks of the file format that the rest of the photo has; in place."""
     # On the photo's own blocks, for the marks lie on their borders.
-    left, top, width, height = cv2.boundingRect(changed)
-    if not width:
-        return
-    there = Region(region.x0 + left, region.y0 + top, region.x0 + left + width, region.y0 + top + height)
     y0, x0 = there.y0 // CELL * CELL, there.x0 // CELL * CELL
     part = picture[y0 : there.y1 + CELL, x0 : there.x1 + CELL]
     saved = as_jpeg(part, quality) if zoom == 1.0 else as_enlarged_jpeg(part, quality, zoom)
     y, x = there.y0 - y0, there.x0 - x0
-    again, where = saved[y : y + height, x : x + width], changed[top : top + height, left : left + width]
-    cv2.copyTo(again, where, dst=picture[there.slices])
+    cv2.copyTo(saved[y : y + there.height, x : x + there.width], changed, dst=picture[there.slices])

@@ -131,7 +131,7 @@ def _laid(texture: FloatArray, placed: FloatArray, seen: FloatArray, region: Reg
     Raises:
         PhotoRefusedError: `folded`.
     """
-    tight = _cut_at(Region.around(placed, 2, (region.y1, region.x1)), region)
+    tight = Region.around(placed, 2, (region.y1, region.x1)).cut(region)
     if tight.width < 2 or tight.height < 2:
         return Layer(np.zeros((region.height, region.width, 4), dtype=np.float32), region)
     cover = visible_cover(placed, seen, tight)
@@ -144,14 +144,10 @@ def _laid(texture: FloatArray, placed: FloatArray, seen: FloatArray, region: Reg
             break
     else:
         raise PhotoRefusedError("folded", f"{folded:.1%} of the mask's pixels run backwards")
-    wide = _cut_at(Region(tight.x0 - reach, tight.y0 - reach, tight.x1 + reach, tight.y1 + reach), region)
+    wide = Region(tight.x0 - reach, tight.y0 - reach, tight.x1 + reach, tight.y1 + reach).cut(region)
     layer = np.zeros((wide.height, wide.width, 4), dtype=np.float32)
     layer[tight.within(wide)] = sampled
     return Layer(layer, wide)
-
-
-def _cut_at(one: Region, other: Region) -> Region:
-    return Region(max(one.x0, other.x0), max(one.y0, other.y0), min(one.x1, other.x1), min(one.y1, other.y1))
 
 
 def _look_up(texture: FloatArray, mapping: FloatArray) -> FloatArray:

@@ -98,13 +98,9 @@ def _measured(face: Face, shape: tuple[int, int]) -> Parts:
 
 def _cut(alpha: FloatArray, region: Region, box: Region) -> FloatArray:
     """The (height, width) opacity of a region in another one; outside of the first nothing is hidden."""
-    hidden = np.zeros((box.height, box.width), dtype=np.float32)
-    x0, y0 = max(box.x0, region.x0), max(box.y0, region.y0)
-    x1, y1 = min(box.x1, region.x1), min(box.y1, region.y1)
-    if x0 < x1 and y0 < y1:
-        hidden[y0 - box.y0 : y1 - box.y0, x0 - box.x0 : x1 - box.x0] = alpha[
-            y0 - region.y0 : y1 - region.y0, x0 - region.x0 : x1 - region.x0
-        ]
+    both, hidden = box.cut(region), np.zeros((box.height, box.width), dtype=np.float32)
+    if both.width > 0 and both.height > 0:
+        hidden[both.within(box)] = alpha[both.within(region)]
     return hidden
 
 

@@ -72,7 +72,7 @@ PATTERN_CELLS = 20
 def to_linear(rgb: RgbImage) -> FloatArray:
     """(..., 3) uint8 sRGB to float32 linear RGB in 0..1."""
     if np.ndim(rgb) == 3:
-        return np.asarray(cv2.LUT(np.ascontiguousarray(rgb), _TO_LINEAR))
+        return np.asarray(cv2.LUT(rgb, _TO_LINEAR))
     return np.asarray(_TO_LINEAR[rgb])
 
 

@@ -200,6 +200,10 @@ class Region:
             slice(self.x0 - other.x0, self.x1 - other.x0),
         )
 
+    def cut(self, other: Region) -> Region:
+        """What both have in common; its width or height is not above 0 where that is nothing."""
+        return Region(max(self.x0, other.x0), max(self.y0, other.y0), min(self.x1, other.x1), min(self.y1, other.y1))
+
     @classmethod
     def around(cls, points: FloatArray, margin: float, shape: tuple[int, ...]) -> Region:
         """The pixels within `margin` of the (..., 2) points, cut at a photo of `shape` (H, W, ...)."""
