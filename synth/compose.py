@@ -84,8 +84,9 @@ def compose(
     seen = to_picture.facing(worn.points, worn.normals)
     # Four times: where the outline cuts, points a little inside it still tell of the texture.
     seen = np.minimum(seen, 4 * within_head(placed, to_picture, 1.3 * outline.standoff + SPARE))
-    if (seen > SEEN).mean() < LEAST_SEEN:
-        raise PhotoRefusedError("folded", f"{(seen > SEEN).mean():.0%} of the mask is turned to the camera")
+    share = np.count_nonzero(seen > SEEN) / seen.size
+    if share < LEAST_SEEN:
+        raise PhotoRefusedError("folded", f"{share:.0%} of the mask is turned to the camera")
     unit = to_picture.pose.pixels_per_unit
     region = _region(placed, tied, unit, rgb.shape)
     if light.contact > 0:

@@ -100,10 +100,8 @@ def to_levels(linear: FloatArray) -> RgbImage:
 def _steps(linear: FloatArray) -> NDArray[np.uint16]:
     """(1, N) of the tables' steps."""
     flat = np.ascontiguousarray(linear, dtype=np.float32).reshape(1, -1)
-    steps = cv2.threshold(flat, 0.0, 0.0, cv2.THRESH_TOZERO)[1]
-    cv2.min(steps, 1.0, dst=steps)
-    steps *= np.float32(_STEPS)
-    return np.asarray(steps.astype(np.uint16))
+    steps = flat * np.float32(_STEPS)
+    return np.asarray(steps.clip(0, _STEPS, out=steps).astype(np.uint16))
 
 
 @dataclass(frozen=True, eq=False)

@@ -172,8 +172,9 @@ def _side_normals(line: FloatArray) -> FloatArray:
     """(..., 3) normals of the cheek under a cord: the rounder towards the front the further it is from the ear."""
     forward = ((line[..., 2] - EAR[2]) / 0.6).clip(0, 1)
     turn = np.radians(24 + 40 * forward)
-    normals = np.stack([np.sign(line[..., 0]) * np.cos(turn), np.zeros_like(turn), np.sin(turn)], axis=-1)
-    return np.asarray(normals)
+    normals = np.zeros_like(line)
+    normals[..., 0], normals[..., 2] = np.sign(line[..., 0]) * np.cos(turn), np.sin(turn)
+    return normals
 
 
 def draw_loops(
@@ -227,10 +228,11 @@ def draw_loops(
 def _rectangle(edges: NDArray[np.int32], seen: BoolArray, region: Region, margin: int) -> Region:
     """Around the seen pieces, (K, N - 1), of bands, (K, N, 2, 2) of `_edges`; cut at the region, in its pixels."""
     pixel = 16 * SUPERSAMPLED
-    ends = np.concatenate([edges[:, :-1][seen], edges[:, 1:][seen]]).reshape(-1, 2)
-    low, high = ends.min(0) // pixel - 2 - margin, ends.max(0) // pixel + 3 + margin
-    (x0, y0), (x1, y1) = np.maximum(low, 0).tolist(), np.minimum(high, [region.width, region.height]).tolist()
-    return Region(x0, y0, x1, y1)
+    ends = np.concatenate([edges[:, :-1][seen], edges[:, 1:][seen]])
+    x, y = ends[..., 0], ends[..., 1]
+    x0, y0 = (int(axis.min()) // pixel - 2 - margin for axis in (x, y))
+    x1, y1 = (int(axis.max()) // pixel + 3 + margin for axis in (x, y))
+    return Region(x0, y0, x1, y1).cut(Region(0, 0, region.width, region.height))
 
 
 def _overlap(one: Region, other: Region) -> bool:
