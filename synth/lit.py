@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -59,10 +60,10 @@ def lit_texture(
     alpha = np.asarray(canvas.alpha, dtype=np.float32)
     factors = light.tint * np.float32(scale)
     if light.tone is None:
-        planes = canvas.planes
+        planes: Sequence[FloatArray] = tuple(canvas.planes)
         shine = factors
     else:
-        gray = cv2.transform(cv2.merge(canvas.planes), (LUMA * factors)[None])
+        gray = cv2.transform(cv2.merge(tuple(canvas.planes)), (LUMA * factors)[None])
         planes, factors = (gray, gray, gray), light.tone
         shine = light.tone * np.float32(scale)
     drawn = []
