@@ -82,48 +82,52 @@ def blend(
     for cord in cords:
         there = cord.region.within(region)
         casting[there] = cv2.max(hard[there], cv2.multiply(cv2.extractChannel(cord.rgba, 3), 0.6))
-        clear = cv2.subtract(1.0, hard[there])
+        clear = np.float32(1) - hard[there]
         beneath.append(Layer(cv2.multiply(cord.rgba, cv2.merge([clear] * 4)), cord.region))
     shadow = contact_shadow(casting, light, unit)
     # Premultiplied colours are blurred by the photo's own blur, so that the mask is as soft as the face beside it.
     layers = [Layer(_soften(each.rgba, light), each.region) for each in (sheet, *beneath)]
-    alpha = np.zeros_like(hard)
+    alpha = np.zeros(hard.shape, dtype=np.float32)
     alpha[sheet.region.within(region)] = cv2.extractChannel(layers[0].rgba, 3)
     opacity = alpha.copy() if cords else alpha
     for cord in layers[1:]:
         there = cord.region.within(region)
-        opacity[there] = cv2.add(opacity[there], cv2.extractChannel(cord.rgba, 3))
+        opacity[there] += cv2.extractChannel(cord.rgba, 3)
     noise = None
     if light.grain > 0:
         noise = grain(alpha.shape, coloured=light.tone is None, soft=light.blur > 0.8, rng=rng)
-    # A copy in any case: rows of the photo's whole width are contiguous as they are, and would be drawn on.
-    drawn = rgb[region.slices].copy()
-    changed = np.empty(alpha.shape, dtype=np.uint8)
-    for rows in _strips(alpha.shape):
-        seen = noise[rows] if noise is not None else None
-        strip = Region(region.x0, region.y0 + rows.start, region.x1, region.y0 + rows.stop)
+    changed = np.asarray(cv2.compare(cv2.max(opacity, shadow), LEAST, cv2.CMP_GT))
+    result, within = rgb.copy(), _box(changed, region)
+    for strip in _strips(within):
+        here = strip.within(region)
         parts = [part for part in (_cut(each, strip) for each in layers) if part is not None]
-        changed[rows] = _lay(drawn[rows], parts, Planes(opacity[rows], alpha[rows], shadow[rows], seen), light.grain)
-    result = rgb.copy()
-    result[region.slices] = drawn
-    if light.jpeg_quality is not None:
-        _save_again(result, region, changed, light.jpeg_quality, light.zoom)
-    return result, alpha, np.asarray(changed != 0)
+        planes = Planes(opacity[here], alpha[here], shadow[here], noise[here] if noise is not None else None)
+        _lay(result[strip.slices], changed[here], parts, planes, light.grain)
+    if light.jpeg_quality is not None and within.width:
+        _save_again(result, within, changed[within.within(region)], light.jpeg_quality, light.zoom)
+    return result, alpha, changed != 0
 
 
-def _strips(shape: tuple[int, ...]) -> Iterator[slice]:
-    """Rows of a region, so many at a time that what is reckoned of them stays in a core's cache."""
-    rows = max(STRIP // max(shape[1], 1), 1)
-    return (slice(first, min(first + rows, shape[0])) for first in range(0, shape[0], rows))
+def _box(changed: RgbImage, region: Region) -> Region:
+    """Around all that is changed, (h, w) uint8, in a region."""
+    left, top, width, height = cv2.boundingRect(changed)
+    x0, y0 = region.x0 + left, region.y0 + top
+    return Region(x0, y0, x0 + width, y0 + height)
+
+
+def _strips(region: Region) -> Iterator[Region]:
+    """A region's rows, so many at a time that what is reckoned of them stays in a core's cache."""
+    rows = max(STRIP // max(region.width, 1), 1)
+    for first in range(region.y0, region.y1, rows):
+        yield Region(region.x0, first, region.x1, min(first + rows, region.y1))
 
 
 def _cut(layer: Layer, strip: Region) -> tuple[FloatArray, tuple[slice, slice]] | None:
-    """What of a layer lies in some rows of the region, and where there; None where nothing does."""
-    y0, y1 = max(layer.region.y0, strip.y0), min(layer.region.y1, strip.y1)
-    if y0 >= y1:
+    """What of a layer lies in a strip of the region, and where there; None where nothing does."""
+    both = layer.region.cut(strip)
+    if both.width <= 0 or both.height <= 0:
         return None
-    there = Region(layer.region.x0, y0, layer.region.x1, y1)
-    return layer.rgba[y0 - layer.region.y0 : y1 - layer.region.y0], there.within(strip)
+    return layer.rgba[both.within(layer.region)], both.within(strip)
 
 
 class Planes(NamedTuple):
@@ -143,30 +147,30 @@ class Planes(NamedTuple):
 
 
 def _lay(
-    photo: RgbImage, parts: Sequence[tuple[FloatArray, tuple[slice, slice]]], planes: Planes, grain: float
-) -> RgbImage:
+    photo: RgbImage,
+    changed: RgbImage,
+    parts: Sequence[tuple[FloatArray, tuple[slice, slice]]],
+    planes: Planes,
+    grain: float,
+) -> None:
     """Lays mask and cords over a strip of a photo.
 
     Args:
         photo: (h, w, 3) uint8, RGB; changed in place.
+        changed: (h, w) uint8, 255 where it may change.
         parts: of mask and cords, premultiplied, and where each lies.
         planes: of the strip.
         grain: strength of the noise.
-
-    Returns:
-        (h, w) uint8, 255 where the photo may have changed.
     """
     opacity, alpha, shadow, noise = planes
     # The mask's own shadow falls on the skin, not on itself.
-    lit = cv2.subtract(1.0, cv2.multiply(shadow, cv2.subtract(1.0, alpha)))
-    kept = cv2.multiply(cv2.subtract(1.0, opacity), lit, dst=lit)
+    lit = np.float32(1) - shadow * (np.float32(1) - alpha)
+    kept = (np.float32(1) - opacity) * lit
     linear = to_linear(photo)
     cv2.multiply(linear, _thrice(kept), dst=linear)
     for rgba, there in parts:
-        linear[there] = cv2.add(linear[there], cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB))
-    changed = cv2.compare(cv2.max(opacity, shadow), LEAST, cv2.CMP_GT)
+        cv2.add(linear[there], cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), dst=linear[there])
     cv2.copyTo(_seen(linear, opacity, noise, grain), changed, dst=photo)
-    return np.asarray(changed)
 
 
 def _seen(linear: FloatArray, opacity: FloatArray, noise: FloatArray | None, grain: float) -> RgbImage:
@@ -207,7 +211,7 @@ def contact_shadow(alpha: FloatArray, light: Light, unit: float) -> FloatArray:
         return np.zeros_like(alpha)
     reach = SHADOW_WIDTH * unit
     # Wide blurs are made on a smaller picture: they leave nothing that would need more.
-    shrink = int(np.clip(reach / 2, 1, 8))
+    shrink = int(min(max(reach / 2, 1), 8))
     height, width = alpha.shape
     # To whole cells: means of parts of pixels would cost five times as much.
     whole = cv2.copyMakeBorder(alpha, 0, -height % shrink, 0, -width % shrink, cv2.BORDER_REPLICATE)
@@ -227,17 +231,11 @@ def contact_shadow(alpha: FloatArray, light: Light, unit: float) -> FloatArray:
     return np.ascontiguousarray(shadow[:height, :width])
 
 
-def _save_again(picture: RgbImage, region: Region, changed: RgbImage, quality: int, zoom: float) -> None:
-    """Gives the changed pixels the marks of the file format that the rest of the photo has; in place."""
+def _save_again(picture: RgbImage, there: Region, changed: RgbImage, quality: int, zoom: float) -> None:
+    """Gives the changed pixels of a region the marks of the file format that the rest of the photo has; in place."""
     # On the photo's own blocks, for the marks lie on their borders.
-    left, top, width, height = cv2.boundingRect(changed)
-    if not width:
-        return
-    there = Region(region.x0 + left, region.y0 + top, region.x0 + left + width, region.y0 + top + height)
     y0, x0 = there.y0 // CELL * CELL, there.x0 // CELL * CELL
-    part = np.ascontiguousarray(picture[y0 : there.y1 + CELL, x0 : there.x1 + CELL])
+    part = picture[y0 : there.y1 + CELL, x0 : there.x1 + CELL]
     saved = as_jpeg(part, quality) if zoom == 1.0 else as_enlarged_jpeg(part, quality, zoom)
     y, x = there.y0 - y0, there.x0 - x0
-    here = np.ascontiguousarray(picture[there.slices])
-    again = np.ascontiguousarray(saved[y : y + height, x : x + width])
-    picture[there.slices] = cv2.copyTo(again, changed[top : top + height, left : left + width], dst=here)
+    cv2.copyTo(saved[y : y + there.height, x : x + there.width], changed, dst=picture[there.slices])

@@ -15,7 +15,7 @@ from synth.lit import lit_colour, lit_texture
 from synth.looks import Look, draw_look, mask_type
 from synth.looks.registry import strap_colour, strap_of
 from synth.loops import Cords, cords, draw_loops
-from synth.surface import Outline, Sheet, sheet
+from synth.surface import Outline, Sheet, length, sheet
 from synth.warp import SEEN, HeadToPicture, Region, folds, texture_map, visible_cover, within_head
 
 TEXELS_PER_PIXEL = 1.0
@@ -84,8 +84,9 @@ def compose(
     seen = to_picture.facing(worn.points, worn.normals)
     # Four times: where the outline cuts, points a little inside it still tell of the texture.
     seen = np.minimum(seen, 4 * within_head(placed, to_picture, 1.3 * outline.standoff + SPARE))
-    if (seen > SEEN).mean() < LEAST_SEEN:
-        raise PhotoRefusedError("folded", f"{(seen > SEEN).mean():.0%} of the mask is turned to the camera")
+    share = np.count_nonzero(seen > SEEN) / seen.size
+    if share < LEAST_SEEN:
+        raise PhotoRefusedError("folded", f"{share:.0%} of the mask is turned to the camera")
     unit = to_picture.pose.pixels_per_unit
     region = _region(placed, tied, unit, rgb.shape)
     if light.contact > 0:
@@ -122,8 +123,7 @@ def _region(placed: FloatArray, tied: FloatArray, unit: float, shape: tuple[int,
 
 def _texels(placed: FloatArray) -> int:
     """How wide a texture has to be for a sheet whose points, (R, C, 2), lie at these pixels."""
-    pixels = float(np.linalg.norm(np.diff(placed[len(placed) // 2], axis=0), axis=1).sum())
-    return int(np.clip(pixels * TEXELS_PER_PIXEL, 48, LARGEST_TEXTURE))
+    return int(min(max(length(placed[len(placed) // 2]) * TEXELS_PER_PIXEL, 48), LARGEST_TEXTURE))
 
 
 def _laid(texture: FloatArray, placed: FloatArray, seen: FloatArray, region: Region, reach: int) -> Layer:
@@ -132,7 +132,7 @@ def _laid(texture: FloatArray, placed: FloatArray, seen: FloatArray, region: Reg
     Raises:
         PhotoRefusedError: `folded`.
     """
-    tight = _cut_at(Region.around(placed, 2, (region.y1, region.x1)), region)
+    tight = Region.around(placed, 2, (region.y1, region.x1)).cut(region)
     if tight.width < 2 or tight.height < 2:
         return Layer(np.zeros((region.height, region.width, 4), dtype=np.float32), region)
     cover = visible_cover(placed, seen, tight)
@@ -145,14 +145,10 @@ def _laid(texture: FloatArray, placed: FloatArray, seen: FloatArray, region: Reg
             break
     else:
         raise PhotoRefusedError("folded", f"{folded:.1%} of the mask's pixels run backwards")
-    wide = _cut_at(Region(tight.x0 - reach, tight.y0 - reach, tight.x1 + reach, tight.y1 + reach), region)
+    wide = Region(tight.x0 - reach, tight.y0 - reach, tight.x1 + reach, tight.y1 + reach).cut(region)
     layer = np.zeros((wide.height, wide.width, 4), dtype=np.float32)
     layer[tight.within(wide)] = sampled
     return Layer(layer, wide)
-
-
-def _cut_at(one: Region, other: Region) -> Region:
-    return Region(max(one.x0, other.x0), max(one.y0, other.y0), min(one.x1, other.x1), min(one.y1, other.y1))
 
 
 def _look_up(texture: FloatArray, mapping: FloatArray) -> FloatArray:
@@ -169,7 +165,7 @@ def _coloured(drawn: list[Cords], look: Look, light: Light) -> list[Layer]:
     strap = [float(part) for part in lit_colour(strap_colour(look), np.asarray(0.9, dtype=np.float32), light)]
     layers = []
     for each in drawn:
-        bright = cv2.multiply(each.brightness, each.alpha)
+        bright = each.brightness * each.alpha
         rgba = cv2.merge([*(cv2.multiply(bright, part) for part in strap), each.alpha])
         layers.append(Layer(np.asarray(rgba), each.region))
     return layers

@@ -62,9 +62,8 @@ def measure(alpha: FloatArray, region: Region, face: Face, shape: tuple[int, ...
     Parts that lie outside the photo count by what is inside; a part wholly outside counts as uncovered.
     """
     parts = _measured(face, shape[:2])
-    hidden = _cut(alpha, region, parts.box)
     nose, mouth, chin, left, right = (
-        round(cv2.mean(hidden, part)[0], 4) if hidden.size else 0.0 for part in parts.masks
+        round(cv2.mean(_cut(alpha, region, box), mask)[0], 4) if mask.size else 0.0 for box, mask in parts.masks
     )
     area = round(cv2.sumElems(alpha)[0] / max(parts.face_area, 1.0), 4)
     return Coverage(nose, mouth, chin, max(left, right), area)
@@ -74,40 +73,34 @@ class Parts(NamedTuple):
     """What is measured of a face.
 
     Attributes:
-        box: around all parts, in the photo's pixels.
-        masks: (h, w) uint8 of it each: 1 within nose, mouth, chin, the eye at the picture's left and the other one.
+        masks: of nose, mouth, chin, the eye at the picture's left and the other one, where in the photo it lies and
+            (h, w) uint8, 1 within it.
         face_area: from brows to chin, square pixels.
     """
 
-    box: Region
-    masks: list[NDArray[np.uint8]]
+    masks: list[tuple[Region, NDArray[np.uint8]]]
     face_area: float
 
 
 @lru_cache(maxsize=8)
 def _measured(face: Face, shape: tuple[int, int]) -> Parts:
     """Once for all variants of a photo; not to be written to."""
-    outlines = _parts(face.landmarks)
-    box = Region.around(np.concatenate(outlines), 1, shape)
     masks = []
-    for outline in outlines:
+    for outline in _parts(face.landmarks):
+        box = Region.around(outline, 1, shape)
         mask = np.zeros((box.height, box.width), dtype=np.uint8)
         if mask.size:
             corners = np.round((outline - [box.x0, box.y0]) * 16).astype(np.int32)
             cv2.fillConvexPoly(mask, cv2.convexHull(corners), 1, shift=4)
-        masks.append(mask)
-    return Parts(box, masks, float(cv2.contourArea(cv2.convexHull(face.landmarks.astype(np.float32)))))
+        masks.append((box, mask))
+    return Parts(masks, float(cv2.contourArea(cv2.convexHull(face.landmarks.astype(np.float32)))))
 
 
 def _cut(alpha: FloatArray, region: Region, box: Region) -> FloatArray:
     """The (height, width) opacity of a region in another one; outside of the first nothing is hidden."""
-    hidden = np.zeros((box.height, box.width), dtype=np.float32)
-    x0, y0 = max(box.x0, region.x0), max(box.y0, region.y0)
-    x1, y1 = min(box.x1, region.x1), min(box.y1, region.y1)
-    if x0 < x1 and y0 < y1:
-        hidden[y0 - box.y0 : y1 - box.y0, x0 - box.x0 : x1 - box.x0] = alpha[
-            y0 - region.y0 : y1 - region.y0, x0 - region.x0 : x1 - region.x0
-        ]
+    both, hidden = box.cut(region), np.zeros((box.height, box.width), dtype=np.float32)
+    if both.width > 0 and both.height > 0:
+        hidden[both.within(box)] = alpha[both.within(region)]
     return hidden
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 
 import cv2
 import numpy as np
@@ -65,8 +65,7 @@ class MaskedFace:
         mask_type: of the look; empty without a mask.
         look: what was drawn; None without a mask.
         coverage: measured.
-        touched: (H, W) bool: outside of it every pixel is the photo's own.
-        alpha: (H, W) float32 in 0..1: opacity of the mask's sheet, its loops and shadow left out.
+        drawn: the mask of each face that has one, and where it lies.
     """
 
     rgb: RgbImage
@@ -74,8 +73,23 @@ class MaskedFace:
     mask_type: str
     look: Look | None
     coverage: Coverage
-    touched: BoolArray
-    alpha: FloatArray
+    drawn: tuple[Composition, ...]
+
+    @cached_property
+    def touched(self) -> BoolArray:
+        """(H, W) bool: outside of it every pixel is the photo's own."""
+        touched = np.zeros(self.rgb.shape[:2], dtype=bool)
+        for each in self.drawn:
+            touched[each.region.slices] |= each.touched
+        return touched
+
+    @cached_property
+    def alpha(self) -> FloatArray:
+        """(H, W) float32 in 0..1: opacity of the mask's sheet, its loops and shadow left out."""
+        alpha = np.zeros(self.rgb.shape[:2], dtype=np.float32)
+        for each in self.drawn:
+            np.maximum(alpha[each.region.slices], each.alpha, out=alpha[each.region.slices])
+        return alpha
 
 
 @dataclass
@@ -191,7 +205,7 @@ class MaskEngine:
                 continue
             seen = measure(drawn.alpha, drawn.region, ready.face, ready.rgb.shape)
             if worn_style(seen) == wear:
-                return _masked(ready, wear, look, seen, drawn)
+                return MaskedFace(drawn.rgb, wear, look.mask_type, look, seen, (drawn,))
             refused = PhotoRefusedError("coverage_mismatch", f"{wear} was asked for, measured was {_told(seen)}")
         raise refused
 
@@ -206,12 +220,6 @@ def _on_near_side(outline: Outline, pose: Pose) -> Outline:
     return outline.mirrored() if outline.hangs * pose.angles[0] > TURNED else outline
 
 
-def _masked(ready: Prepared, wear: str, look: Look, seen: Coverage, drawn: Composition) -> MaskedFace:
-    touched, alpha = np.zeros(ready.rgb.shape[:2], dtype=bool), np.zeros(ready.rgb.shape[:2], dtype=np.float32)
-    touched[drawn.region.slices], alpha[drawn.region.slices] = drawn.touched, drawn.alpha
-    return MaskedFace(drawn.rgb, wear, look.mask_type, look, seen, touched, alpha)
-
-
 def _ready(rgb: RgbImage, face: Face, pose: Pose, source: RgbImage, zoom: float) -> Prepared:
     to_picture = HeadToPicture(pose, face.landmarks)
     return Prepared(rgb, face, pose, read_light(rgb, pose, to_picture, source, zoom), to_picture, zoom)
@@ -219,9 +227,7 @@ def _ready(rgb: RgbImage, face: Face, pose: Pose, source: RgbImage, zoom: float)
 
 def _bare(ready: Prepared) -> MaskedFace:
     """The photo through the same path, without a mask."""
-    shape = ready.rgb.shape[:2]
-    untouched, clear = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=np.float32)
-    return MaskedFace(ready.rgb.copy(), NOT_WEAR, "", None, Coverage(0.0, 0.0, 0.0, 0.0), untouched, clear)
+    return MaskedFace(ready.rgb.copy(), NOT_WEAR, "", None, Coverage(0.0, 0.0, 0.0, 0.0), ())
 
 
 def _told(seen: Coverage) -> str:

@@ -72,7 +72,7 @@ PATTERN_CELLS = 20
 def to_linear(rgb: RgbImage) -> FloatArray:
     """(..., 3) uint8 sRGB to float32 linear RGB in 0..1."""
     if np.ndim(rgb) == 3:
-        return np.asarray(cv2.LUT(np.ascontiguousarray(rgb), _TO_LINEAR))
+        return np.asarray(cv2.LUT(rgb, _TO_LINEAR))
     return np.asarray(_TO_LINEAR[rgb])
 
 
@@ -100,9 +100,8 @@ def to_levels(linear: FloatArray) -> RgbImage:
 def _steps(linear: FloatArray) -> NDArray[np.uint16]:
     """(1, N) of the tables' steps."""
     flat = np.ascontiguousarray(linear, dtype=np.float32).reshape(1, -1)
-    steps = cv2.min(cv2.threshold(flat, 0.0, 0.0, cv2.THRESH_TOZERO)[1], 1.0)
-    steps *= np.float32(_STEPS)
-    return np.asarray(steps.astype(np.uint16))
+    steps = flat * np.float32(_STEPS)
+    return np.asarray(steps.clip(0, _STEPS, out=steps).astype(np.uint16))
 
 
 @dataclass(frozen=True, eq=False)

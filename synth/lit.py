@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -52,15 +55,15 @@ def lit_texture(
     """
     brightness, sheen = _brightness(canvas, worn, pose, light, (gloss + SHEEN) * light.contact)
     if gain is not None:
-        brightness = cv2.multiply(brightness, cv2.resize(gain, brightness.shape[::-1]))
+        brightness *= cv2.resize(gain, brightness.shape[::-1])
     scale = (1 - light.black) * light.exposure
     alpha = np.asarray(canvas.alpha, dtype=np.float32)
     factors = light.tint * np.float32(scale)
     if light.tone is None:
-        planes = cv2.split(canvas.albedo)
+        planes: Sequence[FloatArray] = tuple(canvas.planes)
         shine = factors
     else:
-        gray = cv2.transform(canvas.albedo, (LUMA * factors)[None])
+        gray = cv2.transform(cv2.merge(tuple(canvas.planes)), (LUMA * factors)[None])
         planes, factors = (gray, gray, gray), light.tone
         shine = light.tone * np.float32(scale)
     drawn = []
@@ -68,7 +71,7 @@ def lit_texture(
         colour = cv2.multiply(plane, brightness, scale=float(factor))
         if sheen is not None:
             colour = cv2.scaleAdd(sheen, float(white), colour)
-        drawn.append(cv2.multiply(cv2.add(colour, float(light.black)), alpha))
+        drawn.append((colour + np.float32(light.black)) * alpha)
     return np.asarray(cv2.merge([*drawn, alpha]))
 
 
@@ -76,45 +79,48 @@ def _brightness(
     canvas: Canvas, worn: Sheet, pose: Pose, light: Light, gloss: float
 ) -> tuple[FloatArray, FloatArray | None]:
     """(h, w) float32 light that each texel gets, 1 on average, and its sheen, if any."""
-    height, width = canvas.u.shape
-    texel = float(np.linalg.norm(np.diff(worn.points[len(worn.points) // 2], axis=0), axis=1).sum()) / width
+    height, width = canvas.alpha.shape
+    texel = worn.width / width
     slope_x = cv2.Sobel(canvas.height, cv2.CV_32F, 1, 0, scale=RELIEF / (8 * texel))
     slope_y = cv2.Sobel(canvas.height, cv2.CV_32F, 0, 1, scale=RELIEF / (8 * texel))
     # Fine relief is raised, coarse folds are as steep as they are: more would turn cloth into metal. A slope s becomes
     # s / sqrt(1 + s^2 / STEEPEST^2); times that root, the normal's length is that of (s, root).
-    squared = cv2.add(cv2.multiply(slope_x, slope_x), cv2.multiply(slope_y, slope_y))
-    upright = cv2.add(cv2.multiply(squared, 1 / STEEPEST**2), 1.0)
-    shortened = np.float32(1) / cv2.sqrt(cv2.add(upright, squared))
+    squared = slope_x * slope_x + slope_y * slope_y
+    upright = cv2.multiply(squared, 1 / STEEPEST**2) + np.float32(1)
+    shortened = np.float32(1) / cv2.sqrt(upright + squared)
     upright = cv2.sqrt(upright)
-    frame = _frame(worn, pose)
+    frame = _frame(worn)
 
     def towards(direction: FloatArray) -> FloatArray:
         # Only the sheet's own frame varies slowly; it is taken from the grid, the relief from the texels.
-        coarse = (frame @ direction).astype(np.float32)
+        coarse = [((each @ pose.rotation.T) @ direction).astype(np.float32) for each in frame]
         plain, across, down = (cv2.resize(each, (width, height)) for each in coarse)
-        aside = cv2.add(cv2.multiply(across, slope_x), cv2.multiply(down, slope_y))
-        return np.asarray(cv2.multiply(cv2.subtract(cv2.multiply(plain, upright), aside), shortened))
+        return np.asarray((plain * upright - (across * slope_x + down * slope_y)) * shortened)
 
-    brightness = cv2.max(cv2.add(towards(light.direction), float(light.ambient)), 0.2)
+    brightness = cv2.max(towards(light.direction) + np.float32(light.ambient), 0.2)
     if light.contact > 0:
         hollow = cv2.subtract(_smooth(canvas.height, HOLLOW / texel), canvas.height)
         hollow *= np.float32(-28.0 * light.contact)
         hollow += np.float32(1)
-        brightness = cv2.multiply(brightness, hollow.clip(0.5, 1.08))
+        brightness *= hollow.clip(0.5, 1.08)
     sheen = None
     if gloss > 0:
-        half = light.direction / max(float(np.linalg.norm(light.direction)), 1e-6) + [0, 0, 1]
-        mirrored = cv2.max(towards(half / max(float(np.linalg.norm(half)), 1e-6)), 0.0)
+        half = _unit(light.direction) + np.array([0.0, 0.0, 1.0])
+        mirrored = cv2.max(towards(_unit(half)), 0.0)
         sheen = cv2.multiply(cv2.pow(mirrored, SHININESS), brightness, scale=gloss)
     return brightness, sheen
 
 
-def _frame(worn: Sheet, pose: Pose) -> FloatArray:
-    """(3, R, C, 3) the sheet's normal and its unit tangents to the right and down, camera coordinates."""
+def _unit(direction: FloatArray) -> FloatArray:
+    return np.asarray(direction / max(math.sqrt(direction @ direction), 1e-6))
+
+
+def _frame(worn: Sheet) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """The sheet's normals and its unit tangents to the right and down, (R, C, 3) each, head coordinates."""
     normal, right = worn.normals, differences(worn.points)[1]
     right -= (right * normal).sum(-1, keepdims=True) * normal
     right /= np.maximum(np.sqrt((right * right).sum(-1, keepdims=True)), 1e-9)
-    return np.stack([normal, right, cross(normal, right)]) @ pose.rotation.T
+    return normal, right, cross(normal, right)
 
 
 def _smooth(height: FloatArray, sigma: float) -> FloatArray:

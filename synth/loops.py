@@ -170,10 +170,11 @@ def _around(points: FloatArray, side: FloatArray) -> tuple[FloatArray, FloatArra
 
 def _side_normals(line: FloatArray) -> FloatArray:
     """(..., 3) normals of the cheek under a cord: the rounder towards the front the further it is from the ear."""
-    forward = np.clip((line[..., 2] - EAR[2]) / 0.6, 0, 1)
+    forward = ((line[..., 2] - EAR[2]) / 0.6).clip(0, 1)
     turn = np.radians(24 + 40 * forward)
-    normals = np.stack([np.sign(line[..., 0]) * np.cos(turn), np.zeros_like(turn), np.sin(turn)], axis=-1)
-    return np.asarray(normals)
+    normals = np.zeros_like(line)
+    normals[..., 0], normals[..., 2] = np.sign(line[..., 0]) * np.cos(turn), np.sin(turn)
+    return normals
 
 
 def draw_loops(
@@ -203,11 +204,11 @@ def draw_loops(
     placed = to_picture(points) if placed is None else placed
     if not np.isfinite(placed).all():
         return []
-    shown = np.clip(to_picture.facing(points, _side_normals(points)) / BEHIND, 0, 1)
+    shown = (to_picture.facing(points, _side_normals(points)) / BEHIND).clip(0, 1)
     # Beyond the far cheek there is nothing that a cord could lie on.
     shown *= np.asarray(within_head(placed, to_picture, OFF_CHEEK)) > 0
     # Hair or the ear itself lies over the end, so that no cord stops short in the open.
-    shown *= np.clip((strap.seen - _ALONG) / 0.18 + 0.15, 0, 1)
+    shown *= ((strap.seen - _ALONG) / 0.18 + 0.15).clip(0, 1)
     widths = strap.width * to_picture.pose.pixels_per_unit * np.ones(STEPS)
     if strap.attach == "ears" and strap.width > 0.045:
         widths *= np.interp(_ALONG, [0, 0.5, 1], [1.35, 0.8, 0.65])
@@ -227,10 +228,11 @@ def draw_loops(
 def _rectangle(edges: NDArray[np.int32], seen: BoolArray, region: Region, margin: int) -> Region:
     """Around the seen pieces, (K, N - 1), of bands, (K, N, 2, 2) of `_edges`; cut at the region, in its pixels."""
     pixel = 16 * SUPERSAMPLED
-    ends = np.concatenate([edges[:, :-1][seen], edges[:, 1:][seen]]).reshape(-1, 2)
-    low, high = ends.min(0) // pixel - 2 - margin, ends.max(0) // pixel + 3 + margin
-    (x0, y0), (x1, y1) = np.maximum(low, 0).tolist(), np.minimum(high, [region.width, region.height]).tolist()
-    return Region(x0, y0, x1, y1)
+    ends = np.concatenate([edges[:, :-1][seen], edges[:, 1:][seen]])
+    x, y = ends[..., 0], ends[..., 1]
+    x0, y0 = (int(axis.min()) // pixel - 2 - margin for axis in (x, y))
+    x1, y1 = (int(axis.max()) // pixel + 3 + margin for axis in (x, y))
+    return Region(x0, y0, x1, y1).cut(Region(0, 0, region.width, region.height))
 
 
 def _overlap(one: Region, other: Region) -> bool:
@@ -254,7 +256,7 @@ def _drawn(edges: NDArray[np.int32], levels: NDArray[np.intp], region: Region, b
         cv2.fillPoly(plate, [np.concatenate([band[:, 0], band[::-1, 1]])], level, cv2.LINE_8, shift=4)
     drawn = cv2.resize(plate, (box.width, box.height), interpolation=cv2.INTER_AREA).astype(np.float32)
     drawn *= np.float32(1 / 255)
-    lit = np.clip(cv2.Sobel(drawn, cv2.CV_32F, 0, 1, scale=0.25 / 4), -0.25, 0.25)
+    lit = cv2.Sobel(drawn, cv2.CV_32F, 0, 1, scale=0.25 / 4).clip(-0.25, 0.25)
     lit += np.float32(0.92)
     where = Region(region.x0 + box.x0, region.y0 + box.y0, region.x0 + box.x1, region.y0 + box.y1)
     return Cords(drawn, lit, where)

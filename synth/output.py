@@ -44,8 +44,9 @@ def write_jpeg(rgb: RgbImage, path: Path, quality: int) -> Written:
     try:
         part.write_bytes(encoded)
         part.replace(path)
-    finally:
+    except BaseException:
         part.unlink(missing_ok=True)
+        raise
     digest = hashlib.sha256(encoded).hexdigest()
     # Of the file's picture, not of the pixels before encoding: they differ by a few bits now and then.
     with Image.open(io.BytesIO(encoded)) as seen:

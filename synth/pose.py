@@ -61,7 +61,12 @@ class Pose:
 
     def to_camera(self, points: FloatArray) -> FloatArray:
         """(..., 3) head coordinates to camera coordinates."""
-        return np.asarray(points @ self.rotation.T + self.translation)
+        return self.turned(points) + self.translation
+
+    def turned(self, directions: FloatArray) -> FloatArray:
+        """(..., 3) directions of the head to those of the camera."""
+        # Of a matrix numpy makes the product twice as fast as of a grid.
+        return (directions.reshape(-1, 3) @ self.rotation.T).reshape(directions.shape)
 
     def project(self, points: FloatArray) -> FloatArray:
         """(..., 3) head coordinates to (..., 2) pixels x, y."""

@@ -161,7 +161,7 @@ def _changes(gray: RgbImage) -> FloatArray:
         off *= step
         np.abs(off, out=off)
         off -= np.float32(ROUNDED)
-        changed.append(float(np.maximum(off, 0, out=off).mean()))
+        changed.append(float(off.clip(0, 255, out=off).mean()))
     return np.array(changed)
 
 

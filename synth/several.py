@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from synth.arrays import RgbImage
 from synth.coverage import Coverage
 from synth.errors import PhotoRefusedError
@@ -73,8 +71,7 @@ def mask_everyone(engine: MaskEngine, ready: Prepared, wear: str, mask: str | Lo
         own = int.from_bytes(hashlib.sha256(f"{seed}|face {number}".encode()).digest()[:8], "big") >> 2
         more = engine.mask(replace(other, rgb=masked.rgb), wear=wear, mask=masked.mask_type, seed=own)
         covered = _least(masked.coverage, more.coverage)
-        alpha, touched = np.maximum(masked.alpha, more.alpha), masked.touched | more.touched
-        masked = replace(masked, rgb=more.rgb, coverage=covered, touched=touched, alpha=alpha)
+        masked = replace(masked, rgb=more.rgb, coverage=covered, drawn=(*masked.drawn, *more.drawn))
     return masked
 
 

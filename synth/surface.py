@@ -157,13 +157,16 @@ class Sheet:
     """A mask's surface as a grid of points; row 0 is its upper edge, column 0 its edge at the picture's left.
 
     Attributes:
-        points: (R, C, 3) head coordinates.
-        normals: (R, C, 3), unit length, pointing away from the head.
-        aspect: width over height along the sheet at its middle, to draw the texture without stretch.
+        points: (R, C, 3) head coordinates; x, y and z each lie together in memory, for numpy is slow where the axis it
+            goes along is as short as 3.
+        normals: (R, C, 3), unit length, pointing away from the head; likewise.
+        width: along the sheet at its middle, head units.
+        aspect: width over height there, to draw the texture without stretch.
     """
 
     points: FloatArray
     normals: FloatArray
+    width: float
     aspect: float
 
 
@@ -176,11 +179,12 @@ def sheet(outline: Outline, rows: int = 17, columns: int = 25) -> Sheet:
     room = min(max((outline.bottom - outline.top) / OPEN, 0.0), 1.0) ** 1.5
     form = room * lift(outline.form, rows, columns) + (1 - room) * lift("sheet", rows, columns)
     points += normals * (room * outline.standoff * form)[..., None]
-    width, height = _length(points[rows // 2]), _length(points[:, columns // 2])
-    return Sheet(points, surface_normals(points), width / max(height, 1e-6))
+    width, height = length(points[rows // 2]), length(points[:, columns // 2])
+    return Sheet(points, surface_normals(points), width, width / max(height, 1e-6))
 
 
-def _length(line: FloatArray) -> float:
+def length(line: FloatArray) -> float:
+    """Of a line through (N, D) points."""
     steps = line[1:] - line[:-1]
     return float(np.sqrt((steps * steps).sum(1)).sum())
 
@@ -199,7 +203,7 @@ _ROUNDED = (np.sqrt(_ACROSS**2 + 0.02) - np.sqrt(0.02)) / (np.sqrt(1.02) - np.sq
 
 
 def _rows_across(outline: Outline, rows: int, columns: int) -> FloatArray:
-    """(rows, columns, 2) x, y before depth: each row a curve from side to side, evenly spaced along the cloth."""
+    """(2, rows, columns) x, y before depth: each row a curve from side to side, evenly spaced along the cloth."""
     upper = np.array([outline.top, outline.top_side, outline.top_half, outline.peak])
     lower = np.array([outline.bottom, outline.bottom_side, outline.bottom_half, outline.belly])
     middle, side, half, bend = (upper[:, None] + (lower - upper)[:, None] * _shares(rows))[..., None]
@@ -212,10 +216,11 @@ def _rows_across(outline: Outline, rows: int, columns: int) -> FloatArray:
     # Each row on a stretch of its own of one axis: one call instead of one a row.
     apart = 2.0 * np.arange(rows)[:, None]
     wanted, travelled = apart + _shares(columns // 2 + 1), (apart + travelled).ravel()
-    found = np.empty((rows, columns, 2))
-    right = found[:, columns // 2 :]
-    right[..., 0], right[..., 1] = (np.interp(wanted, travelled, each.ravel()) for each in (x, y))
-    np.multiply(right[:, :0:-1], [-1.0, 1.0], out=found[:, : columns // 2])
+    found = np.empty((2, rows, columns))
+    right, left = found[..., columns // 2 :], found[..., : columns // 2]
+    right[0], right[1] = (np.interp(wanted, travelled, each.ravel()) for each in (x, y))
+    left[...] = right[..., :0:-1]
+    np.negative(left[0], out=left[0])
     return found
 
 
@@ -223,12 +228,12 @@ def _on_envelope(across: FloatArray, outline: Outline) -> FloatArray:
     """(R, C, 3): the flat outline tilted, shifted and dropped onto the envelope."""
     turn, pivot = math.radians(outline.tilt), (outline.top + outline.bottom) / 2
     cos, sin = math.cos(turn), math.sin(turn)
-    x, y = across[..., 0], across[..., 1] - pivot
-    placed = np.empty((*x.shape, 3))
-    placed[..., 0] = x * cos - y * sin + outline.shift
-    placed[..., 1] = x * sin + y * cos + pivot
-    placed[..., 2] = outline.depth(placed[..., 0], placed[..., 1])
-    return placed
+    x, y = across[0], across[1] - pivot
+    placed = np.empty((3, *x.shape))
+    placed[0] = x * cos - y * sin + outline.shift
+    placed[1] = x * sin + y * cos + pivot
+    placed[2] = outline.depth(placed[0], placed[1])
+    return placed.transpose(1, 2, 0)
 
 
 def surface_normals(points: FloatArray) -> FloatArray:

@@ -106,8 +106,8 @@ def _worn(cut: Cut, rng: np.random.Generator, top: float, bottom: float) -> Outl
         peak=cut.peak * rng.uniform(0.9, 1.15),
         belly=cut.belly * rng.uniform(0.9, 1.3),
         standoff=cut.standoff * rng.uniform(0.8, 1.3),
-        tilt=float(np.clip(rng.normal(0, 1.2), -3, 3)),
-        shift=float(np.clip(rng.normal(0, 0.012), -0.03, 0.03)),
+        tilt=min(max(rng.normal(0, 1.2), -3.0), 3.0),
+        shift=min(max(rng.normal(0, 0.012), -0.03), 0.03),
         form=cut.form,
     )
 
@@ -150,7 +150,7 @@ def _chin(cut: Cut, rng: np.random.Generator) -> Outline:
     # mouth; from there the loops go taut to the ears.
     top = rng.uniform(0.95, 1.16)
     # A scarf that is pushed down lies in more folds than a mask, but it does hang further.
-    worn = _worn(replace(cut, drop=0.6 * cut.drop), rng, top, np.clip(top + rng.uniform(0.28, 0.60), 1.30, 1.54))
+    worn = _worn(replace(cut, drop=0.6 * cut.drop), rng, top, min(max(top + rng.uniform(0.28, 0.60), 1.30), 1.54))
     top_side = rng.uniform(0.58, min(0.98, top - 0.08))
     bottom_side = top_side + rng.uniform(0.16, 0.34)
     top_half = _jaw_half(top_side) + rng.uniform(-0.03, 0.08)

@@ -6,6 +6,7 @@ smooth is drawn on a coarse grid and enlarged; shades of one colour are kept apa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -29,8 +30,8 @@ class Canvas:
     """A texture of (h, w) texels; u runs from the picture's left edge of the mask to its right, v from top to bottom.
 
     Attributes:
-        u, v: (h, w) float32 in 0..1, read-only views of `column` and `row`.
-        albedo: (h, w, 3) float32, linear RGB reflectance in 0..1.
+        column, row: (1, w) u and (h, 1) v of the texels, float32 in 0..1.
+        planes: (3, h, w) float32, linear red, green and blue reflectance in 0..1.
         alpha: (h, w) float32, opacity in 0..1.
         height: (h, w) float32, relief in head units, positive away from the face.
         aspect: width over height of the sheet.
@@ -38,9 +39,9 @@ class Canvas:
         soft_height, soft_shade: of height and shade what is smooth, on the coarse grid, until `finish` brings it in.
     """
 
-    u: FloatArray
-    v: FloatArray
-    albedo: FloatArray
+    column: FloatArray
+    row: FloatArray
+    planes: FloatArray
     alpha: FloatArray
     height: FloatArray
     aspect: float
@@ -54,33 +55,20 @@ class Canvas:
         shape = (max(round(width / aspect), 8), width)
         row = (np.arange(shape[0], dtype=np.float32)[:, None] + np.float32(0.5)) / np.float32(shape[0])
         column = (np.arange(width, dtype=np.float32)[None, :] + np.float32(0.5)) / np.float32(width)
-        line = np.tile(np.asarray(colour, dtype=np.float32), width)
-        flat = np.broadcast_to(line, (shape[0], 3 * width)).copy().reshape(*shape, 3)
-        one = np.ones(shape, dtype=np.float32)
-        return cls(
-            np.broadcast_to(column, shape),
-            np.broadcast_to(row, shape),
-            flat,
-            one,
-            np.zeros_like(one),
-            aspect,
-            np.ones_like(one),
-        )
+        flat = np.empty((3, *shape), dtype=np.float32)
+        flat[...] = np.asarray(colour)[:, None, None]
+        one, flush = np.ones(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
+        return cls(column, row, flat, one, flush, aspect, np.ones(shape, dtype=np.float32))
 
     @property
-    def row(self) -> FloatArray:
-        """(h, 1) v of each row."""
-        return self.v[:, :1]
-
-    @property
-    def column(self) -> FloatArray:
-        """(1, w) u of each column."""
-        return self.u[:1]
+    def albedo(self) -> FloatArray:
+        """(h, w, 3) float32, linear RGB reflectance in 0..1: a view of `planes`."""
+        return self.planes.transpose(1, 2, 0)
 
     @property
     def texel(self) -> float:
         """Size of a texel as a share of the sheet's height."""
-        return 1.0 / len(self.u)
+        return 1.0 / len(self.row)
 
     @cached_property
     def inset(self) -> FloatArray:
@@ -91,12 +79,13 @@ class Canvas:
     def window(self, u0: float, v0: float, u1: float, v1: float) -> Canvas:
         """The part of the sheet between these u and v, sharing its arrays: what is drawn on it is drawn here."""
         rows, columns = self.alpha.shape
-        low, high = np.clip([v0 * rows, u0 * columns], 0, None), np.clip([v1 * rows, u1 * columns], 1, [rows, columns])
-        part = np.s_[int(low[0]) : int(np.ceil(high[0])), int(low[1]) : int(np.ceil(high[1]))]
-        u, v, albedo, alpha, height, shade = (
-            each[part] for each in (self.u, self.v, self.albedo, self.alpha, self.height, self.shade)
+        down, across = (
+            slice(int(max(first * count, 0.0)), math.ceil(min(max(last * count, 1.0), count)))
+            for first, last, count in ((v0, v1, rows), (u0, u1, columns))
         )
-        return Canvas(u, v, albedo, alpha, height, self.aspect, shade)
+        alpha, height, shade = (each[down, across] for each in (self.alpha, self.height, self.shade))
+        planes = self.planes[:, down, across]
+        return Canvas(self.column[:, across], self.row[down], planes, alpha, height, self.aspect, shade)
 
     def band(self, centre: FloatArray | float, half: float, along: FloatArray | None = None) -> FloatArray:
         """Soft stripe around v (or `along`) = centre: 1 inside, falling to 0 over about a texel.
@@ -133,30 +122,32 @@ class Canvas:
         if not len(where):
             return
         part = slice(int(where[0]), int(where[-1]) + 1)
-        strength = np.float32(factor - 1) * profile[part]
+        strength, along = np.float32(factor - 1) * profile[part], np.asarray(along)
         if down:
-            self.shade[:, part] *= 1 + np.multiply.outer(np.broadcast_to(along, len(self.shade)), strength)
+            self.shade[:, part] *= 1 + along[..., None] * strength
         else:
-            self.shade[part] *= 1 + np.multiply.outer(strength, np.broadcast_to(along, self.shade.shape[1]))
+            self.shade[part] *= 1 + strength[:, None] * along
 
     def paint(self, mask: FloatArray, colour: FloatArray) -> None:
         """Lays `colour` (3,) over the sheet where mask (broadcast to (h, w)) is 1."""
-        full = np.broadcast_to(mask, self.shade.shape)
-        painted = np.flatnonzero(full.any(axis=1))
+        painted = np.flatnonzero(mask.any(axis=1))
         if not len(painted):
             return
         rows = slice(int(painted[0]), int(painted[-1]) + 1)
-        full = np.ascontiguousarray(full[rows], dtype=np.float32)
-        over = np.asarray(colour, dtype=np.float32)
-        kept = cv2.multiply(self.albedo[rows], cv2.merge([1 - full] * 3))
-        self.albedo[rows] = cv2.add(kept, cv2.merge([full * channel for channel in over]))
+        if len(mask) == 1:
+            rows = slice(0, None)
+        full = np.ascontiguousarray(mask[rows], dtype=np.float32)
+        clear = 1 - full
+        for plane, channel in zip(self.planes, np.asarray(colour, dtype=np.float32), strict=True):
+            plane[rows] *= clear
+            plane[rows] += full * channel
 
     def finish(self) -> None:
         """Brings what is smooth into the height, and the shades into the colours."""
         self.height += self.spread(self.soft_height)
         self.shade *= self.spread(self.soft_shade)
-        cv2.multiply(self.albedo, cv2.merge([self.shade] * 3), self.albedo)
-        np.clip(self.albedo, 0.005, 0.98, out=self.albedo)
+        self.planes *= self.shade
+        self.planes.clip(0.005, 0.98, out=self.planes)
 
     def round_corners(self, radius: float) -> None:
         """Cuts the four corners off by a circle; radius as a share of the sheet's height."""
@@ -210,7 +201,7 @@ class Canvas:
         amount *= float(ramp(3 * self.albedo[::8, ::8].mean())) ** 2
         blotch = 0.5 + 0.5 * coarse_noise((4, 6), rng)
         mouth = np.exp(-(((_COARSE_U - 0.5) / 0.22) ** 2))[None, :] * np.exp(-(((_COARSE_V - 0.5) / 0.3) ** 2))[:, None]
-        soiled = self.spread(np.clip(blotch * (0.35 + 0.65 * mouth) * amount, 0, 0.5))
+        soiled = self.spread((blotch * (0.35 + 0.65 * mouth) * amount).clip(0, 0.5))
         self.paint(soiled, np.array([0.42, 0.36, 0.27]))
 
 
@@ -243,4 +234,4 @@ def noise(shape: tuple[int, ...], cells: tuple[int, int], rng: np.random.Generat
 def lab_to_linear(lab: tuple[float, float, float]) -> FloatArray:
     """CIE Lab (L 0..100, a, b, D65) to linear RGB reflectance (3,) float32 in 0..1."""
     pixel = np.array([[lab]], dtype=np.float32)
-    return np.asarray(np.clip(cv2.cvtColor(pixel, cv2.COLOR_Lab2LRGB)[0, 0], 0.0, 1.0), dtype=np.float32)
+    return np.asarray(ramp(cv2.cvtColor(pixel, cv2.COLOR_Lab2LRGB)[0, 0]))

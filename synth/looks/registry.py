@@ -244,7 +244,7 @@ def _pick(weights: tuple[float, ...], rng: np.random.Generator) -> int:
 
 def _vary(lab: Lab, spread: Lab, rng: np.random.Generator) -> Lab:
     light, a, b = (float(mean + rng.normal(0, width)) for mean, width in zip(lab, spread, strict=True))
-    return float(np.clip(light, 5, 97)), a, b
+    return min(max(light, 5.0), 97.0), a, b
 
 
 def _accent(colour: Lab, rng: np.random.Generator) -> Lab:
@@ -254,7 +254,7 @@ def _accent(colour: Lab, rng: np.random.Generator) -> Lab:
         return _vary((92, 0, 1) if colour[0] < 60 else (12, 0, 0), (2.0, 1.0, 1.0), rng)
     light = colour[0] + (-1 if colour[0] > 55 else 1) * rng.uniform(22, 48)
     hue, chroma = rng.uniform(0, 2 * np.pi), rng.uniform(8, 50)
-    return float(np.clip(light, 8, 96)), float(chroma * np.cos(hue)), float(chroma * np.sin(hue))
+    return min(max(light, 8.0), 96.0), float(chroma * np.cos(hue)), float(chroma * np.sin(hue))
 
 
 def _strap(kind: MaskType, colour: Lab, rng: np.random.Generator) -> Lab:
@@ -292,7 +292,7 @@ def draw_look(look: Look, width: int, aspect: float, crumple: float, *, halved: 
     canvas.finish()
     if not halved:
         return canvas
-    first = float(rng.choice([0.0, 0.5]))
+    first = (0.0, 0.5)[int(rng.integers(2))]
     return canvas.window(0.0, first, 1.0, first + 0.5)
 
 

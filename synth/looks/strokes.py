@@ -83,7 +83,7 @@ def nose_wire(canvas: Canvas, relief: float, at: float = 0.055, half_width: floa
 
 def dashes(canvas: Canvas, along: FloatArray, per_height: float) -> FloatArray:
     """A stroke's dashes along a coordinate in sheet heights, in 0..1; even grey where texels can't show them."""
-    shown = float(np.clip(1 / (2.5 * per_height * canvas.texel) - 0.6, 0, 1))
+    shown = min(max(1 / (2.5 * per_height * canvas.texel) - 0.6, 0.0), 1.0)
     wave = ramp(2.5 * np.sin(2 * np.pi * per_height * along) + 0.5)
     return np.asarray(0.5 + shown * (wave - 0.5), dtype=np.float32)
 
@@ -134,21 +134,36 @@ def gather(canvas: Canvas, amount: float, rng: np.random.Generator) -> None:
 
 def tension(canvas: Canvas, amount: float, rng: np.random.Generator) -> None:
     """The pull from the corners towards nose and chin, and the cloth's own unrest; amount in 0..1."""
-    u, v = coarse_axes()
     rough = 0.45 * coarse_noise((7, 4), rng) + 0.25 * coarse_noise((14, 9), rng)
-    for _ in range(int(rng.integers(3, 8))):
-        right, start = rng.random() < 0.5, rng.uniform(0.1, 0.9)
-        slope = (rng.uniform(0.25, 0.75) - start) * rng.uniform(0.5, 1.3)
-        along = (1 - u) if right else u
-        away = (v - start - slope * along) / np.float32(rng.uniform(0.016, 0.045))
-        length = np.float32(rng.uniform(0.2, 0.6))
-        # A fold has a side that rises and one that falls, and is a ridge or a furrow between them.
-        form = np.float32(rng.choice([-1.0, 1.0])) + np.float32(rng.uniform(-1.5, 1.5)) * away
-        # Not further than needed: numbers near nothing (denormal) take a hundred times as long.
-        rough += (
-            np.float32(rng.uniform(0.5, 1.3)) * form * np.exp(-np.minimum(away * away, 30)) * ramp(1.2 - along / length)
-        )
+    for pull in _pulls(int(rng.integers(3, 8)), rng):
+        rough += pull
     _raise(canvas, rough, 0.068 * amount, 0.75 * amount)
+
+
+_PULL_LEAST = np.array([0.0, 0.1, 0.25, 0.5, 0.016, 0.2, -1.5, 0.5])
+_PULL_SPAN = np.array([1.0, 0.9, 0.75, 1.3, 0.045, 0.6, 1.5, 1.3]) - _PULL_LEAST
+"""What is drawn of a pull: its side, where it starts, where it leads to, how far, width, length, lean and strength."""
+
+
+def _pulls(count: int, rng: np.random.Generator) -> FloatArray:
+    """(count, rows, columns) on the coarse grid: straight folds from a side inwards, all at once."""
+    u, v = coarse_axes()
+    shares, signs = np.empty((count, 8)), np.empty((count, 1, 1), dtype=np.float32)
+    for number in range(count):
+        shares[number, :6] = rng.random(6)
+        signs[number] = (-1, 1)[int(rng.integers(2))]
+        shares[number, 6:] = rng.random(2)
+    drawn = (_PULL_LEAST + _PULL_SPAN * shares).T
+    drawn[2] = (drawn[2] - drawn[1]) * drawn[3]
+    _, start, slope, _, width, length, lean, strength = drawn.astype(np.float32)[..., None, None]
+    along = np.where(drawn[0, :, None, None] < 0.5, 1 - u, u)
+    away = (v - start - slope * along) / width
+    # A fold has a side that rises and one that falls, and is a ridge or a furrow between them.
+    folds = strength * (signs + lean * away)
+    # Not further than needed: numbers near nothing (denormal) take a hundred times as long.
+    folds *= np.exp(-np.minimum(away * away, 30))
+    folds *= ramp(1.2 - along / length)
+    return np.asarray(folds)
 
 
 def crinkle(canvas: Canvas, amount: float, rng: np.random.Generator) -> None:
@@ -186,7 +201,7 @@ def slack(canvas: Canvas, amount: float, rng: np.random.Generator) -> None:
     phase = 2 * np.pi * (waves * (v**crowded + bend) + np.float32(rng.random()))
     # Folded cloth is round on top and sharp in its hollows.
     folds = 1 - 1.6 * np.abs(np.sin(phase / 2))
-    depth = np.clip(0.75 + 0.7 * coarse_noise((3, 3), rng), 0, 1.3)
+    depth = (0.75 + 0.7 * coarse_noise((3, 3), rng)).clip(0, 1.3)
     rough = folds * depth + 0.5 * coarse_noise((8, 5), rng)
     _raise(canvas, -rough, 0.034 * amount, 0.5 * amount)
 
@@ -209,7 +224,7 @@ def valve(canvas: Canvas, u: float, v: float, radius: float, rng: np.random.Gene
     reach = 1.15 * radius
     part = canvas.window(u - reach / canvas.aspect, v - reach, u + reach / canvas.aspect, v + reach)
     x, y = (part.column - u) * np.float32(canvas.aspect), part.row - v
-    power = float(rng.choice([2.0, 2.0, 5.0]))
+    power = (2.0, 2.0, 5.0)[int(rng.integers(3))]
     level = root(np.abs(x / radius) ** power + np.abs(y / (0.85 * radius)) ** power, power)
     edge = np.float32(canvas.texel / radius)
     disc = ramp((1 - level) / edge + 0.5).astype(np.float32)
@@ -221,5 +236,5 @@ def valve(canvas: Canvas, u: float, v: float, radius: float, rng: np.random.Gene
     part.tint(rim, 0.62)
     inner = ramp(1 - np.abs(level - 0.72) / np.maximum(np.float32(0.07), edge))
     part.tint(inner, 0.80)
-    slots = disc * (level < 0.66) * dashes(canvas, np.broadcast_to(y, level.shape), 1.6 / radius)
+    slots = disc * (level < 0.66) * dashes(canvas, y, 1.6 / radius)
     part.tint(slots, 0.78)

@@ -50,7 +50,7 @@ def test_light_from_the_left_makes_the_left_brighter_also_on_a_rolled_head() -> 
 
 def test_a_ridge_is_bright_towards_the_light_and_dark_behind() -> None:
     ridged = canvas()
-    ridged.height += np.float32(0.03) * np.exp(-(((ridged.u - 0.5) / 0.03) ** 2)).astype(np.float32)
+    ridged.height += np.float32(0.03) * np.exp(-(((ridged.column - 0.5) / 0.03) ** 2)).astype(np.float32)
     change = luminance(ridged, SIDE) - luminance(canvas(), SIDE)
     assert change[40, 70:79].mean() > 0.01
     assert change[40, 81:90].mean() < -0.01
@@ -58,7 +58,7 @@ def test_a_ridge_is_bright_towards_the_light_and_dark_behind() -> None:
 
 def test_a_hollow_is_darker_than_what_is_around_it() -> None:
     hollowed = canvas()
-    hollowed.height -= np.float32(0.02) * (np.hypot(hollowed.u - 0.5, hollowed.v - 0.5) < 0.04)
+    hollowed.height -= np.float32(0.02) * (np.hypot(hollowed.column - 0.5, hollowed.row - 0.5) < 0.04)
     lit = luminance(hollowed, SHADY)
     assert lit[lit.shape[0] // 2, 80] < 0.95 * lit[lit.shape[0] // 2, 40]
 

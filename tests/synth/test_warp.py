@@ -143,3 +143,11 @@ def test_a_sheet_beside_the_head_is_left_alone() -> None:
     to_picture = HeadToPicture(fit_pose(turned), turned)
     beside = turned[:9].reshape(3, 3, 2) + np.array([400.0, 0.0])
     assert np.isinf(within_head(beside, to_picture, 0.05))
+
+
+def test_a_region_cut_at_another_is_what_both_have_in_common() -> None:
+    one, other = Region(2, 3, 10, 8), Region(5, 0, 20, 6)
+    assert one.cut(other) == other.cut(one) == Region(5, 3, 10, 6)
+    assert one.cut(one) == one
+    apart = one.cut(Region(12, 3, 20, 8))
+    assert apart.width <= 0 < apart.height
