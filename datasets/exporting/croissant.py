@@ -17,8 +17,9 @@ import pandas as pd
 
 from datasets.card import citations
 from datasets.errors import UsageError
-from datasets.labels import AGE_GROUPS, GENDERS, MASK_STATES
+from datasets.labels import AXES
 from datasets.licences import find_licence
+from datasets.wording import counted
 
 CROISSANT: Final = "croissant.json"
 CONFORMS_TO: Final = "http://mlcommons.org/croissant/1.0"
@@ -95,11 +96,7 @@ _FIELDS: Final = (
     ("sha256", _TEXT, "Of the file's bytes."),
 )
 _LABELS: Final = frozenset({"mask", "gender", "age_group", "label", "class"})
-_ENUMERATIONS: Final = {
-    "mask": ("masks", MASK_STATES),
-    "gender": ("genders", GENDERS),
-    "age_group": ("age_groups", AGE_GROUPS),
-}
+_ENUMERATIONS: Final = {axis: (f"{axis}s", words) for axis, words in AXES.items()}
 _SPLITS: Final = {"train": "cr:TrainingSplit", "validation": "cr:ValidationSplit"}
 
 
@@ -180,10 +177,10 @@ def croissant(frame: pd.DataFrame, table: str, about: About) -> dict[str, Any]:
 
 def _description(frame: pd.DataFrame) -> str:
     made = int(frame["parent_id"].notna().sum())
+    persons, sources = counted(frame["person_id"].nunique(), "person"), counted(frame["source"].nunique(), "source")
     return (
-        f"{len(frame) - made:,} photos of faces and {made:,} variants of such, of {frame['person_id'].nunique():,} "
-        f"persons from {frame['source'].nunique()} sources, labelled with how a mask is worn, gender and age group. "
-        "DATACARD.md in the same folder says more."
+        f"{counted(len(frame) - made, 'photo')} of faces and {counted(made, 'variant')} of such, of {persons} from "
+        f"{sources}, labelled with how a mask is worn, gender and age group. DATACARD.md in the same folder says more."
     )
 
 
