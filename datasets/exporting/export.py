@@ -12,12 +12,14 @@ import pandas as pd
 from datasets.atomic import atomic_write
 from datasets.card import CARD, data_card
 from datasets.errors import UsageError
-from datasets.exporting.croissant import CROISSANT, About, croissant, dump, missing_properties
+from datasets.exporting.about import About, missing_properties
+from datasets.exporting.croissant import CROISSANT, croissant, dump
 from datasets.exporting.imagefolder import README, dataset_readme
 from datasets.exporting.ledger import check_folder, read_ledger, remove, write_ledger
 from datasets.labels import N_LABELS, label_name
 from datasets.manifest import REFUSALS, manifest_file, read_manifest, read_refusals, write_refusals
 from datasets.placing import place_as
+from datasets.wording import counted
 
 FORMS: Final = ("imagefolder", "croissant")
 METADATA: Final = "metadata.csv"
@@ -73,7 +75,8 @@ def export(
         What was written.
 
     Raises:
-        UsageError: If the form or the fold isn't known, or `out` holds what no export wrote.
+        UsageError: If the form or the fold isn't known, the manifest's card isn't text, or `out` holds what no export
+            wrote.
         ManifestError: If there is no valid manifest.
         OutputError: If something can't be written.
     """
@@ -83,6 +86,7 @@ def export(
     frame = read_manifest(manifest).sort_values("photo_id", ignore_index=True)
     splits = _splits(frame, validation_fold)
     paths = [f"{split}/{name}" for split, name in zip(splits, _names(frame), strict=True)]
+    card = _card(root, frame)
     earlier = read_ledger(out)
     check_folder(out, earlier)
     _check_apart(frame, root, out)
@@ -92,7 +96,7 @@ def export(
     kept, refusals = place_as(frame, root, out, paths, copy=copy, stage=STAGE)
     split_of = dict(zip(paths, splits, strict=True))
     kept_splits = kept["path"].map(split_of)
-    texts = _texts(form, kept, kept_splits, _card(root, frame), about)
+    texts = _texts(form, kept, kept_splits, card + _less(refusals), about)
     for name, text in texts.items():
         with atomic_write(out / name) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="\n")
@@ -143,12 +147,24 @@ def _check_apart(frame: pd.DataFrame, root: Path, out: Path) -> None:
 
 
 def _card(root: Path, frame: pd.DataFrame) -> str:
-    """The card that the merge wrote, or one made now, which can't tell what was left out."""
+    """The card that the merge wrote, or one made now, which can't tell what the merge left out."""
     file = root / CARD
-    if file.is_file():
+    if not file.is_file():
+        return data_card(frame, refusals=read_refusals(root))
+    try:
         return file.read_text(encoding="utf-8")
-    nothing = pd.DataFrame(columns=["source", "licence", "kind", "rows", "why"])
-    return data_card(frame, excluded=nothing, refusals=read_refusals(root))
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file} isn't UTF-8 text: save it as such, or remove it to have one made anew") from error
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror or error}") from error
+
+
+def _less(refusals: pd.DataFrame) -> str:
+    """What a card of the whole manifest doesn't say of an export that lacks some of it."""
+    if refusals.empty:
+        return ""
+    told = counted(len(refusals), "row of the manifest, counted above, is", "rows of the manifest, counted above, are")
+    return f"\n## In this folder\n\n{told} missing here; the `refusals.csv` in this folder says why.\n"
 
 
 def _texts(form: str, kept: pd.DataFrame, splits: pd.Series[str], card: str, about: About) -> dict[str, str]:
