@@ -29,7 +29,12 @@ def test_both_forms_on_the_command_line(manifest: Path, tmp_path: Path, capsys: 
     [
         (["--form", "zip"], "known: imagefolder, croissant"),
         (["--validation-fold", "7"], "folds there are 0, 1"),
-        (["--published", "soon"], "YYYY-MM-DD"),
+        (["--form", "croissant", "--published", "soon"], "YYYY-MM-DD"),
+        (["--form", "croissant", "--published", "20260203"], "YYYY-MM-DD"),
+        (["--name", "a\udcff"], "name must be text"),
+        (["--form", "croissant", "--creator", "a\nb"], "creator must be text"),
+        (["--url", "https://a.org"], "no place for --url: leave it out, or give --form croissant"),
+        (["--version", "1.0.0", "--creator", "We"], "no place for --creator, --version"),
     ],
 )
 def test_wrong_calls_are_one_line(
