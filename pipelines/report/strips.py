@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipelines.report.counts import AXES, UNKNOWN
+from datasets.labels import AXES
+from pipelines.report.counts import UNKNOWN
 from pipelines.report.tables import AXIS_NAMES
 from pipelines.report.text import number, share, visible
 

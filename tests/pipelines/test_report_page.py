@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -235,6 +236,52 @@ def test_each_source_has_its_shares(page: Page, frame: pd.DataFrame) -> None:
     assert f"unknown {share(part['age_group'].isna().mean())}" in cells[3]
     strips = [attrs for attrs in page.of("div") if attrs.get("class") == "strip"]
     assert len(strips) == frame["source"].nunique() * 3
+
+
+def test_refused_variants_of_one_photo_are_shown_once_and_photos_with_number_signs_each(tmp_path: Path) -> None:
+    names = ["a.jpg#wear1", "a.jpg#wear2", "b#1.jpg", "b#2.jpg", "b#2.jpg#incorrect1", "c#/d.jpg"]
+    refused = make_refusals(
+        {"photo_id": f"folder:{name}", "stage": "mask", "reason": "no_face", "detail": ""} for name in names
+    )
+    photos = make_manifest([row("folder", name) for name in ("a.jpg", "b#1.jpg", "b#2.jpg", "c#/d.jpg")])
+    draw(tmp_path, photos)
+    page = Page(written(tmp_path, make_manifest([]), refusals=refused))
+    shown = [str(attrs["alt"]) for attrs in page.of("img")]
+    assert shown == [f"refused: folder:{name}" for name in ("a.jpg#wear1", "b#1.jpg", "b#2.jpg", "c#/d.jpg")]
+    colours = {str(attrs["src"]) for attrs in page.of("img")}
+    assert len(colours) == 4
+
+
+def test_one_of_a_thing_is_not_several(tmp_path: Path) -> None:
+    labels = {"mask": "wear", "gender": "male", "age": 70.0}
+    merged = make_manifest(
+        [row("competition", "a.jpg", **labels), variant("competition", "a.jpg", "wear1", mask="wear", gender="male")]
+    )
+    merged.loc[1, ["gender_from", "gender_confidence"]] = ["pseudo", 0.9]
+    draw(tmp_path, merged)
+    words = " ".join(" ".join(Page(written(tmp_path, merged, refusals=REFUSED.head(1))).words).split())
+    assert "1 photo, 0 variants" in words
+    assert "1 refusal in 1 stage" in words
+    assert "1 variant of 1 photo." in words
+    assert not re.search(r"(?<![,.\d])1 (photos|variants|persons|sources|refusals|stages|reasons|classes)\b", words)
+
+
+def test_what_the_rules_left_out_is_not_known_without_their_table(tmp_path: Path, frame: pd.DataFrame) -> None:
+    words = " ".join(Page(written(tmp_path, frame, excluded=None)).words)
+    assert "what was left out for theirs isn't known here." in words
+    assert "isn't known here" not in " ".join(Page(written(tmp_path, frame, excluded=NO_EXCLUSIONS)).words)
+
+
+def test_a_page_and_a_card_in_folders_of_any_name(tmp_path: Path, frame: pd.DataFrame) -> None:
+    odd = tmp_path / os.fsdecode(b"caf\xe9 #1")
+    try:
+        odd.mkdir()
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names alone")
+    card = odd / "DATACARD.md"
+    card.write_text("# Data card\n")
+    assert 'href="caf%E9%20%231/DATACARD.md"' in written(tmp_path, frame, card=card)
+    assert 'href="DATACARD.md"' in written(odd, frame, card=card)
 
 
 def test_the_card_is_linked_where_there_is_one(tmp_path: Path, frame: pd.DataFrame) -> None:
