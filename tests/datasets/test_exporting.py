@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -11,6 +12,7 @@ import yaml
 from datasets.card import CARD
 from datasets.errors import UsageError
 from datasets.exporting import FORMS, About, export
+from datasets.labels import AXES
 from datasets.manifest import make_manifest, read_manifest, write_manifest
 from datasets.readers import ingest
 from datasets.schema import COLUMNS
@@ -158,6 +160,61 @@ def test_the_fields_of_a_croissant_are_the_columns_of_its_table(tmp_path):
     }
     assert {line["mask"] for line in lines} - {""} <= names["masks"]
     assert {line["split"] for line in lines} <= names["splits"]
+
+
+def joined(out: Path) -> list[dict[str, str]]:
+    """The records of `photos`, put together as the specification says: files met with rows by a field that refers."""
+    told = json.loads((out / "croissant.json").read_text())
+    objects = {each["@id"]: each for each in told["distribution"]}
+    records = next(each for each in told["recordSet"] if each["@id"] == "photos")
+    key = next(field for field in records["field"] if field["@id"] == records["key"]["@id"])
+    assert key["source"]["extract"] == {"fileProperty": "fullpath"}
+    pattern, other = re.compile(key["source"]["transform"]["regex"]), key["references"]
+    lines = {line[other["extract"]["column"]]: line for line in table(out / other["fileObject"]["@id"])}
+    globs = objects[key["source"]["fileSet"]["@id"]]["includes"]
+    paths = sorted({path.relative_to(out).as_posix() for glob in globs for path in out.glob(glob)})
+    rows = [lines[match[1]] for match in map(pattern.match, paths) if match]
+    assert len(rows) == len(paths)
+    columns = {
+        field["@id"]: field["source"]["extract"]["column"]
+        for field in records["field"]
+        if field["source"].get("fileObject") == {"@id": other["fileObject"]["@id"]}
+    }
+    return [{name: row[column] for name, column in columns.items()} for row in rows]
+
+
+def test_files_and_rows_of_a_croissant_meet(tmp_path):
+    manifest = read_manifest(source(tmp_path / "in")).set_index("photo_id")
+    export(tmp_path / "in", tmp_path / "out", form="croissant", validation_fold=0, about=ABOUT)
+    records = joined(tmp_path / "out")
+    assert {record["photos/photo_id"] for record in records} == set(manifest.index)
+    for record in records:
+        known = manifest.loc[record["photos/photo_id"]]
+        assert record["photos/person_id"] == known["person_id"]
+        assert record["photos/split"] == ("validation" if known["fold"] == 0 else "train")
+
+
+def test_labels_of_a_croissant_refer_to_the_words_there_are(tmp_path):
+    source(tmp_path / "in")
+    export(tmp_path / "in", tmp_path / "out", form="croissant", about=ABOUT)
+    sets = {each["@id"]: each for each in json.loads((tmp_path / "out" / "croissant.json").read_text())["recordSet"]}
+    fields = {field["@id"]: field for field in sets["photos"]["field"]}
+    expected = {"mask": "masks", "gender": "genders", "age_group": "age_groups", "split": "splits"}
+    referring = {
+        name.removeprefix("photos/"): field["references"]["field"]["@id"]
+        for name, field in fields.items()
+        if "field" in field.get("references", {})
+    }
+    assert referring == {name: f"{words}/name" for name, words in expected.items()}
+    for axis, words in AXES.items():
+        named = sets[expected[axis]]
+        assert named["dataType"] == "sc:Enumeration"
+        assert named["key"] == {"@id": f"{expected[axis]}/name"}
+        assert [each[f"{expected[axis]}/name"] for each in named["data"]] == list(words)
+    labels = {name.removeprefix("photos/") for name, field in fields.items() if "cr:Label" in field["dataType"]}
+    assert labels == {*AXES, "label", "class"}
+    assert [each["@id"] for each in sets["splits"]["field"]] == ["splits/name", "splits/url"]
+    assert sets["splits"]["data"] == [{"splits/name": "train", "splits/url": "cr:TrainingSplit"}]
 
 
 def test_mlcroissant_reads_a_croissant(tmp_path):
