@@ -48,7 +48,6 @@ def export(
     made = write(manifest, out, form=form, validation_fold=validation_fold, copy=copy, about=about)
     summary = {"folder": made.folder, "form": form, "splits": dict(made.splits)}
     if made.missing:
-        summary["to_publish_it"] = (
-            f"Croissant requires {', '.join(made.missing)} as well: --url, --creator, --published"
-        )
+        options = (f"--{name.removeprefix('date').lower()}" for name in made.missing)
+        summary["to_publish_it"] = f"Croissant requires {', '.join(made.missing)} as well: {', '.join(options)}"
     show_summary("Exported", {**summary, "refusals": count_reasons(made.refusals)}, as_json=as_json)

@@ -53,6 +53,11 @@ class Pair:
     contradicts: bool
 
 
+def is_double(stage: str, reason: str) -> bool:
+    """Says whether a refusal is of a photo that is there twice; a reader's label_conflict is of rows, not of photos."""
+    return stage != "labels" and (CONFLICT in reason or DUPLICATE in reason)
+
+
 def pairs(refusals: pd.DataFrame, frame: pd.DataFrame, root: Path, places: Mapping[str, Path]) -> dict[str, Any] | None:
     """The section on duplicates; None where there are none.
 
@@ -97,9 +102,8 @@ def _doubles(refusals: pd.DataFrame) -> pd.DataFrame:
     """Refusals of duplicates: contradictions first, then photos before variants, whose photos say the same."""
     if not len(refusals):
         return pd.DataFrame(columns=["photo_id", "stage", "reason", "detail"])
-    reasons = refusals["reason"].astype(str)
-    of_merge = refusals["stage"].ne("labels")  # a reader's label_conflict is of rows, not of two photos
-    doubles = refusals[of_merge & reasons.str.contains(f"{CONFLICT}|{DUPLICATE}")]
+    kinds = zip(refusals["stage"].astype(str).tolist(), refusals["reason"].astype(str).tolist(), strict=True)
+    doubles = refusals[[is_double(stage, reason) for stage, reason in kinds]]
     order = {
         "tame": ~doubles["reason"].str.contains(CONFLICT),
         "made": doubles["photo_id"].map(photo_of).ne(doubles["photo_id"]),

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from datasets.wording import counted
-from pipelines.report import charts, counts, strips, tables, tallies
+from pipelines.report import charts, counts, pairs, strips, tables, tallies
 from pipelines.report.counts import CROSSINGS, UNKNOWN
 from pipelines.report.sheets import contact_sheets, photo_of, refused_pictures
 from pipelines.report.text import NOTHING, number, share, times, visible
@@ -67,21 +67,22 @@ def figures(frame: pd.DataFrame, refusals: pd.DataFrame, base_source: str) -> li
 
 def _rarest(classes: pd.DataFrame) -> Figure:
     rarest = classes[classes["rarest"]].sort_values("after", kind="stable").iloc[0]
-    value = times(rarest["growth"]) if rarest["before"] else number(rarest["after"])
+    if not rarest["before"]:
+        before, after = (int(classes[name].eq(0).sum()) for name in ("before", "after"))
+        return Figure("Classes without a photo", number(after), f"{number(before)} before")
     return Figure(
-        "Growth of the rarest class" if rarest["before"] else "A class that was empty",
-        value,
+        "Growth of the rarest class",
+        times(rarest["growth"]),
         f"{rarest['name']}: {number(rarest['before'])} → {number(rarest['after'])}",
     )
 
 
 def _imbalance(classes: pd.DataFrame) -> Figure:
     before, after = (counts.imbalance(classes[name]) for name in ("before", "after"))
-    said = [
-        f"{value:,.1f} : 1" if value else counted(int((classes[name] == 0).sum()), "empty class", "empty classes")
-        for name, value in (("before", before), ("after", after))
-    ]
-    return Figure("Largest class to smallest", said[1], f"{said[0]} before")
+    name = "Largest class to smallest"
+    if after is None:
+        return Figure(name, NOTHING, "some classes are empty")
+    return Figure(name, f"{after:,.1f} : 1", f"{before:,.1f} : 1 before" if before else "some were empty before")
 
 
 def warnings(frame: pd.DataFrame, base_source: str) -> list[str]:
@@ -139,7 +140,7 @@ def sources(frame: pd.DataFrame, base_source: str) -> Context:
         "table": tables.source_table(by_source),
         "axes": tables.axis_table(axes),
         "strips": strips.strips(by_source),
-        "keys": strips.KEYS,
+        "keys": strips.keys(by_source),
         "chart": drawing,
     }
 
@@ -169,7 +170,7 @@ def ages(frame: pd.DataFrame, base_source: str) -> Context:
     for name, part in (("before", base), ("after", frame)):
         table = counts.age_histogram(part, AGE_STEP)
         series = {column: list(table[column]) for column in table.columns if column != UNKNOWN or table[column].any()}
-        context[name] = charts.stacked_columns(
+        context[name] = table.any(axis=None) and charts.stacked_columns(
             f"ages-{name}",
             f"Photos by age and gender, {name}",
             [*table.index, table.index[-1] + AGE_STEP],
@@ -246,12 +247,13 @@ def photos(frame: pd.DataFrame, root: Path, base_source: str) -> Context:
 
 
 def refusals(table: pd.DataFrame, root: Path, places: Mapping[str, Path]) -> Context:
-    """What was refused, by stage and reason."""
+    """What was refused, by stage and reason; what was refused as a duplicate is pictured in the section on those."""
     grouped = tallies.refusal_counts(table)
     left = PICTURED_REFUSALS
     rows = []
     for row in grouped.to_dict("records"):
-        one_each = {photo_of(photo_id): photo_id for photo_id in reversed(row["examples"])}
+        shown = [] if pairs.is_double(row["stage"], row["reason"]) else row["examples"]
+        one_each = {photo_of(photo_id): photo_id for photo_id in reversed(shown)}
         pictures = refused_pictures(root, list(reversed(one_each.values()))[:left], places)
         left -= len(pictures)
         rows.append(

@@ -68,7 +68,7 @@ def class_table(counts: pd.DataFrame) -> Table:
             Cell(share(row["before_share"])),
             Cell(number(row["after"])),
             Cell(share(row["after_share"])),
-            Cell(times(row["growth"]), strong=row["rarest"]),
+            Cell(times(row["growth"]), strong=row["rarest"] and row["before"] > 0),
         ]
         for row in counts.to_dict("records")
     ]

@@ -20,7 +20,7 @@ def test_both_forms_on_the_command_line(manifest: Path, tmp_path: Path, capsys: 
     assert (told["form"], told["splits"]) == ("imagefolder", {"train": 1, "validation": 1})
     assert (tmp_path / "i" / "validation" / "metadata.csv").is_file()
     assert run(["export", str(manifest), str(tmp_path / "c"), "--form", "croissant", "--creator", "We"]) == 0
-    assert "Croissant requires url, datePublished as well" in capsys.readouterr().out
+    assert "Croissant requires url, datePublished as well: --url, --published" in capsys.readouterr().out
     assert json.loads((tmp_path / "c" / "croissant.json").read_text())["creator"]["name"] == "We"
 
 
