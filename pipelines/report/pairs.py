@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,16 +87,19 @@ def pairs(refusals: pd.DataFrame, frame: pd.DataFrame, root: Path, places: Mappi
 
 def _text(found: pd.DataFrame, standings: list[str]) -> str:
     conflicts = int(found["reason"].str.contains(CONFLICT).sum())
-    gone = sum(standing == LEFT_OUT for standing in standings)
     were = counted(len(found), "photo was left out because it", "photos were left out because each")
     contradict = f", and in {counted(conflicts, 'pair')} the labels contradict each other" if conflicts else ""
-    if not gone:
-        told = "What was kept is the better labelled photo."
-    elif gone == len(found):
-        told = "What it shows was left out altogether: no photo of it was kept."
-    else:
-        told = f"In {counted(gone, 'pair')} neither photo was kept, in the others the better labelled one."
-    return f"{were} shows what another photo shows{contradict}. {told}"
+    return f"{were} shows what another photo shows{contradict}. {_became(Counter(standings))}"
+
+
+def _became(standings: Counter[str]) -> str:
+    """What became of the other photos, the better labelled ones of their pairs."""
+    if set(standings) == {KEPT}:
+        return "What was kept is the better labelled photo."
+    if set(standings) == {LEFT_OUT}:
+        return "What it shows was left out altogether: no photo of it was kept."
+    told = [f"{number(standings[each])} {each}" for each in (KEPT, AS_VARIANTS, LEFT_OUT, UNKNOWN) if standings[each]]
+    return f"What became of the better labelled photos: {', '.join(told)}."
 
 
 def _doubles(refusals: pd.DataFrame) -> pd.DataFrame:

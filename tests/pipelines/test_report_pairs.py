@@ -129,7 +129,7 @@ def test_pairs_of_which_one_was_kept_and_pairs_of_which_none_was_are_told_apart(
     assert [pair.standing for pair in found["conflicts"]] == ["left out too"]
     assert found["text"] == (
         "2 photos were left out because each shows what another photo shows, and in 1 pair the labels contradict each "
-        "other. In 1 pair neither photo was kept, in the others the better labelled one."
+        "other. What became of the better labelled photos: 1 kept, 1 left out too."
     )
 
 
@@ -159,7 +159,7 @@ def test_a_photo_that_is_there_by_its_variants_was_kept_as_such(tmp_path: Path) 
     assert found is not None
     (pair,) = found["pictured"]
     assert (pair.other.photo_id, pair.standing) == ("a:3.jpg", "kept as variants")
-    assert found["text"].endswith("What was kept is the better labelled photo.")
+    assert found["text"].endswith("What became of the better labelled photos: 1 kept as variants.")
 
 
 def test_two_that_name_each_other_come_to_an_end(tmp_path: Path) -> None:
