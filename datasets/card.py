@@ -14,21 +14,21 @@ import pandas as pd
 
 from datasets.atomic import atomic_write
 from datasets.card_limits import limits
-from datasets.labels import AGE_GROUPS, GENDERS, LABEL_FROM, MASK_STATES, N_LABELS, label_name
+from datasets.labels import AXES, LABEL_FROM, N_LABELS, label_name
 from datasets.licences import ASKS, find_licence
 from datasets.markdown import escape, fenced, link, table
 from datasets.origins import EMBEDDING, LANDMARKS, Origin, origin_of
 from datasets.rules import RULES, admit
+from datasets.wording import counted
 
 CARD: Final = "DATACARD.md"
-_AXES: Final = (("mask", MASK_STATES), ("gender", GENDERS), ("age_group", AGE_GROUPS))
 
 
 def data_card(
     manifest: pd.DataFrame,
     *,
-    excluded: pd.DataFrame,
     refusals: pd.DataFrame,
+    excluded: pd.DataFrame | None = None,
     rules: str | None = None,
     title: str = "Data card",
 ) -> str:
@@ -36,8 +36,8 @@ def data_card(
 
     Args:
         manifest: Valid; may be empty.
-        excluded: What the rules left out: source, licence, kind, rows, why.
         refusals: A table of refusals.
+        excluded: What the rules left out: source, licence, kind, rows, why; None where that isn't known.
         rules: Those it was merged under; None where that isn't known.
         title: The heading.
 
@@ -81,12 +81,13 @@ def _sizes(frame: pd.DataFrame) -> list[str]:
 
 
 def _lead(frame: pd.DataFrame, rules: str | None) -> str:
-    photos, variants, persons = _sizes(frame)
+    made = int(_variant(frame).sum())
+    persons, sources = counted(frame["person_id"].nunique(), "person"), counted(frame["source"].nunique(), "source")
     under = f" Merged under the rules `{rules}`: {RULES[rules].note}." if rules in RULES else ""
     return (
-        f"{photos} photos of faces and {variants} variants, which are photos with a mask drawn on, or that went "
-        f"through the same steps without one; {persons} persons, {frame['source'].nunique()} sources. Each is labelled "
-        f"with how a mask is worn, a gender and an age group.{under}\n"
+        f"{counted(len(frame) - made, 'photo')} of faces and {counted(made, 'variant')}: a variant is a photo with a "
+        f"mask drawn on, or one that went through the same steps without. {persons}, {sources}. Labels say how a mask "
+        f"is worn, the gender and the age group.{under}\n"
     )
 
 
@@ -114,7 +115,7 @@ def _classes(frame: pd.DataFrame) -> str:
     rows.append(["-", "not all three labels known", *_sizes(frame[frame["label"].isna()])])
     by_class = table(("label", "class", "photos", "variants", "persons"), rows, numbers=(0, 2, 3, 4))
     axes = []
-    for axis, values in _AXES:
+    for axis, values in AXES.items():
         axes += [[axis, value, *_sizes(frame[frame[axis].eq(value)])] for value in values]
         axes.append([axis, "unknown", *_sizes(frame[frame[axis].isna()])])
     by_axis = table(("label", "value", "photos", "variants", "persons"), axes, numbers=(2, 3, 4))
@@ -129,15 +130,18 @@ def _licences(frame: pd.DataFrame, rules: str | None) -> str:
         named = link(terms.name, terms.url)
         row = [escape(terms.id), named, terms.kind.replace("_", " "), f"{count:,}", _listed(whose), ASKS[terms.kind]]
         rows.append([*row, *("yes" if admit(rule, terms.id)[0] else "no" for rule in RULES)])
+    others = "The other rules" if rules in RULES else "The rules"
     heads = ("licence", "terms", "kind", "rows", "sources", "asks of you", *(f"for {rule}" for rule in RULES))
     lead = "A variant comes under the licence of its photo. The terms themselves decide, not this table.\n"
     notes = [f"- `{rule.name}`: {rule.note}\n" for rule in RULES.values() if rule.name != rules]
-    return f"## Licences\n\n{lead}\n{table(heads, rows, numbers=(3,))}\nThe other rules:\n\n{''.join(notes)}"
+    return f"## Licences\n\n{lead}\n{table(heads, rows, numbers=(3,))}\n{others}:\n\n{''.join(notes)}"
 
 
-def _left_out(excluded: pd.DataFrame, refusals: pd.DataFrame) -> str:
+def _left_out(excluded: pd.DataFrame | None, refusals: pd.DataFrame) -> str:
     parts = ["## What was left out\n"]
-    if len(excluded):
+    if excluded is None:
+        parts.append("What licences kept out isn't known here: this card was made of a manifest, not by its merge.\n")
+    elif len(excluded):
         rows = [
             [escape(row["source"]), escape(row["licence"]), f"{int(row['rows']):,}", escape(row["why"])]
             for row in excluded.sort_values(["source", "licence"]).to_dict("records")
@@ -149,7 +153,7 @@ def _left_out(excluded: pd.DataFrame, refusals: pd.DataFrame) -> str:
     if len(refusals):
         counts = refusals.groupby(["stage", "reason"], sort=True).size().reset_index(name="count")
         rows = [[escape(row["stage"]), escape(row["reason"]), f"{row['count']:,}"] for row in counts.to_dict("records")]
-        parts.append("Refused, all stages together; `refusals.csv` has each of them with its reason:\n")
+        parts.append("Refused, all stages together; the `refusals.csv` beside the manifest has each of them:\n")
         parts.append(table(("stage", "reason", "refusals"), rows, numbers=(2,)))
     else:
         parts.append("Nothing was refused.\n")
@@ -204,7 +208,8 @@ def _folds(frame: pd.DataFrame) -> str:
         return ""
     split = int((placed.groupby("person_id")["fold"].nunique() > 1).sum())
     rows = [[str(fold), *_sizes(part)] for fold, part in placed.groupby("fold", sort=True)]
-    sound = "No person is in two of them." if not split else f"**{split:,} persons are in more than one.**"
+    told = f"**{counted(split, 'person is', 'persons are')} in more than one.**"
+    sound = told if split else "No person is in two of them."
     heads = ("fold", "photos", "variants", "persons")
     return f"## Folds\n\n{sound} A variant is in its photo's fold.\n\n{table(heads, rows, numbers=range(4))}"
 

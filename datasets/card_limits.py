@@ -7,11 +7,17 @@ from typing import Final
 import pandas as pd
 
 from datasets.labels import N_LABELS, label_name
-from datasets.licences import find_licence
+from datasets.licences import ASKS, Kind, find_licence
 from datasets.markdown import escape
+from datasets.wording import counted
 
 FEW: Final = 50
 """Persons of a class below which its scores say little: at 50, one person more or less moves recall by 2 points."""
+
+MOSTLY_ALONE: Final = 0.9
+"""Share of a source's photos, each the only one of its person, from which on its labels hardly know who is who."""
+
+_UNRESTRICTED: Final[frozenset[Kind]] = frozenset({"free", "attribution"})
 
 _ALWAYS: Final = (
     "Gender has two values here, as the datasets' own labels do. It is what a label says, not what a person is.",
@@ -43,11 +49,9 @@ def _thin(frame: pd.DataFrame) -> str:
 
 def _unlabelled(frame: pd.DataFrame) -> str:
     count = int(frame["label"].isna().sum())
-    return (
-        f"{count:,} of {len(frame):,} rows lack a mask state, a gender or an age group, and so a class."
-        if count
-        else ""
-    )
+    lack = "lacks" if count == 1 else "lack"
+    told = f"{count:,} of {counted(len(frame), 'row')} {lack} a mask state, a gender or an age group, and so a class."
+    return told if count else ""
 
 
 def _synthetic_classes(frame: pd.DataFrame) -> str:
@@ -66,25 +70,35 @@ def _synthetic_classes(frame: pd.DataFrame) -> str:
 
 
 def _photo_is_person(frame: pd.DataFrame) -> str:
-    photos = frame[frame["parent_id"].isna()]
-    per_person = photos.groupby("source").agg(rows=("person_id", "size"), persons=("person_id", "nunique"))
-    single = [
-        escape(source) for source, row in per_person.iterrows() if row["rows"] > 1 and row["rows"] == row["persons"]
-    ]
-    if not single:
+    # A photo may be here by its variants alone.
+    photos = frame.assign(photo=frame["parent_id"].fillna(frame["photo_id"])).drop_duplicates("photo")
+    alone = ~photos["person_id"].duplicated(keep=False)
+    found = []
+    for source, part in alone.groupby(photos["source"], sort=True):
+        own = int(part.sum())
+        if len(part) > 1 and own / len(part) >= MOSTLY_ALONE:
+            found.append(f"{own:,} of {len(part):,} in {escape(source)} ({_percent(own, len(part))})")
+    if not found:
         return ""
     return (
-        f"Every photo counts as a person of its own in {', '.join(single)}: if somebody is there twice, nothing in the "
-        "labels says so."
+        f"Nearly every photo counts as a person of its own: {', '.join(found)}. If somebody is there twice, nothing in "
+        "the labels says so."
     )
+
+
+def _percent(part: int, whole: int) -> str:
+    """Returns a share with one decimal, rounded down, so that only all of it is 100 %."""
+    return f"{part * 1000 // whole / 10:g} %"
 
 
 def _noisy_ages(frame: pd.DataFrame) -> str:
     if not frame["source"].eq("all-age-faces").any():
         return ""
+    # Counted once in the set as its owner publishes it, 13,322 photos; this manifest may hold few of them, or none of
+    # those pairs.
     return (
-        "Ages of all-age-faces are noisy: of 324 pairs of near-duplicates in it, 66 are labelled with different age "
-        "groups."
+        "Ages of all-age-faces are noisy: in the whole set, 66 of 324 pairs of near-duplicates are labelled with "
+        "different age groups."
     )
 
 
@@ -92,15 +106,11 @@ def _predicted(frame: pd.DataFrame) -> str:
     count = int(frame["gender_from"].eq("pseudo").sum())
     if not count:
         return ""
-    return (
-        f"{count:,} genders are predictions: most often wrong for children and the very old, and not equally often in "
-        "all groups of people."
-    )
+    are = counted(count, "gender is a prediction", "genders are predictions")
+    return f"{are}: most often wrong for children and the very old, and not equally often in all groups of people."
 
 
 def _restricted(frame: pd.DataFrame) -> str:
-    kinds = {find_licence(str(licence)).kind for licence in frame["licence"].unique().tolist()}
-    worst = [
-        kind.replace("_", " ") for kind in ("non_commercial", "research_only", "unstated", "unknown") if kind in kinds
-    ]
-    return f"Not free to use for everything: some licences here are {', '.join(worst)}." if worst else ""
+    kinds = {find_licence(str(licence)).kind for licence in frame["licence"].unique().tolist()} - _UNRESTRICTED
+    asked = "; ".join(f"*{kind.replace('_', ' ')}* ({asks})" for kind, asks in ASKS.items() if kind in kinds)
+    return f"Not free to use for everything. By kind of licence, some of it asks: {asked}." if asked else ""

@@ -6,11 +6,15 @@ everywhere else a mask state, a gender and an age group are words.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 MASK_STATES: Final = ("wear", "incorrect", "not_wear")
 GENDERS: Final = ("male", "female")
 AGE_GROUPS: Final = ("under_30", "30_to_59", "60_plus")
+AXES: Final[Mapping[str, tuple[str, ...]]] = {"mask": MASK_STATES, "gender": GENDERS, "age_group": AGE_GROUPS}
+"""The manifest's columns that make a class, in the order of its formula, and their words."""
+
 N_LABELS: Final = len(MASK_STATES) * len(GENDERS) * len(AGE_GROUPS)
 MAX_AGE: Final = 120
 """Years; an age beyond it is an error of the dataset, not an age (the oldest person on record reached 122)."""
@@ -61,7 +65,7 @@ def encode_label(mask: str | None, gender: str | None, age_group: str | None) ->
     if any(_is_missing(part) for part in (mask, gender, age_group)):
         return None
     label = 0
-    for part, words in ((mask, MASK_STATES), (gender, GENDERS), (age_group, AGE_GROUPS)):
+    for part, words in zip((mask, gender, age_group), AXES.values(), strict=True):
         if part not in words:
             raise ValueError(f"expected one of {', '.join(words)}, not {part!r}")
         label = label * len(words) + words.index(str(part))

@@ -41,7 +41,7 @@ ASKS: Final[dict[Kind, str]] = {
     "free": "nothing",
     "attribution": "name the authors and the licence, and say what you changed",
     "share_alike": "name the authors, and pass on what you make of it under the same terms",
-    "no_derivatives": "name the authors, and pass on no changed copies: a masked variant is one",
+    "no_derivatives": "name the authors, pass on no changed copies, as variants are, and whatever else its terms say",
     "non_commercial": "no commercial use, and whatever else its terms say",
     "research_only": "only the research, or the competition, that its terms name",
     "unstated": "the owner's permission, for any use",
@@ -104,13 +104,19 @@ def find_licence(licence_id: str) -> Licence:
     return LICENCES.get(licence_id) or Licence(licence_id, licence_id, "unknown", note="Not in the table of licences.")
 
 
+def spelt(licence_id: str) -> str:
+    """Returns an id as the table spells it, whatever its case; one that the table hasn't, only stripped."""
+    asked = licence_id.strip()
+    return next((known for known in LICENCES if known.lower() == asked.lower()), asked)
+
+
 def check_licence(licence_id: str) -> str:
     """Returns the id as the table spells it, whatever its case.
 
     Raises:
         UsageError: If the table has no such licence; the message lists those it has.
     """
-    for known in LICENCES:
-        if known.lower() == licence_id.strip().lower():
-            return known
-    raise UsageError(f"unknown licence {licence_id!r}; known: {', '.join(LICENCES)}")
+    known = spelt(licence_id)
+    if known not in LICENCES:
+        raise UsageError(f"unknown licence {licence_id!r}; known: {', '.join(LICENCES)}")
+    return known

@@ -11,7 +11,7 @@ import pandera.pandas as pa
 import pyarrow as arrow
 from pandera.typing import Series
 
-from datasets.labels import AGE_GROUPS, GENDERS, LABEL_FROM, MASK_STATES, MAX_AGE, N_LABELS, WEAR_STYLES
+from datasets.labels import AGE_GROUPS, AXES, GENDERS, LABEL_FROM, MASK_STATES, MAX_AGE, N_LABELS, WEAR_STYLES
 
 RELATIVE_PATH: Final = r"(?!/)(?![A-Za-z]:)(?!.*(?:^|/)\.{1,2}(?:/|$))[^\\\x00]+"
 """`/` between parts, no `.` or `..` part, no drive, no backslash: can't leave the manifest's own folder."""
@@ -82,7 +82,7 @@ def _bytes_of(column: pd.Series[str]) -> tuple[np.ndarray[Any, Any], np.ndarray[
 def label_series(frame: pd.DataFrame) -> pd.Series[Any]:
     """Returns the class of every row, Int64 0..17, missing where mask, gender or age group is."""
     label = pd.Series(0, index=frame.index, dtype="Int64")
-    for column, words in (("mask", MASK_STATES), ("gender", GENDERS), ("age_group", AGE_GROUPS)):
+    for column, words in AXES.items():
         code = pd.Series(pd.Categorical(frame[column], categories=list(words)).codes, index=frame.index, dtype="Int64")
         label = label * len(words) + code.mask(code < 0)
     return label

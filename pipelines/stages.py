@@ -192,6 +192,20 @@ def _save_excluded(excluded: Any, out: Path) -> None:
         excluded.to_csv(temporary, index=False, lineterminator="\n")
 
 
+def _read_excluded(folder: Path) -> Any:
+    """Read what a merge's rules left out; None where no merge wrote it."""
+    from datasets.errors import LabelsError
+    from datasets.tables import read_table
+
+    file = folder / EXCLUDED
+    if not file.is_file():
+        return None
+    frame = read_table(file, ("source", "licence", "rows", "why"))
+    if not frame["rows"].str.fullmatch("[0-9]+").all():
+        raise LabelsError(f"{file} has something else than whole numbers in its column rows: merge again to renew it")
+    return frame.astype({"rows": "int64"})
+
+
 def report_stage(
     merged: Path,
     page: Path,
@@ -210,28 +224,20 @@ def report_stage(
         ingested: Manifests from before anything was refused, so that refused photos can be shown.
 
     Raises:
-        DatasetsError: The folder holds no manifest.
+        DatasetsError: The folder holds no manifest, or a table beside it can't be read.
     """
-    import pandas as pd
-
     from datasets.card import CARD
     from datasets.manifest import manifest_file, read_manifest, read_refusals
     from pipelines.report import write_report
 
     folder = manifest_file(merged).parent
-    excluded_file = folder / EXCLUDED
-    excluded = (
-        pd.read_csv(excluded_file)
-        if excluded_file.is_file()
-        else pd.DataFrame(columns=["source", "licence", "kind", "rows", "why"])
-    )
     named = {} if title is None else {"title": title}
     return write_report(
         page,
         merged=read_manifest(merged),
         root=folder,
         refusals=read_refusals(folder),
-        excluded=excluded,
+        excluded=_read_excluded(folder),
         base_source=base_source,
         places=_places(ingested),
         card=folder / CARD,

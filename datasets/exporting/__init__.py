@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datasets.exporting.croissant import About
+from datasets.exporting.about import About
 from datasets.exporting.export import FORMS, Exported, export
 
 __all__ = ["FORMS", "About", "Exported", "export"]

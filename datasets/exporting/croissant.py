@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from dataclasses import dataclass
-from datetime import date
 from pathlib import PurePosixPath
 from typing import Any, Final
 
 import pandas as pd
 
 from datasets.card import citations
-from datasets.errors import UsageError
-from datasets.labels import AGE_GROUPS, GENDERS, MASK_STATES
+from datasets.exporting.about import About
+from datasets.labels import AXES
 from datasets.licences import find_licence
+from datasets.wording import counted
 
 CROISSANT: Final = "croissant.json"
 CONFORMS_TO: Final = "http://mlcommons.org/croissant/1.0"
@@ -95,50 +93,8 @@ _FIELDS: Final = (
     ("sha256", _TEXT, "Of the file's bytes."),
 )
 _LABELS: Final = frozenset({"mask", "gender", "age_group", "label", "class"})
-_ENUMERATIONS: Final = {
-    "mask": ("masks", MASK_STATES),
-    "gender": ("genders", GENDERS),
-    "age_group": ("age_groups", AGE_GROUPS),
-}
+_ENUMERATIONS: Final = {axis: (f"{axis}s", words) for axis, words in AXES.items()}
 _SPLITS: Final = {"train": "cr:TrainingSplit", "validation": "cr:ValidationSplit"}
-
-
-@dataclass(frozen=True)
-class About:
-    """What a manifest can't know of a dataset that is to be published.
-
-    Attributes:
-        name: What it is called.
-        url: Of its page on the web.
-        creator: Who made it.
-        published: The day it was published, as YYYY-MM-DD.
-        version: MAJOR.MINOR.PATCH.
-
-    Raises:
-        UsageError: If one of them can't be that.
-    """
-
-    name: str = "Palette dataset"
-    url: str | None = None
-    creator: str | None = None
-    published: str | None = None
-    version: str = "1.0.0"
-
-    def __post_init__(self) -> None:
-        if self.url is not None and not self.url.startswith(("https://", "http://")):
-            raise UsageError(f"url must be an address that begins with https://, not {self.url!r}")
-        if not re.fullmatch(r"\d+\.\d+\.\d+", self.version):
-            raise UsageError(f"version must be MAJOR.MINOR.PATCH, such as 1.0.0, not {self.version!r}")
-        try:
-            date.fromisoformat(self.published or "2000-01-01")
-        except ValueError as error:
-            raise UsageError(f"published must be a day as YYYY-MM-DD, not {self.published!r}") from error
-
-
-def missing_properties(about: About) -> tuple[str, ...]:
-    """Returns the properties that Croissant 1.0 requires and `about` doesn't give."""
-    given = {"url": about.url, "creator": about.creator, "datePublished": about.published}
-    return tuple(name for name, value in given.items() if not value)
 
 
 def dump(description: dict[str, Any]) -> str:
@@ -180,10 +136,10 @@ def croissant(frame: pd.DataFrame, table: str, about: About) -> dict[str, Any]:
 
 def _description(frame: pd.DataFrame) -> str:
     made = int(frame["parent_id"].notna().sum())
+    persons, sources = counted(frame["person_id"].nunique(), "person"), counted(frame["source"].nunique(), "source")
     return (
-        f"{len(frame) - made:,} photos of faces and {made:,} variants of such, of {frame['person_id'].nunique():,} "
-        f"persons from {frame['source'].nunique()} sources, labelled with how a mask is worn, gender and age group. "
-        "DATACARD.md in the same folder says more."
+        f"{counted(len(frame) - made, 'photo')} of faces and {counted(made, 'variant')} of such, of {persons} from "
+        f"{sources}, labelled with how a mask is worn, gender and age group. DATACARD.md in the same folder says more."
     )
 
 

@@ -12,11 +12,14 @@ import pandas as pd
 from datasets.atomic import atomic_write
 from datasets.card import CARD, data_card
 from datasets.errors import UsageError
-from datasets.exporting.croissant import CROISSANT, About, croissant, dump, missing_properties
+from datasets.exporting.about import About, missing_properties
+from datasets.exporting.croissant import CROISSANT, croissant, dump
 from datasets.exporting.imagefolder import README, dataset_readme
+from datasets.exporting.ledger import check_folder, read_ledger, remove, write_ledger
 from datasets.labels import N_LABELS, label_name
 from datasets.manifest import REFUSALS, manifest_file, read_manifest, read_refusals, write_refusals
 from datasets.placing import place_as
+from datasets.wording import counted
 
 FORMS: Final = ("imagefolder", "croissant")
 METADATA: Final = "metadata.csv"
@@ -61,7 +64,8 @@ def export(
 
     Args:
         manifest: The Parquet file, or its folder.
-        out: A folder that is empty, or holds an earlier export of the same photos.
+        out: A folder that is empty, or holds an earlier export, which this one takes the place of: of what that one
+            wrote nothing stays that isn't of this one.
         form: One of FORMS.
         validation_fold: The fold that becomes the split `validation`; all rows are `train` when None.
         copy: Copies photos instead of linking them.
@@ -71,7 +75,8 @@ def export(
         What was written.
 
     Raises:
-        UsageError: If the form or the fold isn't known, or `out` holds other files.
+        UsageError: If the form or the fold isn't known, the manifest's card isn't text, or `out` holds what no export
+            wrote.
         ManifestError: If there is no valid manifest.
         OutputError: If something can't be written.
     """
@@ -81,14 +86,24 @@ def export(
     frame = read_manifest(manifest).sort_values("photo_id", ignore_index=True)
     splits = _splits(frame, validation_fold)
     paths = [f"{split}/{name}" for split, name in zip(splits, _names(frame), strict=True)]
-    _check_folder(out, {*paths, *_texts_of(form, splits)})
+    card = _card(root, frame)
+    earlier = read_ledger(out)
+    check_folder(out, earlier)
+    _check_apart(frame, root, out)
+    # Before anything is written: an export that is cut off leaves nothing that the next one doesn't know as its own.
+    ours = earlier.union(paths, _texts_of(form, splits))
+    write_ledger(ours, out)
     kept, refusals = place_as(frame, root, out, paths, copy=copy, stage=STAGE)
     split_of = dict(zip(paths, splits, strict=True))
     kept_splits = kept["path"].map(split_of)
-    for name, text in _texts(form, kept, kept_splits, _card(root, frame), about).items():
+    texts = _texts(form, kept, kept_splits, card + _less(refusals), about)
+    for name, text in texts.items():
         with atomic_write(out / name) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="\n")
     write_refusals(refusals, out)
+    written = {*kept["path"].tolist(), *texts, REFUSALS}
+    remove(ours - written, out)
+    write_ledger(written, out)
     counts = {str(name): int(count) for name, count in kept_splits.value_counts().sort_index().items()}
     return Exported(out, counts, refusals, missing_properties(about) if form == "croissant" else ())
 
@@ -107,11 +122,11 @@ def _names(frame: pd.DataFrame) -> list[str]:
     """Names by content; where two rows share a file's bytes, the later ones are numbered."""
     seen: dict[str, int] = {}
     names = []
-    for path, sha256 in zip(frame["path"].tolist(), frame["sha256"].tolist(), strict=True):
-        again = seen.get(sha256, 0)
-        seen[sha256] = again + 1
+    for path, digits in zip(frame["path"].tolist(), frame["sha256"].str[:20].tolist(), strict=True):
+        again = seen.get(digits, 0)
+        seen[digits] = again + 1
         tail = f"-{again}" if again else ""
-        names.append(f"{sha256[:2]}/{sha256[:20]}{tail}{PurePosixPath(path).suffix.lower()}")
+        names.append(f"{digits[:2]}/{digits}{tail}{PurePosixPath(path).suffix.lower()}")
     return names
 
 
@@ -121,24 +136,35 @@ def _texts_of(form: str, splits: list[str]) -> set[str]:
     return {extra, REFUSALS, CARD, *tables}
 
 
-def _check_folder(out: Path, expected: set[str]) -> None:
-    """Makes sure that nothing of another export is in the folder, which a loader would take for a part of this one."""
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file: name a folder to export to")
-    for path in sorted(out.rglob("*")) if out.is_dir() else ():
-        if not path.is_dir() and path.relative_to(out).as_posix() not in expected:
-            raise UsageError(
-                f"{out} holds {path.relative_to(out).as_posix()}, which isn't of this export: name another"
-            )
+def _check_apart(frame: pd.DataFrame, root: Path, out: Path) -> None:
+    """Makes sure that the manifest's own photos don't lie where they are exported to: an export may remove those."""
+    source, target = root.resolve(), out.resolve()
+    if not target.is_relative_to(source):
+        return
+    within = f"{target.relative_to(source).as_posix()}/"
+    if target == source or frame["path"].str.startswith(within).any():
+        raise UsageError(f"{out} holds the manifest's own photos: name another folder to export to")
 
 
 def _card(root: Path, frame: pd.DataFrame) -> str:
-    """The card that the merge wrote, or one made now, which can't tell what was left out."""
+    """The card that the merge wrote, or one made now, which can't tell what the merge left out."""
     file = root / CARD
-    if file.is_file():
+    if not file.is_file():
+        return data_card(frame, refusals=read_refusals(root))
+    try:
         return file.read_text(encoding="utf-8")
-    nothing = pd.DataFrame(columns=["source", "licence", "kind", "rows", "why"])
-    return data_card(frame, excluded=nothing, refusals=read_refusals(root))
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file} isn't UTF-8 text: save it as such, or remove it to have one made anew") from error
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror or error}") from error
+
+
+def _less(refusals: pd.DataFrame) -> str:
+    """What a card of the whole manifest doesn't say of an export that lacks some of it."""
+    if refusals.empty:
+        return ""
+    told = counted(len(refusals), "row of the manifest, counted above, is", "rows of the manifest, counted above, are")
+    return f"\n## In this folder\n\n{told} missing here; the `refusals.csv` in this folder says why.\n"
 
 
 def _texts(form: str, kept: pd.DataFrame, splits: pd.Series[str], card: str, about: About) -> dict[str, str]:

@@ -46,11 +46,10 @@ def verdicts(asked: Sequence[str] | None, rules: Sequence[Rule]) -> list[dict[st
     Returns:
         For each licence `id`, `name`, `kind`, `asks`, `url`, `note`, and `rules`: name to `admitted` and `why`.
     """
-    from datasets.licences import ASKS, LICENCES, find_licence
+    from datasets.licences import ASKS, LICENCES, find_licence, spelt
     from datasets.rules import admit
 
-    spelt = {known.lower(): known for known in LICENCES}
-    ids = list(LICENCES) if asked is None else [spelt.get(name.strip().lower(), name.strip()) for name in asked]
+    ids = list(LICENCES) if asked is None else [spelt(name) for name in asked]
     found = []
     for each in map(find_licence, ids):
         decided = {rule.name: admit(rule.name, each.id) for rule in rules}

@@ -11,11 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from datasets.labels import AGE_GROUPS, GENDERS, MASK_STATES, N_LABELS, decode_label, label_name
+from datasets.labels import AXES, GENDERS, LABEL_FROM, MASK_STATES, N_LABELS, decode_label, label_name
 
 UNKNOWN = "unknown"
-PROVENANCE = ("given", "corrected", "pseudo", "synthetic")
-AXES: dict[str, tuple[str, ...]] = {"mask": MASK_STATES, "gender": GENDERS, "age_group": AGE_GROUPS}
 COVERED = ("nose_covered", "mouth_covered", "chin_covered")
 
 
@@ -193,7 +191,7 @@ def coverage(frame: pd.DataFrame) -> pd.DataFrame:
 
 def provenance(frame: pd.DataFrame) -> pd.DataFrame:
     """Where the labels come from: index mask, gender, age; columns given, corrected, pseudo, synthetic, `UNKNOWN`."""
-    rows = {name: _tally(frame[f"{name}_from"], PROVENANCE) for name in ("mask", "gender", "age")}
+    rows = {name: _tally(frame[f"{name}_from"], LABEL_FROM) for name in ("mask", "gender", "age")}
     return pd.DataFrame(rows).T.rename_axis("label").astype(int)
 
 

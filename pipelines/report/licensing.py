@@ -11,17 +11,21 @@ from datasets.rules import RULES, admit
 from pipelines.report import tallies
 from pipelines.report.text import NOTHING, number, visible
 
-TEXT = (
-    "Which licences the photos come under, and what was left out for theirs. Rules decide by the kind of a licence; "
-    "an owner's permission is given at ingest."
-)
+TEXT = "Which licences the photos come under, and what was left out for theirs."
+KEPT_ALONE = "Which licences the photos come under; what was left out for theirs isn't known here."
+DECIDE = "Rules decide by the kind of a licence; an owner's permission is given at ingest."
 
 
-def licences(frame: pd.DataFrame, excluded: pd.DataFrame) -> dict[str, Any]:
-    """A row for each licence and source, kept or left out, with the verdict of every rule there is."""
+def licences(frame: pd.DataFrame, excluded: pd.DataFrame | None) -> dict[str, Any]:
+    """A row for each licence and source, kept or left out, with the verdict of every rule there is.
+
+    Args:
+        frame: the merged manifest.
+        excluded: what the rules left out; None where that isn't known.
+    """
     rows = [_row(row) for row in tallies.licence_counts(frame, excluded).to_dict("records")]
     rules = [{"name": rule.name, "note": rule.note} for rule in RULES.values()]
-    return {"rows": rows, "rules": rules, "text": TEXT}
+    return {"rows": rows, "rules": rules, "text": f"{KEPT_ALONE if excluded is None else TEXT} {DECIDE}"}
 
 
 def _row(row: dict[Any, Any]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def write_report(
     merged: pd.DataFrame,
     root: Path,
     refusals: pd.DataFrame,
-    excluded: pd.DataFrame,
+    excluded: pd.DataFrame | None = None,
     base_source: str = "competition",
     title: str = "Data report",
     made_at: str = "",
@@ -56,7 +56,8 @@ def write_report(
         merged: a manifest; may be empty.
         root: the folder its paths are relative to. Photos that can't be read are counted and left out.
         refusals: columns photo_id, stage, reason, detail; may be empty.
-        excluded: what the rules left out: columns source, licence, kind, rows, why; may be empty.
+        excluded: what the rules left out: columns source, licence, kind, rows, why; may be empty. None where that
+            isn't known.
         base_source: the source whose own photos are "before"; all rows are "after".
         title: the page's heading.
         made_at: when it was made, in words; put at the foot.
@@ -96,7 +97,8 @@ def _address(file: Path | None, page: Path) -> str:
     """How a page links to a file beside it or elsewhere; empty where there is none."""
     if file is None or not file.is_file():
         return ""
-    return quote(Path(os.path.relpath(file.resolve(), page.resolve().parent)).as_posix())
+    relative = Path(os.path.relpath(file.resolve(), page.resolve().parent))
+    return quote(os.fsencode(relative.as_posix()))  # bytes: names needn't be UTF-8
 
 
 def _counted(frame: pd.DataFrame, refusals: pd.DataFrame, base_source: str) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines.report import charts, counts, strips, tables, tallies
+from datasets.wording import counted
+from pipelines.report import charts, counts, pairs, strips, tables, tallies
 from pipelines.report.counts import CROSSINGS, UNKNOWN
-from pipelines.report.sheets import contact_sheets, refused_pictures
+from pipelines.report.sheets import contact_sheets, photo_of, refused_pictures
 from pipelines.report.text import NOTHING, number, share, times, visible
 
 AGE_TICKS = (0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
@@ -32,16 +33,12 @@ class Figure:
     note: str
 
 
-def _plural(count: int, one: str) -> str:
-    return f"{number(count)} {one if count == 1 else one + 's'}"
-
-
 def lead(frame: pd.DataFrame, base_source: str) -> str:
     """One sentence on what this is about."""
     sources = frame["source"].nunique()
     return (
-        f"{_plural(len(frame), 'photo')} of {_plural(frame['person_id'].nunique(), 'person')} from "
-        f"{_plural(sources, 'source')}. Before: the photos of {visible(base_source)}. After: all of the manifest."
+        f"{counted(len(frame), 'photo')} of {counted(frame['person_id'].nunique(), 'person')} from "
+        f"{counted(sources, 'source')}. Before: the photos of {visible(base_source)}. After: all of the manifest."
     )
 
 
@@ -61,7 +58,7 @@ def figures(frame: pd.DataFrame, refusals: pd.DataFrame, base_source: str) -> li
         Figure(
             "Refusals",
             number(len(refusals)),
-            f"{_plural(refusals['reason'].nunique(), 'reason')}, listed below"
+            f"{counted(refusals['reason'].nunique(), 'reason')}, listed below"
             if len(refusals)
             else "nothing was refused",
         ),
@@ -70,21 +67,22 @@ def figures(frame: pd.DataFrame, refusals: pd.DataFrame, base_source: str) -> li
 
 def _rarest(classes: pd.DataFrame) -> Figure:
     rarest = classes[classes["rarest"]].sort_values("after", kind="stable").iloc[0]
-    value = times(rarest["growth"]) if rarest["before"] else number(rarest["after"])
+    if not rarest["before"]:
+        before, after = (int(classes[name].eq(0).sum()) for name in ("before", "after"))
+        return Figure("Classes without a photo", number(after), f"{number(before)} before")
     return Figure(
-        "Growth of the rarest class" if rarest["before"] else "A class that was empty",
-        value,
+        "Growth of the rarest class",
+        times(rarest["growth"]),
         f"{rarest['name']}: {number(rarest['before'])} → {number(rarest['after'])}",
     )
 
 
 def _imbalance(classes: pd.DataFrame) -> Figure:
     before, after = (counts.imbalance(classes[name]) for name in ("before", "after"))
-    said = [
-        f"{value:,.1f} : 1" if value else f"{int((classes[name] == 0).sum())} empty classes"
-        for name, value in (("before", before), ("after", after))
-    ]
-    return Figure("Largest class to smallest", said[1], f"{said[0]} before")
+    name = "Largest class to smallest"
+    if after is None:
+        return Figure(name, NOTHING, "some classes are empty")
+    return Figure(name, f"{after:,.1f} : 1", f"{before:,.1f} : 1 before" if before else "some were empty before")
 
 
 def warnings(frame: pd.DataFrame, base_source: str) -> list[str]:
@@ -94,7 +92,7 @@ def warnings(frame: pd.DataFrame, base_source: str) -> list[str]:
     if unlabelled:
         found.append(
             f"In none of the 18 classes, for want of a mask state, a gender or an age group: {number(unlabelled)} of "
-            f"{_plural(len(frame), 'photo')}."
+            f"{counted(len(frame), 'photo')}."
         )
     if not counts.is_base(frame, base_source).any():
         found.append(f"The manifest holds no photos of {visible(base_source)}, so all figures of before are 0.")
@@ -137,11 +135,12 @@ def sources(frame: pd.DataFrame, base_source: str) -> Context:
         {"before": list(known["before_share"]), "after": list(known["after_share"])},
         percent=True,
     )
+    by_source = counts.source_counts(frame, base_source)
     return {
-        "table": tables.source_table(counts.source_counts(frame, base_source)),
+        "table": tables.source_table(by_source),
         "axes": tables.axis_table(axes),
-        "strips": strips.strips(counts.source_counts(frame, base_source)),
-        "keys": strips.KEYS,
+        "strips": strips.strips(by_source),
+        "keys": strips.keys(by_source),
         "chart": drawing,
     }
 
@@ -171,7 +170,7 @@ def ages(frame: pd.DataFrame, base_source: str) -> Context:
     for name, part in (("before", base), ("after", frame)):
         table = counts.age_histogram(part, AGE_STEP)
         series = {column: list(table[column]) for column in table.columns if column != UNKNOWN or table[column].any()}
-        context[name] = charts.stacked_columns(
+        context[name] = table.any(axis=None) and charts.stacked_columns(
             f"ages-{name}",
             f"Photos by age and gender, {name}",
             [*table.index, table.index[-1] + AGE_STEP],
@@ -189,8 +188,8 @@ def variants(frame: pd.DataFrame) -> Context | None:
         return None
     kinds, styles = cross.sum(axis=1), cross.sum()
     return {
-        "text": f"{_plural(int(cross.to_numpy().sum()), 'variant')} of "
-        f"{_plural(frame['parent_id'].nunique(), 'photo')}. “none” is a photo that went through the same steps "
+        "text": f"{counted(int(cross.to_numpy().sum()), 'variant')} of "
+        f"{counted(frame['parent_id'].nunique(), 'photo')}. “none” is a photo that went through the same steps "
         "without a mask. Coverage is measured on the finished picture, and a style that it contradicts is refused.",
         "types": charts.bars("mask-types", "Variants by mask type", list(kinds.index), {"variants": list(kinds)}),
         "styles": charts.bars("wear-styles", "Variants by wear style", list(styles.index), {"variants": list(styles)}),
@@ -218,7 +217,7 @@ def labels(frame: pd.DataFrame) -> Context:
     return {
         "table": tables.provenance_table(counts.provenance(frame)),
         "chart": drawing,
-        "text": f"{_plural(total, 'photo')} with a pseudo-labelled gender, variants counted as their photo is."
+        "text": f"{counted(total, 'photo')} with a pseudo-labelled gender, variants counted as their photo is."
         if total
         else "No pseudo-labelled genders.",
     }
@@ -248,12 +247,13 @@ def photos(frame: pd.DataFrame, root: Path, base_source: str) -> Context:
 
 
 def refusals(table: pd.DataFrame, root: Path, places: Mapping[str, Path]) -> Context:
-    """What was refused, by stage and reason."""
+    """What was refused, by stage and reason; what was refused as a duplicate is pictured in the section on those."""
     grouped = tallies.refusal_counts(table)
     left = PICTURED_REFUSALS
     rows = []
     for row in grouped.to_dict("records"):
-        one_each = {photo_id.partition("#")[0]: photo_id for photo_id in reversed(row["examples"])}
+        shown = [] if pairs.is_double(row["stage"], row["reason"]) else row["examples"]
+        one_each = {photo_of(photo_id): photo_id for photo_id in reversed(shown)}
         pictures = refused_pictures(root, list(reversed(one_each.values()))[:left], places)
         left -= len(pictures)
         rows.append(
@@ -266,6 +266,6 @@ def refusals(table: pd.DataFrame, root: Path, places: Mapping[str, Path]) -> Con
                 "pictures": [(photo_id, visible(photo_id, CAPTION), picture) for photo_id, picture in pictures],
             }
         )
-    stages = _plural(grouped["stage"].nunique(), "stage")
-    text = f"{_plural(len(table), 'refusal')} in {stages}: photos and variants that are not used, and why."
+    stages = counted(grouped["stage"].nunique(), "stage")
+    text = f"{counted(len(table), 'refusal')} in {stages}: photos and variants that are not used, and why."
     return {"rows": rows, "text": text}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -16,13 +17,15 @@ from PIL import Image
 from datasets.errors import PhotoError
 from datasets.labels import N_LABELS, label_name
 from datasets.photos import read_photo
+from datasets.wording import counted
 from pipelines.report.counts import is_base, is_variant
-from pipelines.report.text import number, visible
+from pipelines.report.text import visible
 
 TILES = 12
 BOX = (150, 200)  # pixels, the competition's 3:4; sharp enough at the page's 110 on a dense screen
 SMALL_BOX = (130, 160)
 QUALITY = 76  # a face is about 5 kB; pure noise, the worst there is, 21 kB
+_KEY = re.compile(r"#[^#/.]*$")
 TRIES = 3  # candidates looked at for each tile, so that missing files don't keep a build going
 
 
@@ -87,8 +90,8 @@ def _sheet(label: int, part: pd.DataFrame, root: Path, base_source: str, size: i
 def _note(rows: int, variants: int, unread: int) -> str:
     if not rows:
         return "no photos"
-    missing = f" · {number(unread)} of the files picked can't be read" if unread else ""
-    return f"{number(rows - variants)} photos, {number(variants)} variants{missing}"
+    missing = f" · {unread:,} of the files picked can't be read" if unread else ""
+    return f"{counted(rows - variants, 'photo')}, {counted(variants, 'variant')}{missing}"
 
 
 def spread(part: pd.DataFrame, by: list[str]) -> pd.DataFrame:
@@ -170,9 +173,17 @@ def refused_pictures(root: Path, photo_ids: Iterable[str], places: Mapping[str, 
     return [(visible(photo_id), picture) for photo_id, picture in found if picture is not None]
 
 
+def photo_of(photo_id: str) -> str:
+    """The id of the photo that a variant was made of; of a photo, whose name may hold a number sign as well, its own.
+
+    A variant's id is its photo's with `#` and a key, which has neither dots nor slashes; a photo's ends in its suffix.
+    """
+    return _KEY.sub("", photo_id)
+
+
 def find_picture(root: Path, photo_id: str, places: Mapping[str, Path]) -> Picture | None:
     """A small thumbnail of one photo; see `refused_pictures`."""
-    photo = photo_id.rpartition("#")[0] or photo_id
+    photo = photo_of(photo_id)
     for known in (photo_id, photo):
         if known in places:
             return shrink(places[known], SMALL_BOX)

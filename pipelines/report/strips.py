@@ -7,12 +7,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipelines.report.counts import AXES, UNKNOWN
+from datasets.labels import AXES
+from pipelines.report.counts import UNKNOWN
 from pipelines.report.tables import AXIS_NAMES
 from pipelines.report.text import number, share, visible
-
-KEYS = tuple((AXIS_NAMES[axis], (*values, UNKNOWN)) for axis, values in AXES.items())
-"""The axes with their values, in the order of their colours."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +40,12 @@ class SourceStrips:
     strips: Sequence[Strip]
 
 
+def keys(counts: pd.DataFrame) -> list[tuple[str, tuple[str, ...]]]:
+    """The axes with their values, in the order of their colours; `UNKNOWN` only where there is any."""
+    unknown = {axis: (UNKNOWN,) if counts[axis, UNKNOWN].any() else () for axis in AXES}
+    return [(AXIS_NAMES[axis], (*values, *unknown[axis])) for axis, values in AXES.items()]
+
+
 def strips(counts: pd.DataFrame) -> list[SourceStrips]:
     """The strips of every source, from `counts.source_counts`; of one source alone none, as the charts show it."""
     if len(counts) < 2:
@@ -56,12 +60,18 @@ def strips(counts: pd.DataFrame) -> list[SourceStrips]:
     ]
 
 
+def _whole(text: str) -> str:
+    """The text without places to break its line at."""
+    return text.replace(" ", "\u00a0")
+
+
 def _strip(axis: str, row: pd.Series[int]) -> Strip:
     values = [*AXES[axis], UNKNOWN]
     total = sum(int(row[axis, value]) for value in values) or 1
+    shares = {value: int(row[axis, value]) / total for value in values}
     parts = [
-        Part(index, int(row[axis, value]) / total, f"{value} {share(int(row[axis, value]) / total)}")
-        for index, value in enumerate(values)
-        if row[axis, value]
+        Part(index, part, _whole(f"{value} {share(part)}"))
+        for index, (value, part) in enumerate(shares.items())
+        if part
     ]
     return Strip(AXIS_NAMES[axis], parts, ", ".join(part.said for part in parts))

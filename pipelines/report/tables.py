@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from datasets.labels import AGE_GROUPS, GENDERS, MASK_STATES, label_name
-from pipelines.report.counts import AXES, COVERED, UNKNOWN
+from datasets.labels import AXES, label_name
+from pipelines.report.counts import COVERED, UNKNOWN
 from pipelines.report.text import number, share, times, visible
 
 AXIS_NAMES = {"mask": "Mask state", "gender": "Gender", "age_group": "Age group", "all": ""}
@@ -68,7 +68,7 @@ def class_table(counts: pd.DataFrame) -> Table:
             Cell(share(row["before_share"])),
             Cell(number(row["after"])),
             Cell(share(row["after_share"])),
-            Cell(times(row["growth"]), strong=row["rarest"]),
+            Cell(times(row["growth"]), strong=row["rarest"] and row["before"] > 0),
         ]
         for row in counts.to_dict("records")
     ]
@@ -166,7 +166,8 @@ def provenance_table(counts: pd.DataFrame) -> Table:
 
 def fold_table(counts: pd.DataFrame) -> Table:
     """The folds, from `tallies.fold_counts`."""
-    figures, shares = ("photos", "variants", "persons", "classes", "smallest"), (*MASK_STATES, *GENDERS, *AGE_GROUPS)
+    figures = ("photos", "variants", "persons", "classes", "smallest")
+    shares = [value for values in AXES.values() for value in values]
     rows = [
         [word(fold), *(Cell(number(row[name])) for name in figures), *(Cell(share(row[name])) for name in shares)]
         for fold, row in counts.iterrows()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from datasets.labels import AGE_GROUPS, GENDERS, MASK_STATES, N_LABELS
+from datasets.labels import AXES, N_LABELS
+from datasets.schema import REFUSAL_COLUMNS
 from pipelines.report.counts import is_variant
 
-REFUSAL_COLUMNS = ("photo_id", "stage", "reason", "detail")
 EXCLUDED_COLUMNS = ("source", "licence", "kind", "rows", "why")
 UNSTATED = "not stated"
 
@@ -31,7 +31,7 @@ def fold_counts(frame: pd.DataFrame) -> pd.DataFrame:
             "classes": int((classes > 0).sum()),
             "smallest": int(classes.min()),
         }
-        for axis, values in (("mask", MASK_STATES), ("gender", GENDERS), ("age_group", AGE_GROUPS)):
+        for axis, values in AXES.items():
             row |= {value: float(part[axis].eq(value).sum() / len(part)) for value in values}
         rows[fold] = row
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("fold")
@@ -73,7 +73,7 @@ def refusal_counts(refusals: pd.DataFrame, examples: int = 12) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["stage", "reason", "count", "detail", "examples"])
 
 
-def licence_counts(merged: pd.DataFrame, excluded: pd.DataFrame) -> pd.DataFrame:
+def licence_counts(merged: pd.DataFrame, excluded: pd.DataFrame | None) -> pd.DataFrame:
     """What each licence brought and what was left out for it.
 
     Returns:
@@ -81,7 +81,7 @@ def licence_counts(merged: pd.DataFrame, excluded: pd.DataFrame) -> pd.DataFrame
         `why` (of the exclusion; empty where all was kept).
     """
     keys = ["source", "licence"]
-    left_out = excluded.reindex(columns=list(EXCLUDED_COLUMNS))
+    left_out = (pd.DataFrame() if excluded is None else excluded).reindex(columns=list(EXCLUDED_COLUMNS))
     kept = _named(merged[keys]).groupby(keys).size().rename("kept")
     numbers = _named(left_out[keys]).assign(excluded=left_out["rows"].fillna(0).astype(int), why=left_out["why"])
     gone = numbers.groupby(keys).agg(excluded=("excluded", "sum"), why=("why", "first"))

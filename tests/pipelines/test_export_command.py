@@ -20,7 +20,7 @@ def test_both_forms_on_the_command_line(manifest: Path, tmp_path: Path, capsys: 
     assert (told["form"], told["splits"]) == ("imagefolder", {"train": 1, "validation": 1})
     assert (tmp_path / "i" / "validation" / "metadata.csv").is_file()
     assert run(["export", str(manifest), str(tmp_path / "c"), "--form", "croissant", "--creator", "We"]) == 0
-    assert "Croissant requires url, datePublished as well" in capsys.readouterr().out
+    assert "Croissant requires url, datePublished as well: --url, --published" in capsys.readouterr().out
     assert json.loads((tmp_path / "c" / "croissant.json").read_text())["creator"]["name"] == "We"
 
 
@@ -29,7 +29,12 @@ def test_both_forms_on_the_command_line(manifest: Path, tmp_path: Path, capsys: 
     [
         (["--form", "zip"], "known: imagefolder, croissant"),
         (["--validation-fold", "7"], "folds there are 0, 1"),
-        (["--published", "soon"], "YYYY-MM-DD"),
+        (["--form", "croissant", "--published", "soon"], "YYYY-MM-DD"),
+        (["--form", "croissant", "--published", "20260203"], "YYYY-MM-DD"),
+        (["--name", "a\udcff"], "name must be text"),
+        (["--form", "croissant", "--creator", "a\nb"], "creator must be text"),
+        (["--url", "https://a.org"], "no place for --url: leave it out, or give --form croissant"),
+        (["--version", "1.0.0", "--creator", "We"], "no place for --creator, --version"),
     ],
 )
 def test_wrong_calls_are_one_line(

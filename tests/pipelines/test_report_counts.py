@@ -83,6 +83,34 @@ def test_the_base_source_comes_first_and_persons_are_counted_once(frame: pd.Data
     assert table.loc["competition", ("all", "persons")] == 40
 
 
+def test_what_is_unknown_is_crossed_as_well() -> None:
+    whole = {"mask": "wear", "gender": "male", "age": 20.0}
+    rows = [row("folder", "a.jpg", **whole), row("folder", "b.jpg", mask="wear", gender="male")]
+    rows += [row("folder", f"{n}.jpg", mask="wear") for n in range(3)]
+    rows += [row("folder", f"old{n}.jpg", age=70.0) for n in range(5)]
+    frame = make_manifest(rows)
+    by_age = counts.crossing(frame, "gender", "age_group")
+    assert list(by_age.index) == [*GENDERS, "unknown"]
+    assert list(by_age.columns) == [*AGE_GROUPS, "unknown"]
+    assert by_age.loc["male"].to_list() == [1, 0, 0, 1]
+    assert by_age.loc["unknown"].to_list() == [0, 0, 5, 3]
+    assert by_age.to_numpy().sum() == len(frame)
+    by_gender = counts.crossing(frame, "mask", "gender")
+    assert by_gender.loc["unknown"].to_list() == [0, 0, 5]
+    assert by_gender["unknown"].to_list() == [3, 0, 0, 5]
+
+
+def test_rows_and_columns_of_unknowns_are_there_only_where_there_are_any() -> None:
+    frame = make_manifest([row("folder", "a.jpg", mask="wear", gender="male"), row("folder", "b.jpg", mask="wear")])
+    table = counts.crossing(frame, "mask", "gender")
+    assert list(table.index) == list(MASK_STATES)
+    assert list(table.columns) == [*GENDERS, "unknown"]
+    assert list(counts.crossing(frame.iloc[:1], "mask", "gender").columns) == list(GENDERS)
+    turned = counts.crossing(frame, "gender", "mask")
+    assert "unknown" in turned.index
+    assert "unknown" not in turned.columns
+
+
 def test_ages_fall_into_bins_closed_at_the_left() -> None:
     ages = {"a": 29.9, "b": 30.0, "c": 34.0, "d": 60.0, "e": 104.0, "f": None}
     frame = make_manifest([row("folder", f"{name}.jpg", age=age, gender="male") for name, age in ages.items()])

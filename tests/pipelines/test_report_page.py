@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from datasets.labels import GENDERS, MASK_STATES
 from datasets.manifest import make_manifest, make_refusals
 from datasets.rules import RULES
-from pipelines.report import counts, tallies, write_report
+from pipelines.report import counts, sections, tallies, write_report
 from pipelines.report.text import number, share, times
 from tests.pipelines.report_builders import NO_EXCLUSIONS, Page, draw, population, row, variant
 
@@ -231,10 +233,103 @@ def test_each_source_has_its_shares(page: Page, frame: pd.DataFrame) -> None:
     part = frame[frame["source"].eq("folder")]
     cells = page.row("Source by source, shares of its photos and variants", "folder")
     assert cells[0] == number(len(part))
-    assert f"male {share((part['gender'] == 'male').mean())}" in cells[2]
-    assert f"unknown {share(part['age_group'].isna().mean())}" in cells[3]
+    genders, groups = (cell.replace("\u00a0", " ") for cell in cells[2:4])
+    assert f"male {share((part['gender'] == 'male').mean())}" in genders
+    assert f"unknown {share(part['age_group'].isna().mean())}" in groups
     strips = [attrs for attrs in page.of("div") if attrs.get("class") == "strip"]
     assert len(strips) == frame["source"].nunique() * 3
+
+
+def test_refused_variants_of_one_photo_are_shown_once_and_photos_with_number_signs_each(tmp_path: Path) -> None:
+    names = ["a.jpg#wear1", "a.jpg#wear2", "b#1.jpg", "b#2.jpg", "b#2.jpg#incorrect1", "c#/d.jpg"]
+    refused = make_refusals(
+        {"photo_id": f"folder:{name}", "stage": "mask", "reason": "no_face", "detail": ""} for name in names
+    )
+    photos = make_manifest([row("folder", name) for name in ("a.jpg", "b#1.jpg", "b#2.jpg", "c#/d.jpg")])
+    draw(tmp_path, photos)
+    page = Page(written(tmp_path, make_manifest([]), refusals=refused))
+    shown = [str(attrs["alt"]) for attrs in page.of("img")]
+    assert shown == [f"refused: folder:{name}" for name in ("a.jpg#wear1", "b#1.jpg", "b#2.jpg", "c#/d.jpg")]
+    colours = {str(attrs["src"]) for attrs in page.of("img")}
+    assert len(colours) == 4
+
+
+def test_one_of_a_thing_is_not_several(tmp_path: Path) -> None:
+    labels = {"mask": "wear", "gender": "male", "age": 70.0}
+    merged = make_manifest(
+        [row("competition", "a.jpg", **labels), variant("competition", "a.jpg", "wear1", mask="wear", gender="male")]
+    )
+    merged.loc[1, ["gender_from", "gender_confidence"]] = ["pseudo", 0.9]
+    draw(tmp_path, merged)
+    words = " ".join(" ".join(Page(written(tmp_path, merged, refusals=REFUSED.head(1))).words).split())
+    assert "1 photo, 0 variants" in words
+    assert "1 refusal in 1 stage" in words
+    assert "1 variant of 1 photo." in words
+    assert not re.search(r"(?<![,.\d])1 (photos|variants|persons|sources|refusals|stages|reasons|classes)\b", words)
+
+
+def test_what_the_rules_left_out_is_not_known_without_their_table(tmp_path: Path, frame: pd.DataFrame) -> None:
+    words = " ".join(Page(written(tmp_path, frame, excluded=None)).words)
+    assert "what was left out for theirs isn't known here." in words
+    assert "isn't known here" not in " ".join(Page(written(tmp_path, frame, excluded=NO_EXCLUSIONS)).words)
+
+
+def test_a_page_and_a_card_in_folders_of_any_name(tmp_path: Path, frame: pd.DataFrame) -> None:
+    odd = tmp_path / os.fsdecode(b"caf\xe9 #1")
+    try:
+        odd.mkdir()
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names alone")
+    card = odd / "DATACARD.md"
+    card.write_text("# Data card\n")
+    assert 'href="caf%E9%20%231/DATACARD.md"' in written(tmp_path, frame, card=card)
+    assert 'href="DATACARD.md"' in written(odd, frame, card=card)
+
+
+def test_the_strips_explain_no_colour_that_they_lack(tmp_path: Path) -> None:
+    whole = {"mask": "wear", "gender": "male", "age": 70.0}
+    frame = make_manifest([row("competition", "a.jpg", **whole), row("folder", "b.jpg", **whole | {"gender": None})])
+    heads = Page(written(tmp_path, frame)).tables["Source by source, shares of its photos and variants"][0]
+    assert [("unknown" in head) for head in heads] == [False, False, False, True, False]
+    assert "female" in heads[3]
+
+
+def test_ages_that_nobody_knows_are_no_chart(tmp_path: Path) -> None:
+    frame = make_manifest([row("competition", "a.jpg", age_group="60_plus"), row("folder", "b.jpg", age=70.0)])
+    text = written(tmp_path, frame)
+    assert text.count("None is known.") == 1
+    assert 'id="ages-after-' in text
+    assert 'id="ages-before-' not in text
+
+
+def said_of(frame: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    return {each.name: (each.value, each.note) for each in sections.figures(frame, make_refusals([]), "competition")}
+
+
+def test_headlines_of_classes_that_were_empty_and_that_are() -> None:
+    every = [{"mask": m, "gender": g, "age": a} for m in MASK_STATES for g in GENDERS for a in (20.0, 40.0, 70.0)]
+    base = [row("competition", f"{n}.jpg", **labels) for n, labels in enumerate(every)]
+    more = [row("folder", f"{n}.jpg", **labels) for n, labels in enumerate([*every, every[0], every[0]])]
+    some = said_of(make_manifest([base[0], more[0], more[1]]))
+    assert some["Classes without a photo"] == ("16", "17 before")
+    assert some["Largest class to smallest"] == ("–", "some classes are empty")
+    filled = said_of(make_manifest([base[0], *more]))
+    assert filled["Classes without a photo"] == ("0", "17 before")
+    assert filled["Largest class to smallest"] == ("4.0 : 1", "some were empty before")
+    whole = said_of(make_manifest([*base, *more]))
+    assert whole["Largest class to smallest"] == ("2.0 : 1", "1.0 : 1 before")
+    assert whole["Growth of the rarest class"][0] == "×2.0"
+
+
+def test_duplicates_are_pictured_once(tmp_path: Path) -> None:
+    frame = make_manifest([row("a", "1.jpg"), row("b", "1.jpg")])
+    draw(tmp_path, frame)
+    refused = make_refusals(
+        {"photo_id": "b:1.jpg", "stage": stage, "reason": reason, "detail": "same bytes as a:1.jpg"}
+        for stage, reason in (("merge", "duplicate"), ("labels", "label_conflict"))
+    )
+    page = Page(written(tmp_path, frame.head(1), refusals=refused))
+    assert [attrs["alt"] for attrs in page.of("img")] == ["kept: a:1.jpg", "left out: b:1.jpg", "refused: b:1.jpg"]
 
 
 def test_the_card_is_linked_where_there_is_one(tmp_path: Path, frame: pd.DataFrame) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from datasets.errors import LabelsError
 from datasets.manifest import read_manifest, read_refusals
 from pipelines.errors import MissingInputError
 from pipelines.masking import MaskOptions
@@ -20,6 +21,7 @@ from pipelines.stages import (
     report_stage,
     train_stage,
 )
+from tests.datasets.builders import row, save_manifest
 from tests.pipelines.builders import QUICK_TRAINING
 
 
@@ -101,6 +103,22 @@ def test_merge_says_what_the_rules_exclude_and_the_report_is_written(faces: Sour
     assert "Ours" in text
     assert 'href="../merge/DATACARD.md"' in text
     assert "CC-BY-NC-4.0" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "isn't a comma-separated table"),
+        ("source,licence\na,MIT\n", "no column rows, why"),
+        ("source,licence,kind,rows,why\na,MIT,x,many,y\n", "something else than whole numbers in its column rows"),
+    ],
+)
+def test_a_broken_table_of_exclusions_is_said(tmp_path: Path, text: str, told: str) -> None:
+    save_manifest(tmp_path, [row("a.jpg")])
+    (tmp_path / "excluded.csv").write_text(text)
+    with pytest.raises(LabelsError, match=told):
+        report_stage(tmp_path, tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()
 
 
 def test_training_is_reused_only_for_the_same_manifest_and_settings(sample_root: Path, tmp_path: Path) -> None:
