@@ -14,6 +14,7 @@ import pandas as pd
 
 from datasets.atomic import atomic_write
 from datasets.card_limits import limits
+from datasets.disputes import DISPUTED
 from datasets.labels import AXES, LABEL_FROM, N_LABELS, label_name
 from datasets.licences import ASKS, find_licence
 from datasets.markdown import escape, fenced, link, table
@@ -29,6 +30,7 @@ def data_card(
     *,
     refusals: pd.DataFrame,
     excluded: pd.DataFrame | None = None,
+    disputed: pd.DataFrame | None = None,
     rules: str | None = None,
     title: str = "Data card",
 ) -> str:
@@ -38,6 +40,7 @@ def data_card(
         manifest: Valid; may be empty.
         refusals: A table of refusals.
         excluded: What the rules left out: source, licence, kind, rows, why; None where that isn't known.
+        disputed: From `datasets.disputes.disputes`; None where that isn't known.
         rules: Those it was merged under; None where that isn't known.
         title: The heading.
 
@@ -49,6 +52,7 @@ def data_card(
         _sources(manifest),
         _classes(manifest),
         _licences(manifest, rules),
+        _disputed(disputed),
         _left_out(excluded, refusals),
         _labels(manifest),
         _variants(manifest),
@@ -135,6 +139,20 @@ def _licences(frame: pd.DataFrame, rules: str | None) -> str:
     lead = "A variant comes under the licence of its photo. The terms themselves decide, not this table.\n"
     notes = [f"- `{rule.name}`: {rule.note}\n" for rule in RULES.values() if rule.name != rules]
     return f"## Licences\n\n{lead}\n{table(heads, rows, numbers=(3,))}\n{others}:\n\n{''.join(notes)}"
+
+
+def _disputed(disputed: pd.DataFrame | None) -> str:
+    if disputed is None or disputed.empty:
+        return ""
+    named = ["source", "licence", "other_source", "other_licence"]
+    counts = disputed.groupby(named, sort=True).size().reset_index(name="count")
+    rows = [[*(escape(row[name]) for name in named), f"{row['count']:,}"] for row in counts.to_dict("records")]
+    heads = ("source", "licence", "also in", "where its licence is", "rows")
+    return (
+        "## Licences in dispute\n\nThese rows show pictures that another source has too, under a licence that the "
+        "rules exclude. Each source was taken at its word; whoever copied a photo may have said of it what they liked. "
+        f"`{DISPUTED}` beside the manifest has each of them.\n\n{table(heads, rows, numbers=(4,))}"
+    )
 
 
 def _left_out(excluded: pd.DataFrame | None, refusals: pd.DataFrame) -> str:

@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from datasets.disputes import disputes
 from datasets.duplicates.table import make_duplicates, read_duplicates
 from datasets.earlier import (
     Earlier,
@@ -66,6 +67,8 @@ class MergeResult:
         refusals: Those of the inputs and of the merge itself.
         excluded: What the rules kept out, a row for each source and licence: source, licence, kind, rows, why.
         path: Of the written manifest.
+        disputed: Photos that are in it though another source has the same picture under a licence that the rules
+            exclude; see `datasets.disputes`.
         people: Counts of people: `joined` (person ids of the admitted rows that turned out to be another's),
             `kept_fold`, `new_fold`, and `moved_fold` (of those whose earlier folds contradicted each other).
     """
@@ -74,6 +77,7 @@ class MergeResult:
     refusals: pd.DataFrame
     excluded: pd.DataFrame
     path: Path
+    disputed: pd.DataFrame
     people: dict[str, int] = field(default_factory=dict)
 
 
@@ -142,23 +146,27 @@ def merge(
     frame, roots, carried, known = _read(inputs, progress)
     earlier = [*known, *(known_people(path, chosen=True) for path in options.folds_from)]
     earlier += own_folds(out, n_folds, seed) if options.keep_own and not options.deal_anew else []
-    tables = [read_duplicates(path) for path in sorted(options.duplicates)]
+    tables = [make_duplicates([]), *(read_duplicates(path) for path in sorted(options.duplicates))]
+    pairs = pd.concat(tables, ignore_index=True)
     evaluation = read_evaluation(options.evaluation)
-    admitted, excluded, unlicensed = _apply_rules(frame, rules)
-    same = _same_people(admitted, tables, evaluation, earlier)
+    admitted, barred, excluded = _apply_rules(frame, rules)
+    same = _same_people(admitted, pairs, evaluation, earlier)
     joined = int(pd.Series(admitted["person_id"].unique()).isin(list(same)).sum())
     admitted["person_id"] = with_identities(admitted["person_id"], same)
     admitted, evaluated = _without_evaluation(admitted, evaluation, same)
-    kept, doubles = _settle(admitted, tables, options.conflicts)
+    kept, doubles = _settle(admitted, pairs, options.conflicts)
     folders = [roots[root] for root in kept[ROOT].tolist()]
     placed, missing = place(kept[list(COLUMNS)], folders, out, photos, stage="merge", progress=progress)
     kept_folds, told = keep_folds(placed, earlier, same, n_folds, seed, anew=options.deal_anew)
     manifest = validate_manifest(placed.assign(fold=assign_folds(placed, n_folds, seed, kept_folds)))
     check_folds(manifest, same)
     check_apart(manifest, evaluation, same)
-    refusals = _join_refusals(_without_stale(carried, manifest), unlicensed, evaluated, *doubles, missing)
+    refusals = _join_refusals(
+        _without_stale(carried, manifest), _unlicensed(barred, excluded), evaluated, *doubles, missing
+    )
     path = _save(manifest, refusals, People(same, n_folds, seed), out)
-    return MergeResult(manifest, refusals, excluded, path, {"joined": joined, **told})
+    disputed = disputes(manifest, barred, pairs)
+    return MergeResult(manifest, refusals, excluded, path, disputed, {"joined": joined, **told})
 
 
 def _check_options(options: MergeOptions, out: Path) -> None:
@@ -190,28 +198,31 @@ def _read(
 
 
 def _apply_rules(frame: pd.DataFrame, rules: str) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Splits off what the rules exclude; returns the rest, a table of exclusions, and the refusals."""
+    """Splits off what the rules exclude; returns the rest, what was split off, and a table of that."""
     verdicts = {licence: admit(rules, licence) for licence in frame["licence"].unique().tolist()}
     admitted = frame["licence"].map({licence: verdict[0] for licence, verdict in verdicts.items()}).astype("bool")
     out = frame[~admitted]
-    why = out["licence"].map({licence: verdict[1] for licence, verdict in verdicts.items()})
     counts = out.groupby(["source", "licence"], sort=True).size().reset_index(name="rows")
     rows = [
         (source, licence, find_licence(licence).kind, count, verdicts[licence][1])
         for source, licence, count in counts.itertuples(index=False, name=None)
     ]
     excluded = pd.DataFrame(rows, columns=["source", "licence", "kind", "rows", "why"])
-    return frame[admitted].copy(), excluded, refuse(out["photo_id"], "licence", why)
+    return frame[admitted].copy(), out, excluded
+
+
+def _unlicensed(barred: pd.DataFrame, excluded: pd.DataFrame) -> pd.DataFrame:
+    why = dict(zip(excluded["licence"], excluded["why"], strict=True))
+    return refuse(barred["photo_id"], "licence", barred["licence"].map(why))
 
 
 def _same_people(
-    frame: pd.DataFrame, tables: Sequence[pd.DataFrame], evaluation: Evaluation, earlier: Sequence[Earlier]
+    frame: pd.DataFrame, pairs: pd.DataFrame, evaluation: Evaluation, earlier: Sequence[Earlier]
 ) -> dict[str, str]:
     """Works out who is whom: from the same bytes, from tables of duplicates, and from what merges before knew."""
     links = links_of_files(pd.concat([frame[_EXACT], evaluation.photos[_EXACT]], ignore_index=True))
     links += evaluation.same.items()
-    for table in tables:
-        links += zip(table["first_person"].tolist(), table["second_person"].tolist(), strict=True)
+    links += zip(pairs["first_person"].tolist(), pairs["second_person"].tolist(), strict=True)
     for known in earlier:
         links += known.same.items()
     return join_people(links)
@@ -226,13 +237,10 @@ def _without_evaluation(
     return frame[~theirs], refuse(frame.loc[theirs, "photo_id"], "in_evaluation", told)
 
 
-def _settle(
-    frame: pd.DataFrame, tables: Sequence[pd.DataFrame], conflicts: Conflicts
-) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
+def _settle(frame: pd.DataFrame, pairs: pd.DataFrame, conflicts: Conflicts) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
     """Keeps one record of each picture, sorted by photo id; returns them and refusals of the others."""
     exact = settle_exact(frame)
     kept, refusals = exact.kept, [exact.refusals]
-    pairs = pd.concat(tables, ignore_index=True) if tables else make_duplicates([])
     pairs = pairs[pairs["kind"] == "near"]
     if len(pairs):
         near = settle_near(kept, pairs, exact.stands_for)

@@ -52,6 +52,7 @@ def brief_synthesis(result: Mapping[str, Any]) -> dict[str, Any]:
         "photos_by_class": merged["label"],
         "refusals": merged["refusals"],
         "excluded_by_the_rules": merged["excluded"],
+        "licences_in_dispute": merged["licences_in_dispute"],
         **({"training": brief_training(training)} if training else {}),
     }
 

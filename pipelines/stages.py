@@ -153,7 +153,8 @@ def merge_stage(
 ) -> StageResult:
     """Merge manifests under named rules, with person-wise folds, and write the data card beside the result.
 
-    What the rules exclude, and why, is in the summary, in excluded.csv and on the card.
+    What the rules exclude, and why, is in the summary, in excluded.csv and on the card; disputed.csv lists admitted
+    photos that another source holds under an excluded licence.
 
     People of a merge that lies in `out` already keep their folds, so that those of a growing dataset never move.
     `progress` is called with (done, all), first of manifests read, then of photos brought into place.
@@ -162,6 +163,7 @@ def merge_stage(
         DatasetsError: The rules are unknown, or an input is no manifest, or the merge in `out` can't be read.
     """
     from datasets.card import data_card, write_card
+    from datasets.disputes import DISPUTED
     from datasets.manifest import summarise
     from datasets.merge import MergeOptions, merge
 
@@ -169,13 +171,21 @@ def merge_stage(
     merged = merge(
         inputs, out, rules=rules, n_folds=folds, seed=seed, photos=photos, options=options, progress=progress
     )
-    _save_excluded(merged.excluded, out)
-    card = data_card(merged.manifest, excluded=merged.excluded, refusals=merged.refusals, rules=rules)
+    _save_table(merged.excluded, out / EXCLUDED)
+    _save_table(merged.disputed, out / DISPUTED)
+    card = data_card(
+        merged.manifest,
+        excluded=merged.excluded,
+        disputed=merged.disputed,
+        refusals=merged.refusals,
+        rules=rules,
+    )
     left_out = {f"{row['source']} ({row['licence']})": row for row in merged.excluded.to_dict("records")}
     summary = summarise(merged.manifest) | {
         "card": str(write_card(card, out)),
         "excluded": {name: int(row["rows"]) for name, row in left_out.items()},
         "why_excluded": {name: row["why"] for name, row in left_out.items()},
+        "licences_in_dispute": len(merged.disputed),
         "refusals": count_reasons(merged.refusals),
         "people": merged.people,
     }
@@ -185,11 +195,11 @@ def merge_stage(
 EXCLUDED = "excluded.csv"
 
 
-def _save_excluded(excluded: Any, out: Path) -> None:
+def _save_table(frame: Any, path: Path) -> None:
     from datasets.atomic import atomic_write
 
-    with atomic_write(out / EXCLUDED) as temporary:
-        excluded.to_csv(temporary, index=False, lineterminator="\n")
+    with atomic_write(path) as temporary:
+        frame.to_csv(temporary, index=False, lineterminator="\n")
 
 
 def _read_excluded(folder: Path) -> Any:

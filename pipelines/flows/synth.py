@@ -90,15 +90,17 @@ def merge_task(
     """Merge the base with the variants; copies count once, and nobody of an evaluation set comes in."""
     from datasets.merge import MergeOptions
 
-    return stages.merge_stage(
-        inputs,
-        settings.out / "merge",
-        rules=settings.rules,
-        folds=settings.folds,
-        seed=settings.seed,
-        photos=settings.photos,
-        options=MergeOptions(duplicates, evaluation, conflicts=settings.conflicts),
-    )
+    with artifacts.progress_artifact("palette-merge", "merging") as progress:
+        return stages.merge_stage(
+            inputs,
+            settings.out / "merge",
+            rules=settings.rules,
+            folds=settings.folds,
+            seed=settings.seed,
+            photos=settings.photos,
+            options=MergeOptions(duplicates, evaluation, conflicts=settings.conflicts),
+            progress=progress,
+        )
 
 
 @task(name="report", cache_policy=NO_CACHE)

@@ -15,8 +15,8 @@ def outputs(folder):
     return {name: (folder / name).read_bytes() for name in FILES}
 
 
-def merged(inputs, out, **options):
-    return merge(inputs, out, rules="research", options=MergeOptions(**options))
+def merged(inputs, out, rules="research", **options):
+    return merge(inputs, out, rules=rules, options=MergeOptions(**options))
 
 
 def refused(result):

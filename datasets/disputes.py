@@ -1,0 +1,47 @@
+"""Photos that a merge admits while another source holds the same picture under a licence that its rules exclude.
+
+Whoever copied a photo may say of it what they like: a merge takes each source's word, and lists where two differ.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pandas as pd
+
+from datasets.identities import join_people
+
+DISPUTED: Final = "disputed.csv"
+DISPUTED_COLUMNS: Final = ("photo_id", "source", "licence", "other", "other_source", "other_licence")
+_PICTURE: Final = "picture"
+
+
+def disputes(kept: pd.DataFrame, left_out: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Lists the rows that are kept although the same picture, or their photo's, was left out for its licence.
+
+    Args:
+        kept: Rows of a manifest.
+        left_out: Rows of a manifest whose licences the rules exclude.
+        pairs: A table of duplicates; those of kind `exact` and `near` count, and chains of them.
+
+    Returns:
+        DISPUTED_COLUMNS by `photo_id`; of several records of the picture that were left out, `other` is the first.
+    """
+    alike = pairs[pairs["kind"].isin(["exact", "near"])]
+    whole = pd.concat([kept, left_out], ignore_index=True)
+    twins = whole.loc[whole["sha256"].duplicated(keep=False), ["sha256", "photo_id"]]
+    links = list(zip(twins.groupby("sha256")["photo_id"].transform("min"), twins["photo_id"], strict=True))
+    links += zip(alike["first"].tolist(), alike["second"].tolist(), strict=True)
+    same = join_people(links)
+    if not same:
+        return pd.DataFrame(columns=list(DISPUTED_COLUMNS))
+
+    def picture(photos: pd.Series[str]) -> pd.Series[str]:
+        return photos.map(same).fillna(photos)
+
+    theirs = left_out.sort_values("photo_id").assign(**{_PICTURE: picture(left_out["photo_id"])})
+    others = theirs.drop_duplicates(_PICTURE).set_index(_PICTURE)[["photo_id", "source", "licence"]]
+    others = others.rename(columns={"photo_id": "other", "source": "other_source", "licence": "other_licence"})
+    shown = picture(kept["parent_id"].fillna(kept["photo_id"]))
+    found = kept[["photo_id", "source", "licence"]].assign(**{_PICTURE: shown}).join(others, on=_PICTURE, how="inner")
+    return found[list(DISPUTED_COLUMNS)].sort_values("photo_id", ignore_index=True)
