@@ -91,8 +91,7 @@ def export(
     check_folder(out, earlier)
     _check_apart(frame, root, out)
     # Before anything is written: an export that is cut off leaves nothing that the next one doesn't know as its own.
-    ours = earlier.union(paths, _texts_of(form, splits))
-    write_ledger(ours, out)
+    write_ledger(earlier.union(paths, _texts_of(form, splits)), out)
     kept, refusals = place_as(frame, root, out, paths, copy=copy, stage=STAGE)
     split_of = dict(zip(paths, splits, strict=True))
     kept_splits = kept["path"].map(split_of)
@@ -102,7 +101,7 @@ def export(
             temporary.write_text(text, encoding="utf-8", newline="\n")
     write_refusals(refusals, out)
     written = {*kept["path"].tolist(), *texts, REFUSALS}
-    remove(ours - written, out)
+    remove(earlier - written, out)
     write_ledger(written, out)
     counts = {str(name): int(count) for name, count in kept_splits.value_counts().sort_index().items()}
     return Exported(out, counts, refusals, missing_properties(about) if form == "croissant" else ())

@@ -31,6 +31,10 @@ def export(manifest, out, form="imagefolder", **options):
     return export_to(manifest, out, form=form, about=About(), **options)
 
 
+def folders(out: Path) -> set[Path]:
+    return {path.relative_to(out) for path in out.rglob("*") if path.is_dir()}
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_a_photo_that_is_now_refused_is_gone_from_the_folder(manifest, tmp_path, form):
     out = tmp_path / "out"
@@ -50,8 +54,7 @@ def test_a_row_that_is_gone_takes_its_photo_and_its_empty_folders_along(manifest
     export(manifest, tmp_path / "out", form)
     export(manifest, tmp_path / "new", form)
     assert contents(tmp_path / "out") == contents(tmp_path / "new")
-    folders = [{path.relative_to(out) for path in out.rglob("*")} for out in (tmp_path / "out", tmp_path / "new")]
-    assert folders[0] == folders[1]
+    assert folders(tmp_path / "out") == folders(tmp_path / "new")
 
 
 def test_an_export_of_another_form_or_fold_takes_the_place_of_the_earlier_one(manifest, tmp_path):
@@ -59,6 +62,7 @@ def test_an_export_of_another_form_or_fold_takes_the_place_of_the_earlier_one(ma
         export(manifest, tmp_path / "out", **options)
         export(manifest, tmp_path / str(options), **options)
         assert contents(tmp_path / "out") == contents(tmp_path / str(options))
+        assert folders(tmp_path / "out") == folders(tmp_path / str(options))
         assert photos_of(tmp_path / "out") == tabled(tmp_path / "out")
 
 
