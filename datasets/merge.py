@@ -47,6 +47,7 @@ from datasets.settling import (
     ROOT,
     Conflicts,
     check_conflicts,
+    drop_contested,
     drop_contradicted,
     is_of_another_record,
     refuse,
@@ -240,16 +241,30 @@ def _without_evaluation(
 def _settle(frame: pd.DataFrame, pairs: pd.DataFrame, conflicts: Conflicts) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
     """Keeps one record of each picture, sorted by photo id; returns them and refusals of the others."""
     exact = settle_exact(frame)
-    kept, refusals = exact.kept, [exact.refusals]
-    pairs = pairs[pairs["kind"] == "near"]
-    if len(pairs):
-        near = settle_near(kept, pairs, exact.stands_for)
+    kept, refusals, stands_for = exact.kept, [exact.refusals], exact.stands_for
+    near_pairs = pairs[pairs["kind"] == "near"]
+    gone: set[str] = set()
+    if len(near_pairs):
+        near = settle_near(kept, near_pairs, stands_for)
         kept = near.kept
         refusals.append(near.refusals)
+        stands_for = {name: near.stands_for.get(best, best) for name, best in stands_for.items()} | near.stands_for
     if conflicts == "drop":
-        kept, contradicted = drop_contradicted(kept, frame, pairs)
+        kept, contradicted = drop_contradicted(kept, frame, near_pairs)
         refusals.append(contradicted)
-    return kept.sort_values("photo_id", ignore_index=True), refusals
+        gone = set(contradicted["photo_id"])
+    kept, contested = drop_contested(kept, gone, _instead(kept, frame, pairs) | stands_for)
+    return kept.sort_values("photo_id", ignore_index=True), [*refusals, contested]
+
+
+def _instead(kept: pd.DataFrame, frame: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, str]:
+    """Of photos that no input has, but perhaps variants of them: the copy of them that is kept, if there is one."""
+    if pairs.empty:
+        return {}
+    there, known = set(kept["photo_id"]), set(frame["photo_id"])
+    alike = pairs.loc[pairs["kind"].isin(["exact", "near"]), ["first", "second"]]
+    both = [*alike.itertuples(index=False, name=None), *alike[["second", "first"]].itertuples(index=False, name=None)]
+    return {gone: copy for gone, copy in sorted(both, reverse=True) if gone not in known and copy in there}
 
 
 def _without_stale(carried: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
@@ -21,6 +22,8 @@ ROOT: Final = "root"
 """Column of a merge's rows: number of the folder that the row's path is relative to."""
 
 _LABELS: Final = ("mask", "gender", "age_group")
+_INHERITED: Final = ("gender", "age_group")
+"""Labels that a variant has of its photo."""
 _ORIGINS: Final = ("mask_from", "gender_from", "age_from")
 _CONFIDENCES: Final = ("mask_confidence", "gender_confidence", "age_confidence")
 _SAME_BYTES: Final = "same bytes as "
@@ -130,6 +133,33 @@ def drop_contradicted(
     told = {number: _contradiction(records) for number, records in torn.groupby("picture")}
     refusals = refuse(gone["photo_id"], "label_conflict", gone["picture"].map(told).astype("str"))
     return kept[~kept["photo_id"].isin(gone["photo_id"])], refusals
+
+
+def drop_contested(
+    kept: pd.DataFrame, gone: Collection[str], stands_for: Mapping[str, str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Takes out variants with a gender or age that was settled otherwise for the picture they were made of.
+
+    Args:
+        kept: What is left of all records.
+        gone: Photos that were taken out because their labels contradict another's.
+        stands_for: Photos that aren't there, and the one that is in their stead.
+
+    Returns:
+        The rest of `kept`, and refusals of what was taken out.
+    """
+    variants = kept[kept["parent_id"].isin([*gone, *stands_for])]
+    instead = variants["parent_id"].map(stands_for).astype("str").fillna(variants["parent_id"])
+    labels = kept[kept["photo_id"].isin(instead)].set_index("photo_id")[list(_INHERITED)]
+    told = pd.Series("its photo shows " + instead, index=variants.index, dtype="str")
+    contested = instead.isin(gone) | variants["parent_id"].isin(gone)
+    for column in _INHERITED:
+        there, here = instead.map(labels[column]).astype("str"), variants[column]
+        differs = (there != here) & there.notna() & here.notna()
+        told = told.where(~differs, told + "; " + column + " " + there + " there, " + here + " here")
+        contested |= differs
+    refusals = refuse(variants.loc[contested, "photo_id"], "label_conflict", told[contested])
+    return kept.drop(index=variants.index[contested]), refusals
 
 
 def _pictures(frame: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series[Any]:

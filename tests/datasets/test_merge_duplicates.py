@@ -186,3 +186,41 @@ def test_a_merge_never_replaces_what_it_only_reads(sources, tmp_path):
     assert (tmp_path / "eval" / "manifest.parquet").read_bytes() == before
     with pytest.raises(UsageError, match="holds a table of duplicates"):
         merged(sources, pairs[0], duplicates=pairs)
+
+
+def variant(name, parent, **values):
+    made = {"parent_id": parent, "seed": 1, "recipe_id": "0" * 16, "wear_style": "correct"}
+    return row(name, **made, mask="wear", mask_from="synthetic", **values)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_variants_with_a_label_that_lost_go_with_it(tmp_path, there):
+    """Also where their photo is in no input, as in a flow that merges nothing but variants of a source."""
+    save_manifest(tmp_path / "a", [row("1", source="a", gender="male", age=30.0), row("2", source="a")])
+    photos = [row("1", source="b", gender="female"), row("2", source="b", gender="male")] if there else []
+    save_manifest(
+        tmp_path / "b",
+        [
+            *photos,
+            variant("1-x", "b:1", source="b", gender="female"),
+            variant("2-x", "b:2", source="b", gender="male"),
+        ],
+    )
+    inputs, pairs = [tmp_path / "a", tmp_path / "b"], near(tmp_path / "d", ("a:1", "b:1"), ("a:2", "b:2"))
+    kept = merged(inputs, tmp_path / "keep", duplicates=pairs)
+    assert {"a:1", "b:2-x"} <= set(kept.manifest["photo_id"])
+    assert refused(kept)["b:1-x"] == "label_conflict"
+    assert "its photo shows a:1; gender male there, female here" in kept.refusals["detail"].tolist()
+    dropped = merged(inputs, tmp_path / "drop", duplicates=pairs, conflicts="drop")
+    assert not {"b:1", "b:1-x"} & set(dropped.manifest["photo_id"])
+    assert ("a:1" in set(dropped.manifest["photo_id"])) is not there
+    assert "b:2-x" in set(dropped.manifest["photo_id"])
+
+
+def test_variants_of_a_dropped_photo_go_with_it(tmp_path):
+    save_manifest(tmp_path / "a", [row("1", source="a", age=20.0), variant("1-x", "a:1", source="a", age=20.0)])
+    save_manifest(tmp_path / "b", [row("1", source="b", age=70.0), row("2", source="b", age=70.0)])
+    inputs, pairs = [tmp_path / "a", tmp_path / "b"], near(tmp_path / "d", ("a:1", "b:1"))
+    dropped = merged(inputs, tmp_path / "drop", duplicates=pairs, conflicts="drop")
+    assert dropped.manifest["photo_id"].tolist() == ["b:2"]
+    assert refused(dropped)["a:1-x"] == "label_conflict"
