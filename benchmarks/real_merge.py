@@ -31,6 +31,7 @@ from rich.table import Table
 
 from benchmarks.common import evenly, outside_repository, realdata
 from benchmarks.duplicates import LEAST_FOUND, MOST_FALSE, plant
+from datasets.disputes import DISPUTED
 from datasets.labels import AGE_GROUPS
 from datasets.manifest import read_manifest, read_refusals
 from datasets.merge import MergeOptions
@@ -222,6 +223,9 @@ def _of_merge(rules: str, folder: Path, known: Planted) -> list[tuple[str, bool,
     excluded = everything["photo_id"].isin(refusals.loc[refusals["reason"].eq("licence"), "photo_id"])
     by_source = everything.assign(out=excluded).groupby("source")["out"].agg(["sum", "count"])
     right = all(row["sum"] == (row["count"] if name in BARRED[rules] else 0) for name, row in by_source.iterrows())
+    copied = {name for name, other in known.copies.items() if other.partition(":")[0] in BARRED[rules]}
+    copied &= set(frame["photo_id"])
+    listed = set(pd.read_csv(folder / DISPUTED)["photo_id"])
     lost = len(everything) - len(frame) - int(refusals["photo_id"].isin(everything["photo_id"]).sum())
     exclusions = ", ".join(f"{name} {row['sum']}/{row['count']}" for name, row in by_source.iterrows())
     return [
@@ -229,6 +233,7 @@ def _of_merge(rules: str, folder: Path, known: Planted) -> list[tuple[str, bool,
         (f"{rules}: photos of evaluated people", evaluated == 0, str(evaluated)),
         (f"{rules}: copies kept beside their original", not both, str(len(both))),
         (f"{rules}: licence exclusions", right, exclusions),
+        (f"{rules}: copies of excluded photos listed", listed == copied, f"{len(listed & copied)} of {len(copied)}"),
         (f"{rules}: photos neither merged nor refused", lost == 0, str(lost)),
     ]
 

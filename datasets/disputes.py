@@ -28,11 +28,11 @@ def disputes(kept: pd.DataFrame, left_out: pd.DataFrame, pairs: pd.DataFrame) ->
         DISPUTED_COLUMNS by `photo_id`; of several records of the picture that were left out, `other` is the first.
     """
     alike = pairs[pairs["kind"].isin(["exact", "near"])]
-    whole = pd.concat([kept, left_out], ignore_index=True)
-    twins = whole.loc[whole["sha256"].duplicated(keep=False), ["sha256", "photo_id"]]
+    files = [frame.loc[frame["sha256"].isin(left_out["sha256"]), ["sha256", "photo_id"]] for frame in (kept, left_out)]
+    twins = pd.concat(files, ignore_index=True)
     links = list(zip(twins.groupby("sha256")["photo_id"].transform("min"), twins["photo_id"], strict=True))
     links += zip(alike["first"].tolist(), alike["second"].tolist(), strict=True)
-    same = join_people(links)
+    same = {} if left_out.empty else join_people(links)
     if not same:
         return pd.DataFrame(columns=list(DISPUTED_COLUMNS))
 

@@ -269,8 +269,9 @@ def _instead(kept: pd.DataFrame, frame: pd.DataFrame, pairs: pd.DataFrame) -> di
 
 def _without_stale(carried: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
     """Takes out what merges before refused and this one has: in an evaluation set no longer named, say."""
-    used = carried["stage"].eq("merge") & carried["photo_id"].isin(manifest["photo_id"])
-    return carried[~used | is_of_another_record(carried)]
+    merged = carried[carried["stage"].eq("merge") & ~is_of_another_record(carried)]
+    used = merged.index[merged["photo_id"].isin(manifest["photo_id"])] if len(merged) else []
+    return carried.drop(index=used)
 
 
 def _join_refusals(*refusals: pd.DataFrame) -> pd.DataFrame:
