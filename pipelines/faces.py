@@ -98,7 +98,7 @@ class FaceCache:
 def embedder_version(embedder: Embedder) -> str:
     """Return a key of everything that shapes an embedding: our source code, the embedder's settings, its weights."""
     finding = ("synth.finder", "synth.levels", "synth.predictor", "synth.pose", "synth.face")
-    code = code_digest(*finding, "models.embedding", "pipelines.faces", "datasets.photos")
+    code = code_digest(*finding, "models.embedding", "models.face_network", "pipelines.faces", "datasets.photos")
     state = {
         name: file_digest(value) if isinstance(value, Path) else repr(value)
         for name, value in sorted(vars(embedder).items())
@@ -224,7 +224,8 @@ def embed_file(sha256: str, path: Path, embedder: Embedder) -> _Answer:
         return _Answer(sha256, refusal=(error.reason, error.detail))
     if photo.sha256 != sha256:
         return _Answer(sha256, refusal=("changed", "the file is no longer the one in the manifest: ingest it again"))
-    faces = _finder().find(photo.rgb)
+    # The largest face alone counts, so no time is spent on looking for others beside it.
+    faces = _finder().find(photo.rgb, rivals=1.0)
     if not faces:
         return _Answer(sha256, row=np.full(EMBEDDING_SIZE, np.nan, dtype=np.float32))
     return _Answer(sha256, row=embedder.embed(photo.rgb, faces[0].landmarks))
