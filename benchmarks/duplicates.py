@@ -187,7 +187,7 @@ def distances(paths: list[Path], console: Console) -> None:
 
     embedder = FaceEmbedder()
     answers = [(path, embed_file(read_photo(path).sha256, path, embedder).row) for path in paths]
-    known = [(path, row) for path, row in answers if row is not None and np.isfinite(row).all()]
+    known = [(path, row) for path, row in answers if row is not None]
     faces = np.stack([row for _, row in known]).astype(np.float64)
     squares = (faces**2).sum(axis=1)
     apart = np.sqrt(np.maximum(squares[:, None] + squares - 2 * faces @ faces.T, 0))

@@ -90,9 +90,9 @@ class FaceEmbedder:
         Raises:
             EmbeddingError: the arrays have another shape or dtype, or the landmarks are not finite.
         """
-        points = _checked(rgb, landmarks)
+        points = checked_face(rgb, landmarks)
         picture = np.ascontiguousarray(rgb)
-        chips = np.stack([face_chip(picture, each) for each in [points, *_jittered(points, self.jitters - 1)]])
+        chips = np.stack([face_chip(picture, each) for each in [points, *jittered(points, self.jitters - 1)]])
         return np.asarray(self._embed_chips(chips).astype(np.float64).mean(axis=0), dtype=np.float32)
 
     def _embed_chips(self, chips: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -135,7 +135,12 @@ def _load(path: Path) -> Any:
         ) from error
 
 
-def _checked(rgb: NDArray[np.uint8], landmarks: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+def checked_face(rgb: NDArray[np.uint8], landmarks: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """The landmarks as (68, 2) float64.
+
+    Raises:
+        EmbeddingError: picture or landmarks have another shape or dtype, or the landmarks are not finite.
+    """
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
         raise EmbeddingError(f"expected an (H, W, 3) uint8 RGB picture, got {rgb.shape} of {rgb.dtype}")
     points = np.asarray(landmarks, dtype=np.float64)
@@ -146,7 +151,7 @@ def _checked(rgb: NDArray[np.uint8], landmarks: NDArray[np.floating[Any]]) -> ND
     return points
 
 
-def _jittered(points: NDArray[np.float64], count: int) -> list[NDArray[np.float64]]:
+def jittered(points: NDArray[np.float64], count: int) -> list[NDArray[np.float64]]:
     """`count` copies of the landmarks, each moved, turned and scaled by a little."""
     rng = np.random.default_rng(_JITTER_SEED)
     eyes = float(np.linalg.norm(points[_EYE_CORNERS[0]] - points[_EYE_CORNERS[1]]))

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from datasets.labels import GENDERS
 from datasets.manifest import validate_manifest, with_labels
-from models.embedding import EMBEDDING_SIZE
 from models.errors import TooFewLabelsError
-from models.gender_fit import fit_gender
+from models.face_views import SIZE, FaceViews
+from models.gender_fit import GenderFit, fit_gender, learn_gender
 from models.gender_model import GenderModel
 
 __all__ = ["GenderModel", "PseudoLabelled", "fit_gender", "pseudo_label"]
 
+GIVEN_COLUMNS = ["photo_id", "person_id", "gender", "said", "confidence"]
+DECIDED_COLUMNS = ["person_id", "photo_id", "said", "confidence", "reason"]
+
 YOUNGEST = 10.0
 """Years. Under ten the embedding tells gender little better than a coin does, whatever confidence it claims."""
+
+
+def gender_embedder() -> FaceViews:
+    """What turns a face into the numbers that gender is best learned from."""
+    return FaceViews()
 
 
 @dataclass(frozen=True)
@@ -30,13 +39,20 @@ class PseudoLabelled:
     Attributes:
         manifest: valid; the rows that were filled have `gender_from` = `pseudo` and a `gender_confidence`.
         report: `status` (`labelled`, `nothing_missing` or `abstained`), `reason` (why it abstained altogether, else
-            None), `labelled_people` learned from, `held_out` (see `fit_gender`), `threshold`, `people_missing`,
-            `people_filled`, `rows_filled`, and `abstained`: people by reason (`unsure`, `too_young`, `no_embedding`,
-            `given_genders_differ`, `no_model`).
+            None), `labelled_people` learned from, `held_out` (see `learn_gender`), `threshold` and `threshold_by_age`
+            (None where nothing is decided), `people_missing`, `people_filled`, `rows_filled`, and `abstained`: people
+            by reason (`unsure`, `too_young`, `no_embedding`, `given_genders_differ`, `no_model`).
+        given: the photos that were learned from, `photo_id, person_id, gender, said, confidence`: the gender given,
+            the one a model says that has not seen the person, and its confidence in that; the most surely contradicted
+            first, the most surely confirmed last.
+        decided: people whose gender was looked for, `person_id, photo_id, said, confidence, reason`: of one photo each
+            the likelier gender, the confidence in it, and why it was filled in (`pseudo`) or not; the least sure first.
     """
 
     manifest: pd.DataFrame
     report: dict[str, Any]
+    given: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=GIVEN_COLUMNS))
+    decided: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=DECIDED_COLUMNS))
 
 
 @dataclass(frozen=True)
@@ -44,6 +60,8 @@ class _Decision:
     gender: str | None
     confidence: float
     reason: str
+    said: str = ""
+    photo_id: str = ""
 
 
 def pseudo_label(
@@ -61,7 +79,7 @@ def pseudo_label(
 
     Args:
         manifest: valid; not changed.
-        embeddings: (128,) by `photo_id`; photos may be missing from it.
+        embeddings: (D,) by `photo_id`, of `gender_embedder` or of `FaceEmbedder`; photos may be missing from it.
         precision: share of right decisions to reach on held-out people; below it the model abstains.
         seed: of the fit.
         youngest: no decision for people known to be younger, in years.
@@ -78,6 +96,7 @@ def pseudo_label(
         "labelled_people": 0,
         "held_out": None,
         "threshold": None,
+        "threshold_by_age": {},
         "people_missing": int(people[missing].nunique()),
         "people_filled": 0,
         "rows_filled": 0,
@@ -86,7 +105,8 @@ def pseudo_label(
     if not missing.any():
         return PseudoLabelled(frame, report)
     usable = _usable(frame, people, embeddings)
-    model = _learn(frame, people, embeddings, usable, precision, seed, report)
+    learned, given = _learn(frame, people, embeddings, usable, precision, seed, report)
+    model = None if learned is None else learned.model
     decisions = _decide(frame, people, embeddings, usable, model, youngest)
     filled = _fill(frame, people, decisions)
     abstained = Counter(each.reason for each in decisions.values() if each.gender is None)
@@ -94,7 +114,7 @@ def pseudo_label(
     report["people_filled"] = sum(each.gender is not None for each in decisions.values())
     report["rows_filled"] = int((missing & filled["gender"].notna()).sum())
     report["status"] = "labelled" if report["people_filled"] else "abstained"
-    return PseudoLabelled(filled, report)
+    return PseudoLabelled(filled, report, given, _decided_table(decisions))
 
 
 def _usable(frame: pd.DataFrame, people: pd.Series[Any], embeddings: Mapping[str, Any]) -> pd.Series[Any]:
@@ -113,8 +133,11 @@ def _learn(
     precision: float,
     seed: int,
     report: dict[str, Any],
-) -> GenderModel | None:
-    """The model, its figures noted in the report; None, with the reason there, when there is too little to learn."""
+) -> tuple[GenderFit | None, pd.DataFrame]:
+    """The fit, its figures noted in the report, and what it says of those it learned from.
+
+    None, with the reason in the report, when there is too little to learn.
+    """
     given = frame["gender"].notna() & frame["gender_from"].fillna("given").isin(["given", "corrected"])
     agreed = frame["gender"].where(given).groupby(people).transform("nunique").eq(1)
     rows = frame[given & agreed & usable]
@@ -122,23 +145,49 @@ def _learn(
     report["labelled_people"] = int(names.nunique())
     vectors = _stack(rows["photo_id"], embeddings)
     try:
-        model = fit_gender(vectors, rows["gender"].to_numpy(), names.to_numpy(), seed, precision=precision)
+        genders, origins = rows["gender"].to_numpy(), rows["source"].to_numpy()
+        years = rows["age"].to_numpy(dtype=np.float64, na_value=np.nan)
+        learned = learn_gender(
+            vectors, genders, names.to_numpy(), seed, precision=precision, ages=years, sources=origins
+        )
     except TooFewLabelsError as error:
         report["reason"] = str(error)
-        return None
+        return None, pd.DataFrame(columns=GIVEN_COLUMNS)
+    model = learned.model
     report["held_out"] = model.held_out
     report["threshold"] = model.threshold if model.threshold <= 1 else None
-    if model.threshold > 1:
+    report["threshold_by_age"] = {name: each if each <= 1 else None for name, each in model.by_age.items()}
+    if min([model.threshold, *model.by_age.values()]) > 1:
         report["reason"] = (
             f"on {model.held_out['people']} held-out people no confidence reached a precision of {precision:g}: "
             "ask for a lower precision or add people with a gender"
         )
-    return model
+    return learned, _given_table(rows, learned.female)
+
+
+def _given_table(rows: pd.DataFrame, female: NDArray[np.float64]) -> pd.DataFrame:
+    """`PseudoLabelled.given`, from P(female) by row; nan where a row was not learned from."""
+    said = np.where(female >= 0.5, GENDERS[1], GENDERS[0])
+    told = rows[["photo_id", "person_id", "gender"]].assign(said=said, confidence=np.maximum(female, 1 - female))
+    told = told[np.isfinite(female)]
+    doubt = told["confidence"].where(told["gender"].eq(told["said"]), -told["confidence"])
+    order = pd.DataFrame({"doubt": doubt, "photo_id": told["photo_id"]}).sort_values(["doubt", "photo_id"]).index
+    return told.loc[order, GIVEN_COLUMNS].reset_index(drop=True)
+
+
+def _decided_table(decisions: Mapping[str, _Decision]) -> pd.DataFrame:
+    rows = [
+        (person, each.photo_id, each.said, each.confidence, each.reason)
+        for person, each in decisions.items()
+        if each.said
+    ]
+    told = pd.DataFrame(rows, columns=DECIDED_COLUMNS)
+    return told.sort_values(["confidence", "person_id"], ignore_index=True)
 
 
 def _stack(photo_ids: pd.Series[Any], embeddings: Mapping[str, Any]) -> NDArray[np.float64]:
     vectors = [np.asarray(embeddings[each], dtype=np.float64) for each in photo_ids]
-    return np.stack(vectors) if vectors else np.zeros((0, EMBEDDING_SIZE))
+    return np.stack(vectors) if vectors else np.zeros((0, SIZE))
 
 
 def _decide(
@@ -157,13 +206,12 @@ def _decide(
         given.setdefault(person, set()).update([] if pd.isna(gender) else [gender])
         ages.setdefault(person, []).extend([] if pd.isna(age) else [age])
     rows = frame[wanted & usable]
-    names = [str(person) for person in rows["person_id"]]
-    scores: dict[str, list[float]] = {person: [] for person in names}
+    photos = rows[["person_id", "photo_id"]].assign(score=0.0)
     if model is not None:
-        for person, score in zip(names, model.score(_stack(rows["photo_id"], embeddings)), strict=True):
-            scores[person].append(float(score))
+        photos["score"] = model.score(_stack(rows["photo_id"], embeddings))
+    by_person = {str(person): group for person, group in photos.sort_values("photo_id").groupby("person_id")}
     return {
-        person: _decide_one(sorted(genders), ages[person], scores.get(person), model, youngest)
+        person: _decide_one(sorted(genders), ages[person], by_person.get(person), model, youngest)
         for person, genders in given.items()
     }
 
@@ -171,7 +219,7 @@ def _decide(
 def _decide_one(
     given: list[str],
     ages: list[float],
-    scores: list[float] | None,
+    photos: pd.DataFrame | None,
     model: GenderModel | None,
     youngest: float,
 ) -> _Decision:
@@ -181,12 +229,14 @@ def _decide_one(
         return _Decision(None, 0.0, "given_genders_differ")
     if ages and max(ages) < youngest:
         return _Decision(None, 0.0, "too_young")
-    if scores is None:
+    if photos is None:
         return _Decision(None, 0.0, "no_embedding")
     if model is None:
         return _Decision(None, 0.0, "no_model")
-    gender, confidence = model.decide(np.array(scores))
-    return _Decision(gender, confidence, "unsure" if gender is None else "pseudo")
+    scores = photos["score"].to_numpy()
+    gender, confidence = model.decide(scores, max(ages) if ages else None)
+    said, reason = GENDERS[int(scores.mean() >= model.boundary)], "unsure" if gender is None else "pseudo"
+    return _Decision(gender, confidence, reason, said, str(photos["photo_id"].iloc[0]))
 
 
 def _fill(frame: pd.DataFrame, people: pd.Series[Any], decisions: Mapping[str, _Decision]) -> pd.DataFrame:

@@ -13,12 +13,17 @@ from numpy.typing import NDArray
 
 from datasets.atomic import atomic_write
 from datasets.labels import GENDERS
-from models.embedding import EMBEDDING_SIZE
 from models.errors import EmbeddingError, GenderModelError
 
 FloatArray = NDArray[np.float64]
 
-_FORMAT = 1
+AGE_BANDS = {"under 20": (0.0, 20.0), "20 to 59": (20.0, 60.0), "60 and over": (60.0, np.inf)}
+"""Years, from and below. The very young and the old are hardest to tell apart."""
+
+NEVER = 2.0
+"""A threshold that no confidence reaches."""
+
+_FORMAT = 2
 _CHUNK = 4096
 _ARRAYS = ("mean", "scale", "support", "dual")
 _SCALARS = ("gamma", "intercept", "platt_slope", "platt_offset", "threshold")
@@ -31,15 +36,16 @@ class GenderModel:
     It is plain arrays, so that it is saved without pickle and predicts without scikit-learn.
 
     Attributes:
-        mean: (128,) subtracted from an embedding.
-        scale: (128,) it is then divided by.
-        support: (S, 128) support vectors, standardised.
+        mean: (D,) subtracted from a face's numbers.
+        scale: (D,) they are then divided by.
+        support: (S, D) support vectors, standardised.
         dual: (S,) their coefficients; positive ones pull towards female.
         gamma: of the kernel exp(-gamma |x - s|^2).
         intercept: of the score.
         platt_slope: P(female) = 1 / (1 + exp(-(slope * score + offset))).
         platt_offset: see `platt_slope`.
         threshold: confidence, 0.5 to 1, at and above which a decision is made; above 1 it never is.
+        by_age: thresholds of bands of `AGE_BANDS`, for people whose age is known, where they have one of their own.
         held_out: what was measured on people left out of the fit; see `fit_gender`.
     """
 
@@ -52,18 +58,19 @@ class GenderModel:
     platt_slope: float
     platt_offset: float
     threshold: float
+    by_age: dict[str, float] = field(default_factory=dict)
     held_out: dict[str, Any] = field(default_factory=dict)
 
-    def score(self, embeddings: NDArray[Any]) -> FloatArray:
+    def score(self, faces: NDArray[Any]) -> FloatArray:
         """Signed distances from the boundary, (N,); positive is female.
 
         Args:
-            embeddings: (N, 128), finite.
+            faces: (N, D), finite.
 
         Raises:
             EmbeddingError: the array has another shape, or is not finite.
         """
-        vectors = check_embeddings(embeddings)
+        vectors = check_faces(faces, len(self.mean))
         chunks = [self._score_chunk(vectors[at : at + _CHUNK]) for at in range(0, len(vectors), _CHUNK)]
         return np.concatenate(chunks) if chunks else np.zeros(0)
 
@@ -77,17 +84,27 @@ class GenderModel:
         """P(female) of scores, calibrated; same shape."""
         return sigmoid(self.platt_slope * scores + self.platt_offset)
 
-    def predict_proba(self, embeddings: NDArray[Any]) -> FloatArray:
+    def predict_proba(self, faces: NDArray[Any]) -> FloatArray:
         """Calibrated probabilities, (N, 2), columns in the order of `datasets.labels.GENDERS`."""
-        female = self.probability_of_score(self.score(embeddings))
+        female = self.probability_of_score(self.score(faces))
         return np.stack([1 - female, female], axis=1)
 
-    def decide(self, scores: FloatArray) -> tuple[str | None, float]:
+    @property
+    def boundary(self) -> float:
+        """The score from which on female is the likelier."""
+        return -self.platt_offset / self.platt_slope
+
+    def thresholds_for(self, ages: NDArray[Any]) -> FloatArray:
+        """The thresholds for people of these ages in years, nan where unknown; same shape."""
+        return np.array([self.by_age.get(age_band(age), self.threshold) for age in ages], dtype=np.float64)
+
+    def decide(self, scores: FloatArray, age: float | None = None) -> tuple[str | None, float]:
         """One decision for one person from the scores of their photos.
 
         Args:
             scores: (N,) of `score`, N at least 1; they are averaged. The calibration is of single photos, so that of
                 several is on the careful side.
+            age: in years, where it is known.
 
         Returns:
             The gender, or None below the threshold, and the confidence in the likelier one, 0.5 to 1.
@@ -95,11 +112,13 @@ class GenderModel:
         female = float(self.probability_of_score(np.array([np.mean(scores)]))[0])
         confidence = max(female, 1 - female)
         gender = GENDERS[int(female >= 0.5)]
-        return (gender if confidence >= self.threshold else None), confidence
+        threshold = self.threshold if age is None else float(self.thresholds_for(np.array([age]))[0])
+        return (gender if confidence >= threshold else None), confidence
 
     def save(self, path: Path) -> None:
         """Writes the model as one `.npz`, atomically and without pickle."""
-        head = {"format": _FORMAT, "held_out": self.held_out, **{name: getattr(self, name) for name in _SCALARS}}
+        told = {"held_out": self.held_out, "by_age": self.by_age}
+        head = {"format": _FORMAT, **told, **{name: getattr(self, name) for name in _SCALARS}}
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         with atomic_write(path) as temporary, Path(temporary).open("wb") as handle:
             np.savez(handle, head=np.array(json.dumps(head)), **arrays)
@@ -118,25 +137,35 @@ class GenderModel:
                 head = json.loads(str(held["head"]))
                 values: dict[str, Any] = {name: np.asarray(held[name], dtype=np.float64) for name in _ARRAYS}
             values |= {name: float(head[name]) for name in _SCALARS}
-            model = cls(**values, held_out=dict(head.get("held_out", {})))
+            by_age = {str(name): float(value) for name, value in head["by_age"].items()}
+            model = cls(**values, by_age=by_age, held_out=dict(head["held_out"]))
         except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
             raise GenderModelError(f"{path} is not a saved gender model ({error}): fit and save it again") from error
         _check_shapes(model, path, head)
         return model
 
 
-def check_embeddings(embeddings: NDArray[Any]) -> FloatArray:
-    """The embeddings as (N, 128) float64.
+def check_faces(faces: NDArray[Any], length: int | None = None) -> FloatArray:
+    """The numbers of faces as (N, D) float64.
+
+    Args:
+        faces: to check.
+        length: that D must be; any without.
 
     Raises:
         EmbeddingError: the array has another shape, or is not finite.
     """
-    vectors = np.asarray(embeddings, dtype=np.float64)
-    if vectors.ndim != 2 or vectors.shape[1] != EMBEDDING_SIZE:
-        raise EmbeddingError(f"expected embeddings of shape (N, {EMBEDDING_SIZE}), got {vectors.shape}")
+    vectors = np.asarray(faces, dtype=np.float64)
+    if vectors.ndim != 2 or vectors.shape[1] != (length or vectors.shape[1]) or vectors.shape[1] == 0:
+        raise EmbeddingError(f"expected embeddings of shape (N, {length or 'D'}), got {vectors.shape}")
     if not np.isfinite(vectors).all():
         raise EmbeddingError("some embeddings hold values that are not finite: embed those photos again")
     return vectors
+
+
+def age_band(age: float) -> str:
+    """The name in `AGE_BANDS` for an age in years; empty where it is unknown."""
+    return next((name for name, (low, high) in AGE_BANDS.items() if low <= age < high), "")
 
 
 def sigmoid(x: FloatArray) -> FloatArray:
@@ -147,6 +176,7 @@ def sigmoid(x: FloatArray) -> FloatArray:
 
 def _check_shapes(model: GenderModel, path: Path, head: dict[str, Any]) -> None:
     rows = len(model.dual) if model.dual.ndim == 1 else -1
-    expected = ((EMBEDDING_SIZE,), (EMBEDDING_SIZE,), (rows, EMBEDDING_SIZE))
+    size = model.mean.size
+    expected = ((size,), (size,), (rows, size))
     if head.get("format") != _FORMAT or (model.mean.shape, model.scale.shape, model.support.shape) != expected:
         raise GenderModelError(f"{path} holds a gender model of another format: fit and save it again")

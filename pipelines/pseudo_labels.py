@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.gender_sheets import write_gender_sheets
 from pipelines.rewriting import embed_photos, read_apart, rewrite
 from pipelines.types import PhotoPlacing, ProgressCallback
 
@@ -42,10 +43,12 @@ class PseudoLabelResult:
     Attributes:
         manifests: The new manifest of each input, by the input's name.
         report: How the model did, how many rows were filled, why the others were not; see `models.gender`.
+        sheets: What shows whether the genders can be believed; see `pipelines.gender_sheets`.
     """
 
     manifests: dict[str, Path]
     report: dict[str, Any]
+    sheets: dict[str, Path]
 
 
 def photos_to_embed(frame: pd.DataFrame, learn_from: int) -> set[str]:
@@ -77,19 +80,21 @@ def pseudo_label_stage(
         inputs: Manifests by name.
         out: The stage's folder; the embeddings' cache lies in it too.
         options: How to.
-        embedder: Turns a face into numbers; dlib's network when not given.
+        embedder: Turns a face into numbers; `models.gender.gender_embedder` when not given.
         progress: Called with (photos embedded, photos to embed).
 
     Raises:
         SettingsError: Two inputs hold photos of the same id, or an input lies where its new manifest would go.
         ModelsError: The embedding model is not installed.
     """
-    from models.gender import pseudo_label
+    from models.gender import gender_embedder, pseudo_label
 
     whole = read_apart(inputs, out)
     wanted = photos_to_embed(whole, options.learn_from)
+    if embedder is None and wanted:
+        embedder = gender_embedder()
     embeddings, refused = embed_photos(inputs, wanted, out, options.workers, embedder, progress)
     labelled = pseudo_label(whole, embeddings, precision=options.precision, seed=options.seed)
     report = dict(labelled.report) | {"photos_embedded": len(embeddings), "not_embedded": refused}
     manifests = rewrite(inputs, labelled.manifest, out, options.photos)
-    return PseudoLabelResult(manifests, report)
+    return PseudoLabelResult(manifests, report, write_gender_sheets(inputs, labelled, out))
