@@ -56,6 +56,8 @@ TARGETS = (
 """Set, people, figure, and what it must be at least; a calibration error at most."""
 
 Groups = dict[str, NDArray[np.bool_]]
+Model = Callable[[NDArray[np.float64], list[Known]], Answers]
+"""What a model makes of faces, (N, D), whose people are known; it may look at their ages."""
 
 
 def embed(
@@ -85,49 +87,54 @@ def unseen(taught: NDArray[np.float64], faces: NDArray[np.float64]) -> NDArray[n
     return np.asarray(squared.min(axis=1) > SAME_FACE**2)
 
 
-def ours(taught: NDArray[np.float64], known: list[Known], seed: int) -> Callable[[NDArray[np.float64]], Answers]:
-    """The model of `palette pseudo-label`; what it makes of faces, without their truth."""
-    people = np.array([each.path.name for each in known])
-    model = fit_gender(taught, np.array([each.gender for each in known]), people, seed, precision=STATED)
+def ages_of(known: list[Known]) -> NDArray[np.float64]:
+    """In years."""
+    return np.array([each.age for each in known], dtype=np.float64)
 
-    def answer(faces: NDArray[np.float64]) -> Answers:
-        decided = [model.decide(faces[[row]]) for row in range(len(faces))]
-        female = model.predict_proba(faces)[:, 1]
-        return Answers(female, np.zeros(len(faces), dtype=bool), np.array([each[0] is not None for each in decided]))
+
+def truth_of(known: list[Known]) -> NDArray[np.bool_]:
+    """Who is female."""
+    return np.array([each.gender == "female" for each in known])
+
+
+def ours(taught: NDArray[np.float64], known: list[Known], seed: int) -> Model:
+    """The model of `palette pseudo-label`; nobody younger than a pseudo-label is given to is decided on."""
+    people, genders = np.array([each.path.name for each in known]), np.array([each.gender for each in known])
+    model = fit_gender(taught, genders, people, seed, precision=STATED, ages=ages_of(known))
+
+    def answer(faces: NDArray[np.float64], known: list[Known]) -> Answers:
+        scores, ages = model.score(faces), ages_of(known)
+        decided = [model.decide(scores[[row]], age).gender is not None for row, age in enumerate(ages)]
+        female = model.predict_proba(faces, ages)[:, 1]
+        return Answers(female, truth_of(known), np.array(decided) & (ages >= YOUNGEST))
 
     return answer
 
 
-def plain(taught: NDArray[np.float64], known: list[Known]) -> Callable[[NDArray[np.float64]], Answers]:
+def plain(taught: NDArray[np.float64], known: list[Known]) -> Model:
     """A logistic regression on the 128 numbers, as one would write it down; it decides from 0.99 on."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000))
-    model.fit(taught[:, :EMBEDDING_SIZE], np.array([each.gender == "female" for each in known]))
+    model.fit(taught[:, :EMBEDDING_SIZE], truth_of(known))
 
-    def answer(faces: NDArray[np.float64]) -> Answers:
+    def answer(faces: NDArray[np.float64], known: list[Known]) -> Answers:
         female = model.predict_proba(faces[:, :EMBEDDING_SIZE])[:, 1]
-        return Answers(female, np.zeros(len(faces), dtype=bool), np.maximum(female, 1 - female) >= STATED)
+        return Answers(female, truth_of(known), np.maximum(female, 1 - female) >= STATED)
 
     return answer
 
 
 def groups_of(known: list[Known]) -> Groups:
     """Masks over the people of a set: all, adults, by age, and by race where there are several."""
-    ages, races = np.array([each.age for each in known]), np.array([each.race for each in known])
+    ages, races = ages_of(known), np.array([each.race for each in known])
     groups: Groups = {"all": np.ones(len(known), dtype=bool), "adults": ages >= ADULT}
     groups |= {f"{low} to {high - 1}" if high < 200 else f"{low}+": (ages >= low) & (ages < high) for low, high in AGES}
     if len(np.unique(races)) > 1:
         groups |= {str(race): races == race for race in np.unique(races)}
     return {name: chosen for name, chosen in groups.items() if chosen.any()}
-
-
-def told(answers: Answers, known: list[Known]) -> Answers:
-    """The answers with the truth, and no decision about people younger than a pseudo-label is given to."""
-    truth = np.array([each.gender == "female" for each in known])
-    return Answers(answers.female, truth, answers.made & (np.array([each.age for each in known]) >= YOUNGEST))
 
 
 def show(name: str, answers: Mapping[str, Answers], groups: Groups, console: Console) -> None:
@@ -176,7 +183,7 @@ def main() -> int:
         known = [each for each, kept in zip(found[name], new, strict=True) if kept]
         print(f"{name}: no face in {len(sets[name]) - len(found[name])} photos, {int((~new).sum())} seen in training")
         groups[name] = groups_of(known)
-        both = {model: told(answer(faces[name][new]), known) for model, answer in models.items()}
+        both = {model: answer(faces[name][new], known) for model, answer in models.items()}
         answers[name] = both["ours"]
         show(name, both, groups[name], console)
     return 0 if judged(answers, groups) else 1

@@ -155,9 +155,10 @@ def _learn(
         return None, pd.DataFrame(columns=GIVEN_COLUMNS)
     model = learned.model
     report["held_out"] = model.held_out
+    by_age = {name: threshold for name, (_, _, threshold) in model.by_age.items()}
     report["threshold"] = model.threshold if model.threshold <= 1 else None
-    report["threshold_by_age"] = {name: each if each <= 1 else None for name, each in model.by_age.items()}
-    if min([model.threshold, *model.by_age.values()]) > 1:
+    report["threshold_by_age"] = {name: each if each <= 1 else None for name, each in by_age.items()}
+    if min([model.threshold, *by_age.values()]) > 1:
         report["reason"] = (
             f"on {model.held_out['people']} held-out people no confidence reached a precision of {precision:g}: "
             "ask for a lower precision or add people with a gender"
@@ -234,8 +235,8 @@ def _decide_one(
     if model is None:
         return _Decision(None, 0.0, "no_model")
     scores = photos["score"].to_numpy()
-    gender, confidence = model.decide(scores, max(ages) if ages else None)
-    said, reason = GENDERS[int(scores.mean() >= model.boundary)], "unsure" if gender is None else "pseudo"
+    gender, confidence, said = model.decide(scores, max(ages) if ages else None)
+    reason = "unsure" if gender is None else "pseudo"
     return _Decision(gender, confidence, reason, said, str(photos["photo_id"].iloc[0]))
 
 

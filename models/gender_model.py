@@ -6,7 +6,7 @@ import json
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,20 @@ _ARRAYS = ("mean", "scale", "support", "dual")
 _SCALARS = ("gamma", "intercept", "platt_slope", "platt_offset", "threshold")
 
 
+class Decision(NamedTuple):
+    """Of one person.
+
+    Attributes:
+        gender: None where the confidence is below the threshold.
+        confidence: in the likelier gender, 0.5 to 1.
+        said: the likelier gender.
+    """
+
+    gender: str | None
+    confidence: float
+    said: str
+
+
 @dataclass(frozen=True, eq=False)
 class GenderModel:
     """A support vector machine with a radial kernel, Platt's calibration and a threshold to abstain below.
@@ -45,7 +59,8 @@ class GenderModel:
         platt_slope: P(female) = 1 / (1 + exp(-(slope * score + offset))).
         platt_offset: see `platt_slope`.
         threshold: confidence, 0.5 to 1, at and above which a decision is made; above 1 it never is.
-        by_age: thresholds of bands of `AGE_BANDS`, for people whose age is known, where they have one of their own.
+        by_age: slope, offset and threshold of bands of `AGE_BANDS`, for people whose age is known, where a band has
+            its own.
         held_out: what was measured on people left out of the fit; see `fit_gender`.
     """
 
@@ -58,7 +73,7 @@ class GenderModel:
     platt_slope: float
     platt_offset: float
     threshold: float
-    by_age: dict[str, float] = field(default_factory=dict)
+    by_age: dict[str, tuple[float, float, float]] = field(default_factory=dict)
     held_out: dict[str, Any] = field(default_factory=dict)
 
     def score(self, faces: NDArray[Any]) -> FloatArray:
@@ -80,25 +95,28 @@ class GenderModel:
         scores: FloatArray = np.exp(-self.gamma * np.maximum(squared, 0)) @ self.dual + self.intercept
         return scores
 
-    def probability_of_score(self, scores: FloatArray) -> FloatArray:
-        """P(female) of scores, calibrated; same shape."""
-        return sigmoid(self.platt_slope * scores + self.platt_offset)
+    def probability_of_score(self, scores: FloatArray, ages: NDArray[Any] | None = None) -> FloatArray:
+        """P(female) of (N,) scores, calibrated; ages in years, nan where unknown, as all are without."""
+        slope, offset, _ = self._by_age(ages, len(scores))
+        return sigmoid(slope * scores + offset)
 
-    def predict_proba(self, faces: NDArray[Any]) -> FloatArray:
-        """Calibrated probabilities, (N, 2), columns in the order of `datasets.labels.GENDERS`."""
-        female = self.probability_of_score(self.score(faces))
+    def predict_proba(self, faces: NDArray[Any], ages: NDArray[Any] | None = None) -> FloatArray:
+        """Calibrated probabilities, (N, 2), columns in the order of `datasets.labels.GENDERS`; ages as above."""
+        female = self.probability_of_score(self.score(faces), ages)
         return np.stack([1 - female, female], axis=1)
 
-    @property
-    def boundary(self) -> float:
-        """The score from which on female is the likelier."""
-        return -self.platt_offset / self.platt_slope
-
     def thresholds_for(self, ages: NDArray[Any]) -> FloatArray:
-        """The thresholds for people of these ages in years, nan where unknown; same shape."""
-        return np.array([self.by_age.get(age_band(age), self.threshold) for age in ages], dtype=np.float64)
+        """The thresholds for people of these ages in years, nan where unknown; (N,)."""
+        return self._by_age(ages, len(ages))[2]
 
-    def decide(self, scores: FloatArray, age: float | None = None) -> tuple[str | None, float]:
+    def _by_age(self, ages: NDArray[Any] | None, count: int) -> FloatArray:
+        """Slopes, offsets and thresholds for so many people, (3, N)."""
+        years = np.full(count, np.nan) if ages is None else np.asarray(ages, dtype=np.float64)
+        whole = (self.platt_slope, self.platt_offset, self.threshold)
+        rows: FloatArray = np.array([self.by_age.get(age_band(age), whole) for age in years], dtype=np.float64)
+        return np.ascontiguousarray(rows.reshape(-1, 3).T)
+
+    def decide(self, scores: FloatArray, age: float | None = None) -> Decision:
         """One decision for one person from the scores of their photos.
 
         Args:
@@ -107,13 +125,13 @@ class GenderModel:
             age: in years, where it is known.
 
         Returns:
-            The gender, or None below the threshold, and the confidence in the likelier one, 0.5 to 1.
+            The decision.
         """
-        female = float(self.probability_of_score(np.array([np.mean(scores)]))[0])
+        ages = np.array([np.nan if age is None else age])
+        female = float(self.probability_of_score(np.array([np.mean(scores)]), ages)[0])
         confidence = max(female, 1 - female)
-        gender = GENDERS[int(female >= 0.5)]
-        threshold = self.threshold if age is None else float(self.thresholds_for(np.array([age]))[0])
-        return (gender if confidence >= threshold else None), confidence
+        said = GENDERS[int(female >= 0.5)]
+        return Decision(said if confidence >= self.thresholds_for(ages)[0] else None, confidence, said)
 
     def save(self, path: Path) -> None:
         """Writes the model as one `.npz`, atomically and without pickle."""
@@ -137,7 +155,7 @@ class GenderModel:
                 head = json.loads(str(held["head"]))
                 values: dict[str, Any] = {name: np.asarray(held[name], dtype=np.float64) for name in _ARRAYS}
             values |= {name: float(head[name]) for name in _SCALARS}
-            by_age = {str(name): float(value) for name, value in head["by_age"].items()}
+            by_age = {str(name): (float(a), float(b), float(c)) for name, (a, b, c) in head["by_age"].items()}
             model = cls(**values, by_age=by_age, held_out=dict(head["held_out"]))
         except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
             raise GenderModelError(f"{path} is not a saved gender model ({error}): fit and save it again") from error
