@@ -41,7 +41,9 @@ class PseudoLabelled:
         report: `status` (`labelled`, `nothing_missing` or `abstained`), `reason` (why it abstained altogether, else
             None), `labelled_people` learned from, `held_out` (see `learn_gender`), `threshold` and `threshold_by_age`
             (None where nothing is decided), `people_missing`, `people_filled`, `rows_filled`, and `abstained`: people
-            by reason (`unsure`, `too_young`, `no_embedding`, `given_genders_differ`, `no_model`).
+            by reason (`unsure`, `too_young`, `no_embedding`, `given_genders_differ`, `no_model`, and `masked_only`: no
+            photo without a mask, and no model for those). `masked_only` is None, or of the model for them what stands
+            here of the other: `labelled_people`, `held_out`, `threshold`, `threshold_by_age`, `reason`.
         given: the photos that were learned from, `photo_id, person_id, gender, said, confidence`: the gender given,
             the one a model says that has not seen the person, and its confidence in that; the most surely contradicted
             first, the most surely confirmed last.
@@ -66,16 +68,18 @@ class _Decision:
 
 def pseudo_label(
     manifest: pd.DataFrame,
-    embeddings: Mapping[str, NDArray[np.float32]],
+    embeddings: Mapping[str, NDArray[np.floating[Any]]],
     *,
     precision: float = 0.97,
     seed: int = 0,
     youngest: float = YOUNGEST,
+    masked: Mapping[str, NDArray[np.floating[Any]]] | None = None,
 ) -> PseudoLabelled:
     """Fills in the gender of rows without one, by one decision a person.
 
-    It learns from the people of this manifest whose gender is given (or corrected), from their photos without a mask
-    where they have any. A person whose gender is given on some rows keeps it on the others.
+    It learns from the people of this manifest whose gender is given (or corrected), from their photos without a mask. A
+    person whose gender is given on some rows keeps it on the others. People of whom there are photos with a mask only
+    are decided by a model of their own, learned from the same people with masks drawn on their faces, or by none.
 
     Args:
         manifest: valid; not changed.
@@ -83,6 +87,7 @@ def pseudo_label(
         precision: share of right decisions to reach on held-out people; below it the model abstains.
         seed: of the fit.
         youngest: no decision for people known to be younger, in years.
+        masked: (D,) by `photo_id` of photos without a mask, read after a mask was drawn on the face.
 
     Returns:
         The filled manifest and the report. With too few labelled people nothing is filled and the report says why.
@@ -101,13 +106,20 @@ def pseudo_label(
         "people_filled": 0,
         "rows_filled": 0,
         "abstained": {},
+        "masked_only": None,
     }
     if not missing.any():
         return PseudoLabelled(frame, report)
-    usable = _usable(frame, people, embeddings)
-    learned, given = _learn(frame, people, embeddings, usable, precision, seed, report)
-    model = None if learned is None else learned.model
-    decisions = _decide(frame, people, embeddings, usable, model, youngest)
+    bare, covered = _usable(frame, people, embeddings)
+    teaching = _teaching(frame, people)
+    learned, given = _learn(frame[bare & teaching], embeddings, precision, seed, report)
+    models = {False: None if learned is None else learned.model, True: None}
+    if (covered & missing).any() and masked:
+        drawn = frame["photo_id"].isin(list(masked)) & _is_bare(frame)
+        report["masked_only"] = {"reason": None}
+        learned, _ = _learn(frame[drawn & teaching], masked, precision, seed, report["masked_only"])
+        models[True] = None if learned is None else learned.model
+    decisions = _decide(frame, people, embeddings, {False: bare, True: covered}, models, youngest)
     filled = _fill(frame, people, decisions)
     abstained = Counter(each.reason for each in decisions.values() if each.gender is None)
     report["abstained"] = dict(sorted(abstained.items()))
@@ -117,31 +129,34 @@ def pseudo_label(
     return PseudoLabelled(filled, report, given, _decided_table(decisions))
 
 
-def _usable(frame: pd.DataFrame, people: pd.Series[Any], embeddings: Mapping[str, Any]) -> pd.Series[Any]:
-    """Rows that speak for their person: embedded, and without a mask where the person has such a photo."""
+def _is_bare(frame: pd.DataFrame) -> pd.Series[bool]:
+    """Rows without a mask as far as known."""
+    return frame["mask"].fillna("not_wear").eq("not_wear")
+
+
+def _usable(
+    frame: pd.DataFrame, people: pd.Series[Any], embeddings: Mapping[str, Any]
+) -> tuple[pd.Series[bool], pd.Series[bool]]:
+    """Rows that speak for their person: embedded without a mask, or with one where the person has no other."""
     embedded = frame["photo_id"].isin(list(embeddings))
-    bare = embedded & frame["mask"].fillna("not_wear").eq("not_wear")
-    has_bare = bare.groupby(people).transform("any")
-    return bare | (embedded & ~has_bare)
+    bare = embedded & _is_bare(frame)
+    return bare, embedded & ~bare.groupby(people).transform("any")
+
+
+def _teaching(frame: pd.DataFrame, people: pd.Series[Any]) -> pd.Series[bool]:
+    """Rows of a gender that was given, of people of whom only one was."""
+    given = frame["gender"].notna() & frame["gender_from"].fillna("given").isin(["given", "corrected"])
+    return given & frame["gender"].where(given).groupby(people).transform("nunique").eq(1)
 
 
 def _learn(
-    frame: pd.DataFrame,
-    people: pd.Series[Any],
-    embeddings: Mapping[str, Any],
-    usable: pd.Series[Any],
-    precision: float,
-    seed: int,
-    report: dict[str, Any],
+    rows: pd.DataFrame, embeddings: Mapping[str, Any], precision: float, seed: int, report: dict[str, Any]
 ) -> tuple[GenderFit | None, pd.DataFrame]:
     """The fit, its figures noted in the report, and what it says of those it learned from.
 
     None, with the reason in the report, when there is too little to learn.
     """
-    given = frame["gender"].notna() & frame["gender_from"].fillna("given").isin(["given", "corrected"])
-    agreed = frame["gender"].where(given).groupby(people).transform("nunique").eq(1)
-    rows = frame[given & agreed & usable]
-    names = people[rows.index]
+    names = rows["person_id"]
     report["labelled_people"] = int(names.nunique())
     vectors = _stack(rows["photo_id"], embeddings)
     try:
@@ -195,8 +210,8 @@ def _decide(
     frame: pd.DataFrame,
     people: pd.Series[Any],
     embeddings: Mapping[str, Any],
-    usable: pd.Series[Any],
-    model: GenderModel | None,
+    usable: Mapping[bool, pd.Series[Any]],
+    models: Mapping[bool, GenderModel | None],
     youngest: float,
 ) -> dict[str, _Decision]:
     """A decision for every person with a row that lacks a gender."""
@@ -206,34 +221,30 @@ def _decide(
     for person, gender, age in zip(people[wanted], frame["gender"][wanted], frame["age"][wanted], strict=True):
         given.setdefault(person, set()).update([] if pd.isna(gender) else [gender])
         ages.setdefault(person, []).extend([] if pd.isna(age) else [age])
-    rows = frame[wanted & usable]
-    photos = rows[["person_id", "photo_id"]].assign(score=0.0)
-    if model is not None:
-        photos["score"] = model.score(_stack(rows["photo_id"], embeddings))
-    by_person = {str(person): group for person, group in photos.sort_values("photo_id").groupby("person_id")}
-    return {
-        person: _decide_one(sorted(genders), ages[person], by_person.get(person), model, youngest)
+    decisions = {
+        person: _Decision(None, 0.0, "no_embedding") if len(genders) != 1 else _Decision(min(genders), 1.0, "given")
         for person, genders in given.items()
     }
+    for covered, rows_of in usable.items():
+        rows, model = frame[wanted & rows_of].sort_values("photo_id"), models[covered]
+        scores = np.zeros(len(rows))
+        if model is not None and len(rows):
+            scores = model.score(_stack(rows["photo_id"], embeddings))
+        photos = rows[["person_id", "photo_id"]].assign(score=scores)
+        for person, group in photos.groupby("person_id"):
+            if len(given[str(person)]) != 1:
+                decisions[str(person)] = _decide_one(group, ages[str(person)], model, covered)
+    for person, genders in given.items():
+        if len(genders) > 1:
+            decisions[person] = _Decision(None, 0.0, "given_genders_differ")
+        elif not genders and ages[person] and max(ages[person]) < youngest:
+            decisions[person] = _Decision(None, 0.0, "too_young")
+    return decisions
 
 
-def _decide_one(
-    given: list[str],
-    ages: list[float],
-    photos: pd.DataFrame | None,
-    model: GenderModel | None,
-    youngest: float,
-) -> _Decision:
-    if len(given) == 1:
-        return _Decision(given[0], 1.0, "given")
-    if given:
-        return _Decision(None, 0.0, "given_genders_differ")
-    if ages and max(ages) < youngest:
-        return _Decision(None, 0.0, "too_young")
-    if photos is None:
-        return _Decision(None, 0.0, "no_embedding")
+def _decide_one(photos: pd.DataFrame, ages: list[float], model: GenderModel | None, covered: bool) -> _Decision:
     if model is None:
-        return _Decision(None, 0.0, "no_model")
+        return _Decision(None, 0.0, "masked_only" if covered else "no_model")
     scores = photos["score"].to_numpy()
     gender, confidence, said = model.decide(scores, max(ages) if ages else None)
     reason = "unsure" if gender is None else "pseudo"

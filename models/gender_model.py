@@ -107,7 +107,8 @@ class GenderModel:
 
     def thresholds_for(self, ages: NDArray[Any]) -> FloatArray:
         """The thresholds for people of these ages in years, nan where unknown; (N,)."""
-        return self._by_age(ages, len(ages))[2]
+        thresholds: FloatArray = self._by_age(ages, len(ages))[2]
+        return thresholds
 
     def _by_age(self, ages: NDArray[Any] | None, count: int) -> FloatArray:
         """Slopes, offsets and thresholds for so many people, (3, N)."""

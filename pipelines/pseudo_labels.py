@@ -51,6 +51,19 @@ class PseudoLabelResult:
     sheets: dict[str, Path]
 
 
+def _learnable(frame: pd.DataFrame, learn_from: int) -> set[str]:
+    """Up to so many photos with a gender and without a mask as far as known, evenly over the sources."""
+    bare = frame["mask"].isna() | frame["mask"].eq("not_wear")
+    rows = frame[frame["gender"].notna() & bare].sort_values(["sha256", "photo_id"]).head(learn_from)
+    return set(rows["photo_id"])
+
+
+def masked_only(frame: pd.DataFrame) -> pd.Series[bool]:
+    """Return which rows are of people without a gender of whom every photo shows a mask."""
+    worn = frame["mask"].isin(["wear", "incorrect"]).groupby(frame["person_id"]).transform("all")
+    return worn & frame["gender"].isna().groupby(frame["person_id"]).transform("all")
+
+
 def photos_to_embed(frame: pd.DataFrame, learn_from: int) -> set[str]:
     """Return the ids of the photos whose embedding is needed.
 
@@ -61,9 +74,7 @@ def photos_to_embed(frame: pd.DataFrame, learn_from: int) -> set[str]:
     missing = frame["gender"].isna()
     if not missing.any():
         return set()
-    bare = frame["mask"].isna() | frame["mask"].eq("not_wear")
-    learnable = frame[~missing & bare].sort_values(["sha256", "photo_id"]).head(learn_from)
-    return set(frame.loc[missing, "photo_id"]) | set(learnable["photo_id"])
+    return set(frame.loc[missing, "photo_id"]) | _learnable(frame, learn_from)
 
 
 def pseudo_label_stage(
@@ -72,6 +83,7 @@ def pseudo_label_stage(
     options: PseudoLabelOptions,
     *,
     embedder: Embedder | None = None,
+    masked_embedder: Embedder | None = None,
     progress: ProgressCallback | None = None,
 ) -> PseudoLabelResult:
     """Fill in the genders that manifests lack, and write each of them anew to `out/<name>`.
@@ -81,6 +93,8 @@ def pseudo_label_stage(
         out: The stage's folder; the embeddings' cache lies in it too.
         options: How to.
         embedder: Turns a face into numbers; `models.gender.gender_embedder` when not given.
+        masked_embedder: The same for a bare face after a mask was drawn on it, nan where it can't;
+            `pipelines.masked_views.MaskedViews` when not given. Asked only where somebody is seen with a mask only.
         progress: Called with (photos embedded, photos to embed).
 
     Raises:
@@ -94,7 +108,30 @@ def pseudo_label_stage(
     if embedder is None and wanted:
         embedder = gender_embedder()
     embeddings, refused = embed_photos(inputs, wanted, out, options.workers, embedder, progress)
-    labelled = pseudo_label(whole, embeddings, precision=options.precision, seed=options.seed)
+    masked = _read_masked(whole, inputs, out, options, masked_embedder, progress)
+    labelled = pseudo_label(whole, embeddings, precision=options.precision, seed=options.seed, masked=masked)
     report = dict(labelled.report) | {"photos_embedded": len(embeddings), "not_embedded": refused}
     manifests = rewrite(inputs, labelled.manifest, out, options.photos)
     return PseudoLabelResult(manifests, report, write_gender_sheets(inputs, labelled, out))
+
+
+def _read_masked(
+    frame: pd.DataFrame,
+    inputs: Mapping[str, Path],
+    out: Path,
+    options: PseudoLabelOptions,
+    embedder: Embedder | None,
+    progress: ProgressCallback | None,
+) -> dict[str, Any]:
+    """Faces to learn from with masks drawn on them, by photo id; none where nobody is seen with a mask only."""
+    import numpy as np
+
+    from pipelines.masked_views import MASKED_CACHE, MaskedViews
+
+    if not masked_only(frame).any():
+        return {}
+    wanted = _learnable(frame, options.learn_from)
+    if embedder is None and wanted:
+        embedder = MaskedViews()
+    read, _ = embed_photos(inputs, wanted, out, options.workers, embedder, progress, MASKED_CACHE)
+    return {photo_id: row for photo_id, row in read.items() if np.isfinite(row).all()}

@@ -80,6 +80,7 @@ def embed_photos(
     workers: int,
     embedder: Embedder | None,
     progress: ProgressCallback | None,
+    cache: str | None = None,
 ) -> tuple[dict[str, Any], dict[str, int]]:
     """Embed the faces of some photos of several manifests.
 
@@ -90,9 +91,10 @@ def embed_photos(
         workers: Processes.
         embedder: Turns a face into numbers; dlib's network when not given.
         progress: Called with (photos embedded, photos to embed).
+        cache: The cache's file in `out`; `pipelines.faces.CACHE` when not given.
 
     Returns:
-        (128,) float32 by photo id, and how many photos have none, by reason.
+        (D,) floats by photo id, and how many photos have none, by reason.
 
     Raises:
         ModelsError: The embedding model is not installed.
@@ -112,7 +114,7 @@ def embed_photos(
     for path in inputs.values():
         ids = wanted.intersection(read_manifest(path)["photo_id"])
         report = None if progress is None else _shifted(progress, done, len(wanted))
-        found = embed_manifest(path, embedder, cache=out / CACHE, only=ids, workers=workers, progress=report)
+        found = embed_manifest(path, embedder, cache=out / (cache or CACHE), only=ids, workers=workers, progress=report)
         embeddings.update(found.embeddings)
         reasons.update(refusal.reason for refusal in found.refusals)
         done += len(ids)

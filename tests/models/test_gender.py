@@ -266,6 +266,41 @@ def test_a_bare_face_speaks_for_its_person_before_a_masked_one() -> None:
     assert manifest.loc[manifest["person_id"] == "sample:p120", "gender"].tolist() == [truth[0]] * 2
 
 
+def masked_people() -> tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any]]:
+    """Bare people with a gender and masked ones without, their embeddings, and those of the bare ones with masks drawn.
+
+    A mask turns the embedding about: who learned from bare faces alone takes masked women for men.
+    """
+    rows, embeddings, _ = known_and_unknown(unknown=0)
+    vectors, _, persons = people(40, 4.0, seed=7)
+    for person, vector in zip(persons, vectors, strict=True):
+        rows.append(row(f"masked{person}.jpg", f"masked{person}", mask="wear", age=40.0))
+        embeddings[rows[-1]["photo_id"]] = -vector
+    drawn = {each["photo_id"]: -embeddings[each["photo_id"]] for each in rows[:120]}
+    return rows, embeddings, drawn
+
+
+def test_people_seen_masked_only_are_decided_by_what_drawn_masks_taught() -> None:
+    rows, embeddings, drawn = masked_people()
+    result = pseudo_label(make_manifest(rows), embeddings, masked=drawn)
+    filled = result.manifest.iloc[120:]
+    truth = np.resize(["male", "female"], 40)
+    made = filled["gender"].notna().to_numpy()
+    assert made.mean() > 0.5
+    assert (filled["gender"].to_numpy()[made] == truth[made]).mean() > 0.9
+    assert set(filled["gender_from"][made]) == {"pseudo"}
+    assert result.report["masked_only"]["labelled_people"] == 120
+    assert result.report["masked_only"]["threshold"] <= 1
+
+
+def test_people_seen_masked_only_get_no_gender_from_bare_faces() -> None:
+    rows, embeddings, _ = masked_people()
+    result = pseudo_label(make_manifest(rows), embeddings)
+    assert result.manifest["gender"].iloc[120:].isna().all()
+    assert result.report["abstained"] == {"masked_only": 40}
+    assert result.report["masked_only"] is None
+
+
 def test_too_few_labelled_people_abstains_and_says_why() -> None:
     rows, embeddings, _ = known_and_unknown()
     few = [*rows[:6], *rows[120:]]
