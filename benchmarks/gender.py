@@ -27,7 +27,7 @@ from rich.table import Table
 
 from benchmarks.common import outside_repository
 from benchmarks.gender_data import AGED, STUDIO, TAUGHT, WIDE, Known, load_sets
-from benchmarks.gender_figures import FIGURES, Answers, measured
+from benchmarks.gender_figures import FIGURES, Answers, accuracy, measured
 from models.embedding import EMBEDDING_SIZE
 from models.gender import YOUNGEST, fit_gender, gender_embedder
 from pipelines.faces import CACHE, embed_files
@@ -181,7 +181,9 @@ def main() -> int:
     for name in (AGED, WIDE, STUDIO):
         new = unseen(faces[TAUGHT], faces[name])
         known = [each for each, kept in zip(found[name], new, strict=True) if kept]
-        print(f"{name}: no face in {len(sets[name]) - len(found[name])} photos, {int((~new).sum())} seen in training")
+        with_seen = accuracy(models["ours"](faces[name], found[name]))
+        print(f"{name}: no face in {len(sets[name]) - len(found[name])} of {len(sets[name])} photos")
+        print(f"seen in training: {int((~new).sum())}; with them our accuracy is {with_seen:.3f}")
         groups[name] = groups_of(known)
         both = {model: answer(faces[name][new], known) for model, answer in models.items()}
         answers[name] = both["ours"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,10 +24,10 @@ AGE_BANDS = {"under 20": (0.0, 20.0), "20 to 59": (20.0, 60.0), "60 and over": (
 NEVER = 2.0
 """A threshold that no confidence reaches."""
 
-_FORMAT = 2
+_FORMAT = 3
 _CHUNK = 4096
 _ARRAYS = ("mean", "scale", "support", "dual")
-_SCALARS = ("gamma", "intercept", "platt_slope", "platt_offset", "threshold")
+_SCALARS = ("width", "intercept", "platt_slope", "platt_offset", "threshold")
 
 
 class Decision(NamedTuple):
@@ -45,7 +46,8 @@ class Decision(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class GenderModel:
-    """A support vector machine with a radial kernel, Platt's calibration and a threshold to abstain below.
+    """Support vector machines with radial kernels, one for each part of a face's numbers, whose scores are added up;
+    Platt's calibration, and a threshold to abstain below.
 
     It is plain arrays, so that it is saved without pickle and predicts without scikit-learn.
 
@@ -53,8 +55,9 @@ class GenderModel:
         mean: (D,) subtracted from a face's numbers.
         scale: (D,) they are then divided by.
         support: (S, D) support vectors, standardised.
-        dual: (S,) their coefficients; positive ones pull towards female.
-        gamma: of the kernel exp(-gamma |x - s|^2).
+        dual: (B, S) their coefficients in each of the B machines; positive ones pull towards female.
+        blocks: lengths of the B parts, which add up to D.
+        width: of the kernels exp(-width |x - s|^2 / d), over the d numbers of a part.
         intercept: of the score.
         platt_slope: P(female) = 1 / (1 + exp(-(slope * score + offset))).
         platt_offset: see `platt_slope`.
@@ -68,7 +71,8 @@ class GenderModel:
     scale: FloatArray
     support: FloatArray
     dual: FloatArray
-    gamma: float
+    blocks: tuple[int, ...]
+    width: float
     intercept: float
     platt_slope: float
     platt_offset: float
@@ -91,8 +95,9 @@ class GenderModel:
 
     def _score_chunk(self, vectors: FloatArray) -> FloatArray:
         x = (vectors - self.mean) / self.scale
-        squared = (x**2).sum(1)[:, None] + (self.support**2).sum(1)[None] - 2 * x @ self.support.T
-        scores: FloatArray = np.exp(-self.gamma * np.maximum(squared, 0)) @ self.dual + self.intercept
+        scores = np.full(len(x), self.intercept)
+        for dual, part in zip(self.dual, parts(self.blocks), strict=True):
+            scores += kernel(x[:, part], self.support[:, part], self.width) @ dual
         return scores
 
     def probability_of_score(self, scores: FloatArray, ages: NDArray[Any] | None = None) -> FloatArray:
@@ -136,7 +141,7 @@ class GenderModel:
 
     def save(self, path: Path) -> None:
         """Writes the model as one `.npz`, atomically and without pickle."""
-        told = {"held_out": self.held_out, "by_age": self.by_age}
+        told = {"held_out": self.held_out, "by_age": self.by_age, "blocks": self.blocks}
         head = {"format": _FORMAT, **told, **{name: getattr(self, name) for name in _SCALARS}}
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         with atomic_write(path) as temporary, Path(temporary).open("wb") as handle:
@@ -157,7 +162,8 @@ class GenderModel:
                 values: dict[str, Any] = {name: np.asarray(held[name], dtype=np.float64) for name in _ARRAYS}
             values |= {name: float(head[name]) for name in _SCALARS}
             by_age = {str(name): (float(a), float(b), float(c)) for name, (a, b, c) in head["by_age"].items()}
-            model = cls(**values, by_age=by_age, held_out=dict(head["held_out"]))
+            blocks = tuple(int(size) for size in head["blocks"])
+            model = cls(**values, blocks=blocks, by_age=by_age, held_out=dict(head["held_out"]))
         except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
             raise GenderModelError(f"{path} is not a saved gender model ({error}): fit and save it again") from error
         _check_shapes(model, path, head)
@@ -182,6 +188,19 @@ def check_faces(faces: NDArray[Any], length: int | None = None) -> FloatArray:
     return vectors
 
 
+def parts(blocks: Sequence[int]) -> list[slice]:
+    """Where each of the parts of a face's numbers lies."""
+    ends = np.cumsum(blocks).tolist()
+    return [slice(end - size, end) for size, end in zip(blocks, ends, strict=True)]
+
+
+def kernel(one: FloatArray, other: FloatArray, width: float) -> FloatArray:
+    """exp(-width |x - s|^2 / d) of (N, d) and (S, d) numbers, as (N, S)."""
+    squared = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1) - 2 * one @ other.T
+    values: FloatArray = np.exp(-width / one.shape[1] * np.maximum(squared, 0))
+    return values
+
+
 def age_band(age: float) -> str:
     """The name in `AGE_BANDS` for an age in years; empty where it is unknown."""
     return next((name for name, (low, high) in AGE_BANDS.items() if low <= age < high), "")
@@ -194,8 +213,8 @@ def sigmoid(x: FloatArray) -> FloatArray:
 
 
 def _check_shapes(model: GenderModel, path: Path, head: dict[str, Any]) -> None:
-    rows = len(model.dual) if model.dual.ndim == 1 else -1
-    size = model.mean.size
+    rows = model.dual.shape[1] if model.dual.ndim == 2 and len(model.dual) == len(model.blocks) else -1
+    size = sum(model.blocks)
     expected = ((size,), (size,), (rows, size))
     if head.get("format") != _FORMAT or (model.mean.shape, model.scale.shape, model.support.shape) != expected:
         raise GenderModelError(f"{path} holds a gender model of another format: fit and save it again")
