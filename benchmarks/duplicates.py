@@ -218,7 +218,7 @@ def distances(paths: list[Path], console: Console) -> None:
 
     embedder = FaceEmbedder()
     answers = [(path, embed_file(read_photo(path).sha256, path, embedder).row) for path in paths]
-    known = [(path, row) for path, row in answers if row is not None and np.isfinite(row).all()]
+    known = [(path, row) for path, row in answers if row is not None]
     limits = (0.15, 0.2, 0.25, 0.28, 0.3, 0.35, 0.4, 0.6)
     counts, nearest = near_pairs(np.stack([row for _, row in known]).astype(np.float64), limits, 20)
     pairs = len(known) * (len(known) - 1) // 2

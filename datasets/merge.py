@@ -270,8 +270,9 @@ def _instead(kept: pd.DataFrame, frame: pd.DataFrame, pairs: pd.DataFrame) -> di
 def _without_stale(carried: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
     """Takes out what merges before refused and this one has: in an evaluation set no longer named, say."""
     merged = carried[carried["stage"].eq("merge") & ~is_of_another_record(carried)]
-    used = merged.index[merged["photo_id"].isin(manifest["photo_id"])] if len(merged) else []
-    return carried.drop(index=used)
+    if merged.empty:
+        return carried
+    return carried.drop(index=merged.index[merged["photo_id"].isin(manifest["photo_id"])])
 
 
 def _join_refusals(*refusals: pd.DataFrame) -> pd.DataFrame:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.labels import AGE_GROUPS
+from models.embedding import EMBEDDING_SIZE
 from models.errors import SettingsError, TooFewLabelsError
-from models.gender_model import FloatArray, check_embeddings
+from models.gender_model import FloatArray, check_faces
 
 MIN_PEOPLE_PER_GROUP = 20
 """A group of fewer people is left out: held out a fifth at a time, they teach nothing that could judge the others."""
@@ -102,7 +103,7 @@ def check_ages(embeddings: NDArray[Any], groups: NDArray[Any], persons: NDArray[
 def _checked(
     embeddings: NDArray[Any], groups: NDArray[Any], persons: NDArray[Any]
 ) -> tuple[FloatArray, Codes, NDArray[np.str_]]:
-    vectors = check_embeddings(embeddings)
+    vectors = check_faces(embeddings, EMBEDDING_SIZE)
     names, people = np.asarray(groups, dtype=str), np.asarray(persons, dtype=str)
     if not len(vectors) == len(names) == len(people):
         raise SettingsError(

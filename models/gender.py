@@ -4,23 +4,32 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from datasets.labels import GENDERS
 from datasets.manifest import validate_manifest, with_labels
-from models.embedding import EMBEDDING_SIZE
 from models.errors import TooFewLabelsError
-from models.gender_fit import fit_gender
+from models.face_views import SIZE, FaceViews
+from models.gender_fit import GenderFit, fit_gender, learn_gender
 from models.gender_model import GenderModel
 
 __all__ = ["GenderModel", "PseudoLabelled", "fit_gender", "pseudo_label"]
 
+GIVEN_COLUMNS = ["photo_id", "person_id", "gender", "said", "confidence"]
+DECIDED_COLUMNS = ["person_id", "photo_id", "said", "confidence", "reason"]
+
 YOUNGEST = 10.0
 """Years. Under ten the embedding tells gender little better than a coin does, whatever confidence it claims."""
+
+
+def gender_embedder() -> FaceViews:
+    """What turns a face into the numbers that gender is best learned from."""
+    return FaceViews()
 
 
 @dataclass(frozen=True)
@@ -30,13 +39,22 @@ class PseudoLabelled:
     Attributes:
         manifest: valid; the rows that were filled have `gender_from` = `pseudo` and a `gender_confidence`.
         report: `status` (`labelled`, `nothing_missing` or `abstained`), `reason` (why it abstained altogether, else
-            None), `labelled_people` learned from, `held_out` (see `fit_gender`), `threshold`, `people_missing`,
-            `people_filled`, `rows_filled`, and `abstained`: people by reason (`unsure`, `too_young`, `no_embedding`,
-            `given_genders_differ`, `no_model`).
+            None), `labelled_people` learned from, `held_out` (see `learn_gender`), `threshold` and `threshold_by_age`
+            (None where nothing is decided), `people_missing`, `people_filled`, `rows_filled`, and `abstained`: people
+            by reason (`unsure`, `too_young`, `no_embedding`, `given_genders_differ`, `no_model`, and `masked_only`: no
+            photo without a mask, and no model for those). `masked_only` is None, or of the model for them what stands
+            here of the other: `labelled_people`, `held_out`, `threshold`, `threshold_by_age`, `reason`.
+        given: the photos that were learned from, `photo_id, person_id, gender, said, confidence`: the gender given,
+            the one a model says that has not seen the person, and its confidence in that; the most surely contradicted
+            first, the most surely confirmed last.
+        decided: people whose gender was looked for, `person_id, photo_id, said, confidence, reason`: of one photo each
+            the likelier gender, the confidence in it, and why it was filled in (`pseudo`) or not; the least sure first.
     """
 
     manifest: pd.DataFrame
     report: dict[str, Any]
+    given: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=GIVEN_COLUMNS))
+    decided: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=DECIDED_COLUMNS))
 
 
 @dataclass(frozen=True)
@@ -44,27 +62,32 @@ class _Decision:
     gender: str | None
     confidence: float
     reason: str
+    said: str = ""
+    photo_id: str = ""
 
 
 def pseudo_label(
     manifest: pd.DataFrame,
-    embeddings: Mapping[str, NDArray[np.float32]],
+    embeddings: Mapping[str, NDArray[np.floating[Any]]],
     *,
     precision: float = 0.97,
     seed: int = 0,
     youngest: float = YOUNGEST,
+    masked: Mapping[str, NDArray[np.floating[Any]]] | None = None,
 ) -> PseudoLabelled:
     """Fills in the gender of rows without one, by one decision a person.
 
-    It learns from the people of this manifest whose gender is given (or corrected), from their photos without a mask
-    where they have any. A person whose gender is given on some rows keeps it on the others.
+    It learns from the people of this manifest whose gender is given (or corrected), from their photos without a mask. A
+    person whose gender is given on some rows keeps it on the others. People of whom there are photos with a mask only
+    are decided by a model of their own, learned from the same people with masks drawn on their faces, or by none.
 
     Args:
         manifest: valid; not changed.
-        embeddings: (128,) by `photo_id`; photos may be missing from it.
+        embeddings: (D,) by `photo_id`, of `gender_embedder` or of `FaceEmbedder`; photos may be missing from it.
         precision: share of right decisions to reach on held-out people; below it the model abstains.
         seed: of the fit.
         youngest: no decision for people known to be younger, in years.
+        masked: (D,) by `photo_id` of photos without a mask, read after a mask was drawn on the face.
 
     Returns:
         The filled manifest and the report. With too few labelled people nothing is filled and the report says why.
@@ -78,75 +101,117 @@ def pseudo_label(
         "labelled_people": 0,
         "held_out": None,
         "threshold": None,
+        "threshold_by_age": {},
         "people_missing": int(people[missing].nunique()),
         "people_filled": 0,
         "rows_filled": 0,
         "abstained": {},
+        "masked_only": None,
     }
     if not missing.any():
         return PseudoLabelled(frame, report)
-    usable = _usable(frame, people, embeddings)
-    model = _learn(frame, people, embeddings, usable, precision, seed, report)
-    decisions = _decide(frame, people, embeddings, usable, model, youngest)
+    bare, covered = _usable(frame, people, embeddings)
+    teaching = _teaching(frame, people)
+    learned, given = _learn(frame[bare & teaching], embeddings, precision, seed, report)
+    models = {False: None if learned is None else learned.model, True: None}
+    if (covered & missing).any() and masked:
+        drawn = frame["photo_id"].isin(list(masked)) & _is_bare(frame)
+        report["masked_only"] = {"reason": None}
+        learned, _ = _learn(frame[drawn & teaching], masked, precision, seed, report["masked_only"])
+        models[True] = None if learned is None else learned.model
+    decisions = _decide(frame, people, embeddings, {False: bare, True: covered}, models, youngest)
     filled = _fill(frame, people, decisions)
     abstained = Counter(each.reason for each in decisions.values() if each.gender is None)
     report["abstained"] = dict(sorted(abstained.items()))
     report["people_filled"] = sum(each.gender is not None for each in decisions.values())
     report["rows_filled"] = int((missing & filled["gender"].notna()).sum())
     report["status"] = "labelled" if report["people_filled"] else "abstained"
-    return PseudoLabelled(filled, report)
+    return PseudoLabelled(filled, report, given, _decided_table(decisions))
 
 
-def _usable(frame: pd.DataFrame, people: pd.Series[Any], embeddings: Mapping[str, Any]) -> pd.Series[Any]:
-    """Rows that speak for their person: embedded, and without a mask where the person has such a photo."""
+def _is_bare(frame: pd.DataFrame) -> pd.Series[bool]:
+    """Rows without a mask as far as known."""
+    return frame["mask"].fillna("not_wear").eq("not_wear")
+
+
+def _usable(
+    frame: pd.DataFrame, people: pd.Series[Any], embeddings: Mapping[str, Any]
+) -> tuple[pd.Series[bool], pd.Series[bool]]:
+    """Rows that speak for their person: embedded without a mask, or with one where the person has no other."""
     embedded = frame["photo_id"].isin(list(embeddings))
-    bare = embedded & frame["mask"].fillna("not_wear").eq("not_wear")
-    has_bare = bare.groupby(people).transform("any")
-    return bare | (embedded & ~has_bare)
+    bare = embedded & _is_bare(frame)
+    return bare, embedded & ~bare.groupby(people).transform("any")
+
+
+def _teaching(frame: pd.DataFrame, people: pd.Series[Any]) -> pd.Series[bool]:
+    """Rows of a gender that was given, of people of whom only one was."""
+    given = frame["gender"].notna() & frame["gender_from"].fillna("given").isin(["given", "corrected"])
+    return given & frame["gender"].where(given).groupby(people).transform("nunique").eq(1)
 
 
 def _learn(
-    frame: pd.DataFrame,
-    people: pd.Series[Any],
-    embeddings: Mapping[str, Any],
-    usable: pd.Series[Any],
-    precision: float,
-    seed: int,
-    report: dict[str, Any],
-) -> GenderModel | None:
-    """The model, its figures noted in the report; None, with the reason there, when there is too little to learn."""
-    given = frame["gender"].notna() & frame["gender_from"].fillna("given").isin(["given", "corrected"])
-    agreed = frame["gender"].where(given).groupby(people).transform("nunique").eq(1)
-    rows = frame[given & agreed & usable]
-    names = people[rows.index]
+    rows: pd.DataFrame, embeddings: Mapping[str, Any], precision: float, seed: int, report: dict[str, Any]
+) -> tuple[GenderFit | None, pd.DataFrame]:
+    """The fit, its figures noted in the report, and what it says of those it learned from.
+
+    None, with the reason in the report, when there is too little to learn.
+    """
+    names = rows["person_id"]
     report["labelled_people"] = int(names.nunique())
     vectors = _stack(rows["photo_id"], embeddings)
     try:
-        model = fit_gender(vectors, rows["gender"].to_numpy(), names.to_numpy(), seed, precision=precision)
+        genders, origins = rows["gender"].to_numpy(), rows["source"].to_numpy()
+        years = rows["age"].to_numpy(dtype=np.float64, na_value=np.nan)
+        learned = learn_gender(
+            vectors, genders, names.to_numpy(), seed, precision=precision, ages=years, sources=origins
+        )
     except TooFewLabelsError as error:
         report["reason"] = str(error)
-        return None
+        return None, pd.DataFrame(columns=GIVEN_COLUMNS)
+    model = learned.model
     report["held_out"] = model.held_out
+    by_age = {name: threshold for name, (_, _, threshold) in model.by_age.items()}
     report["threshold"] = model.threshold if model.threshold <= 1 else None
-    if model.threshold > 1:
+    report["threshold_by_age"] = {name: each if each <= 1 else None for name, each in by_age.items()}
+    if min([model.threshold, *by_age.values()]) > 1:
         report["reason"] = (
             f"on {model.held_out['people']} held-out people no confidence reached a precision of {precision:g}: "
             "ask for a lower precision or add people with a gender"
         )
-    return model
+    return learned, _given_table(rows, learned.female)
+
+
+def _given_table(rows: pd.DataFrame, female: NDArray[np.float64]) -> pd.DataFrame:
+    """`PseudoLabelled.given`, from P(female) by row; nan where a row was not learned from."""
+    said = np.where(female >= 0.5, GENDERS[1], GENDERS[0])
+    told = rows[["photo_id", "person_id", "gender"]].assign(said=said, confidence=np.maximum(female, 1 - female))
+    told = told[np.isfinite(female)]
+    doubt = told["confidence"].where(told["gender"].eq(told["said"]), -told["confidence"])
+    order = pd.DataFrame({"doubt": doubt, "photo_id": told["photo_id"]}).sort_values(["doubt", "photo_id"]).index
+    return told.loc[order, GIVEN_COLUMNS].reset_index(drop=True)
+
+
+def _decided_table(decisions: Mapping[str, _Decision]) -> pd.DataFrame:
+    rows = [
+        (person, each.photo_id, each.said, each.confidence, each.reason)
+        for person, each in decisions.items()
+        if each.said
+    ]
+    told = pd.DataFrame(rows, columns=DECIDED_COLUMNS)
+    return told.sort_values(["confidence", "person_id"], ignore_index=True)
 
 
 def _stack(photo_ids: pd.Series[Any], embeddings: Mapping[str, Any]) -> NDArray[np.float64]:
     vectors = [np.asarray(embeddings[each], dtype=np.float64) for each in photo_ids]
-    return np.stack(vectors) if vectors else np.zeros((0, EMBEDDING_SIZE))
+    return np.stack(vectors) if vectors else np.zeros((0, SIZE))
 
 
 def _decide(
     frame: pd.DataFrame,
     people: pd.Series[Any],
     embeddings: Mapping[str, Any],
-    usable: pd.Series[Any],
-    model: GenderModel | None,
+    usable: Mapping[bool, pd.Series[Any]],
+    models: Mapping[bool, GenderModel | None],
     youngest: float,
 ) -> dict[str, _Decision]:
     """A decision for every person with a row that lacks a gender."""
@@ -156,37 +221,34 @@ def _decide(
     for person, gender, age in zip(people[wanted], frame["gender"][wanted], frame["age"][wanted], strict=True):
         given.setdefault(person, set()).update([] if pd.isna(gender) else [gender])
         ages.setdefault(person, []).extend([] if pd.isna(age) else [age])
-    rows = frame[wanted & usable]
-    names = [str(person) for person in rows["person_id"]]
-    scores: dict[str, list[float]] = {person: [] for person in names}
-    if model is not None:
-        for person, score in zip(names, model.score(_stack(rows["photo_id"], embeddings)), strict=True):
-            scores[person].append(float(score))
-    return {
-        person: _decide_one(sorted(genders), ages[person], scores.get(person), model, youngest)
+    decisions = {
+        person: _Decision(None, 0.0, "no_embedding") if len(genders) != 1 else _Decision(min(genders), 1.0, "given")
         for person, genders in given.items()
     }
+    for covered, rows_of in usable.items():
+        rows, model = frame[wanted & rows_of].sort_values("photo_id"), models[covered]
+        scores = np.zeros(len(rows))
+        if model is not None and len(rows):
+            scores = model.score(_stack(rows["photo_id"], embeddings))
+        photos = rows[["person_id", "photo_id"]].assign(score=scores)
+        for person, group in photos.groupby("person_id"):
+            if len(given[str(person)]) != 1:
+                decisions[str(person)] = _decide_one(group, ages[str(person)], model, covered)
+    for person, genders in given.items():
+        if len(genders) > 1:
+            decisions[person] = _Decision(None, 0.0, "given_genders_differ")
+        elif not genders and ages[person] and max(ages[person]) < youngest:
+            decisions[person] = _Decision(None, 0.0, "too_young")
+    return decisions
 
 
-def _decide_one(
-    given: list[str],
-    ages: list[float],
-    scores: list[float] | None,
-    model: GenderModel | None,
-    youngest: float,
-) -> _Decision:
-    if len(given) == 1:
-        return _Decision(given[0], 1.0, "given")
-    if given:
-        return _Decision(None, 0.0, "given_genders_differ")
-    if ages and max(ages) < youngest:
-        return _Decision(None, 0.0, "too_young")
-    if scores is None:
-        return _Decision(None, 0.0, "no_embedding")
+def _decide_one(photos: pd.DataFrame, ages: list[float], model: GenderModel | None, covered: bool) -> _Decision:
     if model is None:
-        return _Decision(None, 0.0, "no_model")
-    gender, confidence = model.decide(np.array(scores))
-    return _Decision(gender, confidence, "unsure" if gender is None else "pseudo")
+        return _Decision(None, 0.0, "masked_only" if covered else "no_model")
+    scores = photos["score"].to_numpy()
+    gender, confidence, said = model.decide(scores, max(ages) if ages else None)
+    reason = "unsure" if gender is None else "pseudo"
+    return _Decision(gender, confidence, reason, said, str(photos["photo_id"].iloc[0]))
 
 
 def _fill(frame: pd.DataFrame, people: pd.Series[Any], decisions: Mapping[str, _Decision]) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.atomic import atomic_write
+from models.confidence import calibration_error, precision_by_coverage, reliability
 from models.scoring import Scores
 
 _DPI = 110
@@ -62,6 +63,40 @@ def plot_head_confusions(scores: Scores, path: Path, title: str) -> Path:
         axes.set_title(
             f"{name} ({each.rows} photos)\nmacro F1 {each.macro_f1:.3f}, accuracy {each.accuracy:.3f}", fontsize=10
         )
+    figure.suptitle(title)
+    return _save(figure, path)
+
+
+def plot_confidence(
+    confidence: NDArray[np.float64], right: NDArray[np.bool_], threshold: float | None, path: Path, title: str
+) -> Path:
+    """What confidences are worth: how often decisions of each are right, and how many can be made at what precision.
+
+    Args:
+        confidence: (N,) of decisions on people held out, 0.5 to 1; N at least 1.
+        right: (N,) whether they are right.
+        threshold: below which the model abstains; None where it always does.
+        path: of the PNG.
+        title: over both pictures.
+    """
+    figure, (bins_axes, curve_axes) = _figure((11, 4.8), columns=2)
+    bins = reliability(confidence, right)
+    bins_axes.plot([0.5, 1], [0.5, 1], color="grey", linestyle=":", label="as it should be")
+    bins_axes.plot([each.confidence for each in bins], [each.accuracy for each in bins], marker="o", label="people")
+    for each in bins:
+        place = (each.confidence, each.accuracy)
+        bins_axes.annotate(str(each.count), place, xytext=(4, -10), textcoords="offset points", fontsize=8)
+    error = calibration_error(confidence, right)
+    bins_axes.set(title=f"Reliability, calibration error {error:.3f}", xlabel="confidence", ylabel="share right")
+    coverage, precision = precision_by_coverage(confidence, right)
+    curve_axes.plot(coverage, precision, label="people, the surest first")
+    if threshold is not None:
+        share = float(np.mean(confidence >= threshold))
+        curve_axes.axvline(share, color="grey", linestyle=":", label=f"decided: {share:.0%}, from {threshold:.3f} on")
+    curve_axes.set(title="Precision by coverage", xlabel="share decided", ylabel="share right", xlim=(0, 1))
+    for axes in (bins_axes, curve_axes):
+        axes.grid(alpha=0.25)
+        axes.legend(fontsize=8)
     figure.suptitle(title)
     return _save(figure, path)
 

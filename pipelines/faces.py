@@ -25,10 +25,9 @@ if TYPE_CHECKING:
 
     from synth import FaceFinder
 
-Embedding = NDArray[np.float32]
+Embedding = NDArray[np.floating[Any]]
 
 CACHE = "faces.npz"
-EMBEDDING_SIZE = 128
 MAX_SIDE = 1024
 """Pixels. The network sees 150 of them across a face, so a larger decode brings nothing."""
 SAVE_EVERY = 1000
@@ -40,7 +39,7 @@ class Embedder(Protocol):
     """Turns a face into numbers; `models.FaceEmbedder` is one. It must survive pickling."""
 
     def embed(self, rgb: NDArray[np.uint8], landmarks: NDArray[np.floating[Any]], /) -> Embedding:
-        """Return (128,) float32 for the face with these (68, 2) landmarks in this (H, W, 3) RGB photo."""
+        """Return (D,) floats, D always the same, for the face with (68, 2) landmarks in an (H, W, 3) RGB photo."""
         ...
 
 
@@ -49,7 +48,7 @@ class Embedded:
     """What embedding photos gave.
 
     Attributes:
-        embeddings: (128,) float32 by `photo_id`.
+        embeddings: (D,) floats by `photo_id`.
         refusals: Photos without an embedding, and why.
         reused: How many photos the cache answered for.
     """
@@ -61,17 +60,17 @@ class Embedded:
 
 @dataclass
 class FaceCache:
-    """Embeddings by the SHA-256 of a photo's file; a photo without a face is remembered too, as a row of NaN.
+    """Embeddings by the SHA-256 of a photo's file; a photo without a face is remembered too.
 
     Attributes:
         path: The .npz file.
         version: Of the code that finds and embeds faces; a cache of another version is left unread.
-        known: (128,) float32 by the file's SHA-256.
+        known: (D,) floats by the file's SHA-256; None where no face was found.
     """
 
     path: Path
     version: str
-    known: dict[str, Embedding] = field(default_factory=dict)
+    known: dict[str, Embedding | None] = field(default_factory=dict)
 
     @classmethod
     def open(cls, path: Path, version: str) -> FaceCache:
@@ -79,26 +78,36 @@ class FaceCache:
         cache = cls(path, version)
         try:
             with np.load(path, allow_pickle=False) as stored:
-                rows = np.asarray(stored["embeddings"], dtype=np.float32)
+                rows = np.asarray(stored["embeddings"])
                 hashes = [str(text) for text in stored["sha256"]]
-                if str(stored["version"]) == version and rows.shape == (len(hashes), EMBEDDING_SIZE):
-                    cache.known = dict(zip(hashes, rows, strict=True))
+                faceless = [str(text) for text in stored["faceless"]]
+                if str(stored["version"]) == version and rows.ndim == 2 and len(rows) == len(hashes):
+                    cache.known = {**dict(zip(hashes, rows, strict=True)), **dict.fromkeys(faceless)}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             pass
         return cache
 
     def save(self) -> None:
         """Write the cache, atomically, in an order that does not depend on who was embedded first."""
-        hashes = sorted(self.known)
-        rows = np.stack([self.known[name] for name in hashes]) if hashes else np.zeros((0, EMBEDDING_SIZE), np.float32)
+        found = {name: row for name, row in sorted(self.known.items()) if row is not None}
+        rows = np.stack(list(found.values())) if found else np.zeros((0, 0), np.float32)
+        faceless = sorted(name for name, row in self.known.items() if row is None)
         with atomic_write(self.path) as temporary, Path(temporary).open("wb") as handle:
-            np.savez(handle, version=np.array(self.version), sha256=np.array(hashes, dtype="U64"), embeddings=rows)
+            np.savez(
+                handle,
+                version=np.array(self.version),
+                sha256=np.array(list(found), dtype="U64"),
+                embeddings=rows,
+                faceless=np.array(faceless, dtype="U64"),
+            )
 
 
 def embedder_version(embedder: Embedder) -> str:
     """Return a key of everything that shapes an embedding: our source code, the embedder's settings, its weights."""
     finding = ("synth.finder", "synth.levels", "synth.predictor", "synth.pose", "synth.face")
-    code = code_digest(*finding, "models.embedding", "pipelines.faces", "datasets.photos")
+    code = code_digest(
+        *finding, "models.embedding", "models.face_network", "models.face_views", "pipelines.faces", "datasets.photos"
+    )
     state = {
         name: file_digest(value) if isinstance(value, Path) else repr(value)
         for name, value in sorted(vars(embedder).items())
@@ -135,12 +144,37 @@ def embed_photos(
         from models.embedding import FaceEmbedder
 
         embedder = FaceEmbedder()
+    named = [(str(sha256), file) for sha256, file in zip(photos["sha256"], files, strict=True)]
+    store, refused, reused = embed_files(named, embedder, cache=cache, workers=workers, progress=progress)
+    return _collect(photos, store, refused, reused)
+
+
+def embed_files(
+    photos: Sequence[tuple[str, Path]],
+    embedder: Embedder,
+    *,
+    cache: Path,
+    workers: int = 1,
+    progress: ProgressCallback | None = None,
+) -> tuple[FaceCache, dict[str, tuple[str, str]], int]:
+    """Embed the largest face of each of some files.
+
+    Args:
+        photos: SHA-256 and place of each.
+        embedder: Turns a face into numbers.
+        cache: The .npz file to read and write.
+        workers: Processes.
+        progress: Called with (photos done, photos in all).
+
+    Returns:
+        The cache, which knows all of them but the refused; (reason, detail) of those by SHA-256; and how many photos
+        it knew beforehand.
+    """
     store = FaceCache.open(cache, embedder_version(embedder))
-    known_before = set(store.known)
-    named = zip(photos["sha256"], files, strict=True)
-    todo = {str(sha256): file for sha256, file in named if sha256 not in known_before}
+    reused = sum(sha256 in store.known for sha256, _ in photos)
+    todo = {sha256: path for sha256, path in photos if sha256 not in store.known}
     refused = _fill(store, todo, embedder, workers, progress, len(photos) - len(todo))
-    return _collect(photos, store, refused, known_before)
+    return store, refused, reused
 
 
 def _fill(
@@ -162,7 +196,7 @@ def _fill(
         for answer in map_files(work, part, workers=min(workers, len(part)), crashed=_crashed, progress=report):
             if answer.refusal is not None:
                 refused[answer.sha256] = answer.refusal
-            elif answer.row is not None:
+            else:
                 store.known[answer.sha256] = answer.row
         store.save()
     return refused
@@ -174,6 +208,8 @@ def _shifted(progress: ProgressCallback, before: int, total: int) -> ProgressCal
 
 @dataclass(frozen=True)
 class _Answer:
+    """Without a row and a refusal the photo has no face."""
+
     sha256: str
     row: Embedding | None = None
     refusal: tuple[str, str] | None = None
@@ -223,23 +259,22 @@ def embed_file(sha256: str, path: Path, embedder: Embedder) -> _Answer:
         return _Answer(sha256, refusal=(error.reason, error.detail))
     if photo.sha256 != sha256:
         return _Answer(sha256, refusal=("changed", "the file is no longer the one in the manifest: ingest it again"))
-    faces = _finder().find(photo.rgb)
+    # The largest face alone counts, so no time is spent on looking for others beside it.
+    faces = _finder().find(photo.rgb, rivals=1.0)
     if not faces:
-        return _Answer(sha256, row=np.full(EMBEDDING_SIZE, np.nan, dtype=np.float32))
+        return _Answer(sha256)
     return _Answer(sha256, row=embedder.embed(photo.rgb, faces[0].landmarks))
 
 
-def _collect(
-    frame: pd.DataFrame, store: FaceCache, refused: Mapping[str, tuple[str, str]], known_before: set[str]
-) -> Embedded:
+def _collect(frame: pd.DataFrame, store: FaceCache, refused: Mapping[str, tuple[str, str]], reused: int) -> Embedded:
     embeddings: dict[str, Embedding] = {}
     refusals: list[Refusal] = []
     for photo_id, sha256 in zip(frame["photo_id"], frame["sha256"], strict=True):
         row = store.known.get(sha256)
-        if row is None:
+        if sha256 in refused:
             refusals.append(Refusal(str(photo_id), STAGE, *refused[sha256]))
-        elif np.isnan(row).any():
+        elif row is None:
             refusals.append(Refusal(str(photo_id), STAGE, "no_face", "no face found to embed"))
         else:
             embeddings[str(photo_id)] = row
-    return Embedded(embeddings, refusals, int(frame["sha256"].isin(known_before).sum()))
+    return Embedded(embeddings, refusals, reused)

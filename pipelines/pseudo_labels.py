@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.rewriting import embed_wanted, read_apart, rewrite
+from pipelines.gender_sheets import write_gender_sheets
+from pipelines.rewriting import Inputs, embed_wanted, read_apart, rewrite
 from pipelines.types import PhotoPlacing, ProgressCallback
 
 if TYPE_CHECKING:
@@ -42,10 +43,25 @@ class PseudoLabelResult:
     Attributes:
         manifests: The new manifest of each input, by the input's name.
         report: How the model did, how many rows were filled, why the others were not; see `models.gender`.
+        sheets: What shows whether the genders can be believed; see `pipelines.gender_sheets`.
     """
 
     manifests: dict[str, Path]
     report: dict[str, Any]
+    sheets: dict[str, Path]
+
+
+def _learnable(frame: pd.DataFrame, learn_from: int) -> set[str]:
+    """Up to so many photos with a gender and without a mask as far as known, evenly over the sources."""
+    bare = frame["mask"].isna() | frame["mask"].eq("not_wear")
+    rows = frame[frame["gender"].notna() & bare].sort_values(["sha256", "photo_id"]).head(learn_from)
+    return set(rows["photo_id"])
+
+
+def masked_only(frame: pd.DataFrame) -> pd.Series[bool]:
+    """Return which rows are of people without a gender of whom every photo shows a mask."""
+    worn = frame["mask"].isin(["wear", "incorrect"]).groupby(frame["person_id"]).transform("all")
+    return worn & frame["gender"].isna().groupby(frame["person_id"]).transform("all")
 
 
 def photos_to_embed(frame: pd.DataFrame, learn_from: int) -> set[str]:
@@ -58,9 +74,7 @@ def photos_to_embed(frame: pd.DataFrame, learn_from: int) -> set[str]:
     missing = frame["gender"].isna()
     if not missing.any():
         return set()
-    bare = frame["mask"].isna() | frame["mask"].eq("not_wear")
-    learnable = frame[~missing & bare].sort_values(["sha256", "photo_id"]).head(learn_from)
-    return set(frame.loc[missing, "photo_id"]) | set(learnable["photo_id"])
+    return set(frame.loc[missing, "photo_id"]) | _learnable(frame, learn_from)
 
 
 def pseudo_label_stage(
@@ -69,6 +83,7 @@ def pseudo_label_stage(
     options: PseudoLabelOptions,
     *,
     embedder: Embedder | None = None,
+    masked_embedder: Embedder | None = None,
     progress: ProgressCallback | None = None,
 ) -> PseudoLabelResult:
     """Fill in the genders that manifests lack, and write each of them anew to `out/<name>`.
@@ -77,19 +92,45 @@ def pseudo_label_stage(
         inputs: Manifests by name.
         out: The stage's folder; the embeddings' cache lies in it too.
         options: How to.
-        embedder: Turns a face into numbers; dlib's network when not given.
+        embedder: Turns a face into numbers; `models.gender.gender_embedder` when not given.
+        masked_embedder: The same for a bare face after a mask was drawn on it, nan where it can't;
+            `pipelines.masked_views.MaskedViews` when not given. Asked only where somebody is seen with a mask only.
         progress: Called with (photos embedded, photos to embed).
 
     Raises:
         SettingsError: Two inputs hold photos of the same id, or an input lies where a new manifest would go.
         ModelsError: The embedding model is not installed.
     """
-    from models.gender import pseudo_label
+    from models.gender import gender_embedder, pseudo_label
 
     given = read_apart(inputs, out)
     wanted = photos_to_embed(given.whole, options.learn_from)
+    if embedder is None and wanted:
+        embedder = gender_embedder()
     embeddings, refused = embed_wanted(given, wanted, out, options.workers, embedder, progress)
-    labelled = pseudo_label(given.whole, embeddings, precision=options.precision, seed=options.seed)
+    masked = _read_masked(given, out, options, masked_embedder, progress)
+    labelled = pseudo_label(given.whole, embeddings, precision=options.precision, seed=options.seed, masked=masked)
     report = dict(labelled.report) | {"photos_embedded": len(embeddings), "not_embedded": refused}
     manifests = rewrite(given, labelled.manifest, out, options.photos)
-    return PseudoLabelResult(manifests, report)
+    return PseudoLabelResult(manifests, report, write_gender_sheets(given, labelled, out))
+
+
+def _read_masked(
+    given: Inputs,
+    out: Path,
+    options: PseudoLabelOptions,
+    embedder: Embedder | None,
+    progress: ProgressCallback | None,
+) -> dict[str, Any]:
+    """Faces to learn from with masks drawn on them, by photo id; none where nobody is seen with a mask only."""
+    import numpy as np
+
+    from pipelines.masked_views import MASKED_CACHE, MaskedViews
+
+    if not masked_only(given.whole).any():
+        return {}
+    wanted = _learnable(given.whole, options.learn_from)
+    if embedder is None and wanted:
+        embedder = MaskedViews()
+    read, _ = embed_wanted(given, wanted, out, options.workers, embedder, progress, MASKED_CACHE)
+    return {photo_id: row for photo_id, row in read.items() if np.isfinite(row).all()}

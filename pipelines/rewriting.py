@@ -150,6 +150,7 @@ def embed_wanted(
     workers: int,
     embedder: Embedder | None,
     progress: ProgressCallback | None,
+    cache: str | None = None,
 ) -> tuple[dict[str, Any], dict[str, int]]:
     """Embed the faces of some photos of several manifests.
 
@@ -161,9 +162,10 @@ def embed_wanted(
         workers: Processes.
         embedder: Turns a face into numbers; dlib's network when not given.
         progress: Called with (photos embedded, photos to embed).
+        cache: The cache's file in `out`; `pipelines.faces.CACHE` when not given.
 
     Returns:
-        (128,) float32 by photo id, and how many photos have none, by reason.
+        (D,) floats by photo id, and how many photos have none, by reason.
 
     Raises:
         ModelsError: The embedding model is not installed.
@@ -172,7 +174,7 @@ def embed_wanted(
 
     photos, places = inputs.whole[inputs.whole["photo_id"].isin(wanted)], inputs.files(wanted)
     files = [places[photo_id] for photo_id in photos["photo_id"].tolist()]
-    found = embed_photos(photos, files, embedder, cache=out / CACHE, workers=workers, progress=progress)
+    found = embed_photos(photos, files, embedder, cache=out / (cache or CACHE), workers=workers, progress=progress)
     return found.embeddings, dict(Counter(refusal.reason for refusal in found.refusals))
 
 

@@ -24,7 +24,9 @@ def pseudo_label(
 ) -> None:
     """Fill in missing genders, learned from the photos of all these manifests that have one.
 
-    Where the model isn't sure enough the gender stays missing.
+    Where the model isn't sure enough the gender stays missing. Beside the new manifests lie a figure of how far its
+    confidences can be believed, tables of all it said, and sheets of the least sure answers and of the given genders
+    that it contradicts most surely.
     """
     from pipelines.executors import worker_count
     from pipelines.progress import progress_bar
@@ -35,4 +37,5 @@ def pseudo_label(
     options = PseudoLabelOptions(precision, learn_from, seed, worker_count(workers), photos)
     with progress_bar("embedding faces") as progress:
         result = pseudo_label_stage(name_manifests(manifests), out, options, progress=progress)
-    show_summary("Pseudo-labels", {"manifests": result.manifests, **result.report}, as_json=as_json)
+    told = {"manifests": result.manifests, **result.report, "sheets": result.sheets}
+    show_summary("Pseudo-labels", told, as_json=as_json)

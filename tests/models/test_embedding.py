@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import importlib.util
 import pickle
 import subprocess
 import sys
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,16 @@ def test_embedding_is_the_one_face_recognition_gives(face: Any) -> None:
     ours = FaceEmbedder().embed(rgb, landmarks)
     assert ours.dtype == np.float32
     assert ours.shape == (128,)
-    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_without_torch_dlib_itself_gives_the_same(face: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    rgb, landmarks, _ = face
+    with_torch = FaceEmbedder(jitters=2)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else find_spec(name))
+    without = FaceEmbedder(jitters=2)
+    assert (with_torch.engine, without.engine) == ("torch", "dlib")
+    np.testing.assert_allclose(without.embed(rgb, landmarks), with_torch.embed(rgb, landmarks), atol=1e-5)
 
 
 def test_jitter_stays_close_and_does_not_depend_on_what_came_before(face: Any) -> None:

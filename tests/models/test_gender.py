@@ -78,6 +78,75 @@ def test_same_seed_gives_the_same_model() -> None:
     assert first.held_out == again.held_out
 
 
+def by_band(seed: int, count: int = 900) -> tuple[Any, Any, Any, Any]:
+    """People of all ages, in whom gender shows well from 20 to 59 years, and in others hardly."""
+    rng = np.random.default_rng(seed)
+    genders, ages = np.resize(["male", "female"], count), rng.permutation(np.resize([8.0, 40.0, 70.0], count))
+    vectors = np.where(ages[:, None] == 40, embeddings_of(genders, rng, 4.0), embeddings_of(genders, rng, 0.3))
+    return vectors, genders, np.array([f"p{each}" for each in range(count)]), ages
+
+
+def test_confidence_and_threshold_go_by_age_where_it_is_known() -> None:
+    vectors, genders, persons, ages = by_band(0)
+    model = fit_gender(vectors, genders, persons, seed=0, precision=0.97, ages=ages)
+    vectors, genders, _, ages = by_band(1)
+    female = model.predict_proba(vectors, ages)[:, 1]
+    sure = np.maximum(female, 1 - female)
+    assert sure[ages == 40].mean() > 0.9
+    assert sure[ages != 40].mean() < 0.7
+    decided = [model.decide(np.array([score]), age) for score, age in zip(model.score(vectors), ages, strict=True)]
+    made = np.array([each.gender is not None for each in decided])
+    assert made[ages == 40].mean() > 0.5
+    assert made[ages != 40].mean() < 0.01
+    right = np.array([each.said for each in decided]) == genders
+    assert right[made].mean() >= 0.96
+    # Of unknown age somebody is as unsure as all of them together.
+    unknown = np.array([model.decide(np.array([score])).gender is not None for score in model.score(vectors)])
+    assert unknown[ages == 40].mean() < made[ages == 40].mean()
+
+
+def test_a_saved_model_keeps_what_goes_by_age(tmp_path: Path) -> None:
+    vectors, genders, persons, ages = by_band(0, 450)
+    model = fit_gender(vectors, genders, persons, seed=0, ages=ages)
+    model.save(tmp_path / "gender.npz")
+    loaded = GenderModel.load(tmp_path / "gender.npz")
+    assert loaded.by_age == model.by_age
+    assert set(model.by_age) == {"under 20", "20 to 59", "60 and over"}
+    np.testing.assert_array_equal(loaded.predict_proba(vectors, ages), model.predict_proba(vectors, ages))
+
+
+def two_sources(shift: float) -> tuple[Any, Any, Any, Any]:
+    """People of two sources; in the second all values are moved, so that what the first teaches fits it badly."""
+    vectors, genders, persons = people(600, gap=3.0)
+    sources = np.repeat(["one", "two"], 300)
+    vectors[sources == "two"] += shift * np.random.default_rng(9).normal(0, 1, vectors.shape[1])
+    return vectors, genders, persons, sources
+
+
+def test_confidence_is_that_for_a_source_not_learned_from() -> None:
+    near, far = two_sources(0.0), two_sources(4.0)
+    alike = fit_gender(*near[:3], seed=0, sources=near[3]).held_out
+    apart = fit_gender(*far[:3], seed=0, sources=far[3]).held_out
+    blind = fit_gender(*far[:3], seed=0).held_out
+    assert set(alike["other_sources"]) == set(apart["other_sources"]) == {"one", "two"}
+    assert blind["other_sources"] == {}
+    assert apart["other_sources"]["two"]["people"] == 300
+    assert apart["accuracy"] < alike["accuracy"] - 0.05
+    assert apart["coverage"] < min(alike["coverage"], blind["coverage"])
+
+
+def test_a_source_of_few_people_is_not_held_out_whole() -> None:
+    vectors, genders, persons = people(300, gap=3.0)
+    sources = np.where(np.arange(300) < 6, "few", "many")
+    assert fit_gender(vectors, genders, persons, sources=sources).held_out["other_sources"] == {}
+
+
+def test_a_face_unlike_all_others_is_not_decided_on(model: GenderModel) -> None:
+    vectors, _, _ = people(50, gap=1.5, seed=3)
+    strange = model.predict_proba(vectors + 50 * np.random.default_rng(0).normal(size=vectors.shape))
+    assert strange.max() < 0.75
+
+
 def test_saved_and_loaded_it_says_the_same(model: GenderModel, tmp_path: Path) -> None:
     vectors, _, _ = people(50, gap=1.5, seed=9)
     model.save(tmp_path / "gender.npz")
@@ -114,6 +183,8 @@ def test_bad_input_is_named(model: GenderModel) -> None:
         fit_gender(vectors, genders[1:], persons)
     with pytest.raises(SettingsError, match="precision"):
         fit_gender(vectors, genders, persons, precision=1.0)
+    with pytest.raises(SettingsError, match="3 sources"):
+        fit_gender(vectors, genders, persons, sources=np.array(["a", "b", "c"]))
     with pytest.raises(EmbeddingError, match="128"):
         model.predict_proba(vectors[:, :5])
     with pytest.raises(EmbeddingError, match="finite"):
@@ -193,6 +264,41 @@ def test_a_bare_face_speaks_for_its_person_before_a_masked_one() -> None:
     embeddings[rows[120]["photo_id"]] = embeddings_of([truth[0]], np.random.default_rng(0), gap=6.0)[0]
     manifest = pseudo_label(make_manifest([*rows, masked]), embeddings).manifest
     assert manifest.loc[manifest["person_id"] == "sample:p120", "gender"].tolist() == [truth[0]] * 2
+
+
+def masked_people() -> tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any]]:
+    """Bare people with a gender and masked ones without, their embeddings, and those of the bare ones with masks drawn.
+
+    A mask turns the embedding about: who learned from bare faces alone takes masked women for men.
+    """
+    rows, embeddings, _ = known_and_unknown(unknown=0)
+    vectors, _, persons = people(40, 4.0, seed=7)
+    for person, vector in zip(persons, vectors, strict=True):
+        rows.append(row(f"masked{person}.jpg", f"masked{person}", mask="wear", age=40.0))
+        embeddings[rows[-1]["photo_id"]] = -vector
+    drawn = {each["photo_id"]: -embeddings[each["photo_id"]] for each in rows[:120]}
+    return rows, embeddings, drawn
+
+
+def test_people_seen_masked_only_are_decided_by_what_drawn_masks_taught() -> None:
+    rows, embeddings, drawn = masked_people()
+    result = pseudo_label(make_manifest(rows), embeddings, masked=drawn)
+    filled = result.manifest.iloc[120:]
+    truth = np.resize(["male", "female"], 40)
+    made = filled["gender"].notna().to_numpy()
+    assert made.mean() > 0.5
+    assert (filled["gender"].to_numpy()[made] == truth[made]).mean() > 0.9
+    assert set(filled["gender_from"][made]) == {"pseudo"}
+    assert result.report["masked_only"]["labelled_people"] == 120
+    assert result.report["masked_only"]["threshold"] <= 1
+
+
+def test_people_seen_masked_only_get_no_gender_from_bare_faces() -> None:
+    rows, embeddings, _ = masked_people()
+    result = pseudo_label(make_manifest(rows), embeddings)
+    assert result.manifest["gender"].iloc[120:].isna().all()
+    assert result.report["abstained"] == {"masked_only": 40}
+    assert result.report["masked_only"] is None
 
 
 def test_too_few_labelled_people_abstains_and_says_why() -> None:

@@ -16,7 +16,9 @@ from datasets.manifest import make_manifest, read_manifest, write_manifest
 from datasets.portraits.draw import draw_person
 from datasets.portraits.person import Person
 from pipelines import faces
-from pipelines.faces import EMBEDDING_SIZE, Embedded, Embedder, FaceCache, embed_photos, embedder_version
+from pipelines.faces import Embedded, Embedder, FaceCache, embed_photos, embedder_version
+
+EMBEDDING_SIZE = 128
 
 
 @dataclass

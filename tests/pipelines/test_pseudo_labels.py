@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from datasets.manifest import read_manifest
+from datasets.manifest import read_manifest, write_manifest
 from pipelines.errors import SettingsError
-from pipelines.pseudo_labels import PseudoLabelOptions, photos_to_embed, pseudo_label_stage
+from pipelines.pseudo_labels import PseudoLabelOptions, masked_only, photos_to_embed, pseudo_label_stage
 from pipelines.sample import sample_sources
 from pipelines.stages import ingest_stage
 
@@ -78,3 +78,39 @@ def test_the_same_ids_in_two_manifests_are_refused(manifests: dict[str, Path], t
     twice = {"one": manifests["unlabelled"], "two": manifests["unlabelled"]}
     with pytest.raises(SettingsError, match="more than one manifest"):
         pseudo_label_stage(twice, tmp_path / "out", PseudoLabelOptions(), embedder=GreyEmbedder())
+
+
+class RememberingEmbedder(GreyEmbedder):
+    """An embedder that counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self._asked = 0
+
+    def embed(self, rgb: NDArray[np.uint8], landmarks: NDArray[np.floating[Any]], /) -> NDArray[np.float32]:
+        self._asked += 1
+        return super().embed(rgb, landmarks)
+
+
+def test_masks_are_drawn_only_where_somebody_is_seen_with_a_mask_only(
+    manifests: dict[str, Path], tmp_path: Path
+) -> None:
+    frame = read_manifest(manifests["unlabelled"])
+    drawing = RememberingEmbedder()
+    both = {"embedder": GreyEmbedder(), "masked_embedder": drawing}
+    pseudo_label_stage(manifests, tmp_path / "bare", PseudoLabelOptions(learn_from=4), **both)
+    assert drawing._asked == 0
+    worn = frame.assign(mask="wear", mask_from="given", mask_confidence=1.0)
+    assert masked_only(worn).all()
+    masked = write_manifest(worn, manifests["unlabelled"].parent)
+    result = pseudo_label_stage(
+        manifests | {"unlabelled": masked}, tmp_path / "worn", PseudoLabelOptions(learn_from=4), **both
+    )
+    assert drawing._asked == 4
+    assert result.report["masked_only"]["reason"]
+    assert set(result.sheets) <= {"pseudo_genders"}
+
+
+def test_a_person_with_one_bare_photo_is_not_masked_only(manifests: dict[str, Path]) -> None:
+    frame = read_manifest(manifests["unlabelled"])
+    one = frame.assign(person_id=frame["person_id"].iloc[0], mask=["wear"] * (len(frame) - 1) + ["not_wear"])
+    assert not masked_only(one).any()

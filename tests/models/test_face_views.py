@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+
+from models.embedding import FaceEmbedder
+from models.errors import EmbeddingError
+from models.face_views import BLOCKS, SIZE, FaceViews, blocks_of
+
+Face = tuple[np.ndarray, np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def face() -> Face:
+    """A picture of smooth blobs, and 68 points spread as on a face that looks ahead."""
+    rng = np.random.default_rng(0)
+    rgb = rng.integers(0, 256, (30, 30, 3), dtype=np.uint8).repeat(10, axis=0).repeat(10, axis=1)
+    angles = np.linspace(0, np.pi, 17)
+    points = np.tile([150.0, 150.0], (68, 1))
+    points[:17] = np.stack([150 - 80 * np.cos(angles), 130 + 100 * np.sin(angles)], axis=1)
+    points[17:36] = rng.uniform([110, 100], [190, 170], (19, 2))
+    points[36:42], points[42:48] = [115.0, 120.0], [185.0, 120.0]
+    points[48:] = rng.uniform([125, 190], [175, 205], (20, 2))
+    return np.ascontiguousarray(rgb), points
+
+
+@pytest.fixture(scope="module")
+def views() -> FaceViews:
+    return FaceViews()
+
+
+def test_a_description_begins_with_dlibs_embedding_of_about_the_same_face(face: Face, views: FaceViews) -> None:
+    told, plain = views.embed(*face), FaceEmbedder().embed(*face)
+    assert told.shape == (SIZE,)
+    assert told.dtype == np.float16
+    assert np.isfinite(told).all()
+    other = FaceEmbedder().embed(np.ascontiguousarray(face[0][::-1]), face[1])
+    assert np.linalg.norm(told[:128] - plain) < np.linalg.norm(told[:128] - other)
+
+
+def test_the_early_parts_do_not_know_left_from_right(face: Face, views: FaceViews) -> None:
+    rgb, points = face
+    mirrored = np.ascontiguousarray(rgb[:, ::-1])
+    there = points.copy()
+    there[:, 0] = rgb.shape[1] - 1 - there[:, 0]
+    # In iBUG's order the jaw, the brows and the eyes change sides.
+    there[:17] = there[:17][::-1].copy()
+    there[36:48] = np.concatenate([there[42:48], there[36:42]])
+    one, other = views.embed(rgb, points).astype(float), views.embed(mirrored, there).astype(float)
+    upset = views.embed(np.ascontiguousarray(rgb[::-1]), points).astype(float)
+    early = slice(SIZE - BLOCKS[-1], SIZE)
+    assert np.linalg.norm((one - other)[early]) < 0.5 * np.linalg.norm((one - upset)[early])
+
+
+def test_the_same_face_gives_the_same_numbers_whatever_came_before_and_in_another_process(
+    face: Face, views: FaceViews
+) -> None:
+    first = views.embed(*face)
+    views.embed(np.ascontiguousarray(face[0][::-1]), face[1])
+    np.testing.assert_array_equal(views.embed(*face), first)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(views)).embed(*face), first)
+
+
+def test_bad_arrays_are_named(face: Face, views: FaceViews) -> None:
+    with pytest.raises(EmbeddingError, match=r"\(68, 2\)"):
+        views.embed(face[0], face[1][:5])
+    with pytest.raises(EmbeddingError, match="uint8"):
+        views.embed(face[0].astype(np.float32), face[1])
+
+
+def test_parts_are_known_by_the_length_of_the_whole() -> None:
+    assert blocks_of(SIZE) == BLOCKS
+    assert blocks_of(128) == (128,)
