@@ -47,7 +47,7 @@ def default_model_path() -> Path:
 class FaceEmbedder:
     """Embeds one face at a time.
 
-    Where torch is installed it runs the network (`models.face_network`), at about a seventh of the time that dlib's own
+    Where torch is installed it runs the network (`models.face_network`), at about a fifth of the time that dlib's own
     code takes; both give the same numbers to within 1e-5.
 
     The weights are loaded on first use and are left out of pickles, so that an embedder may be handed to worker

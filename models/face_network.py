@@ -1,4 +1,4 @@
-"""dlib's face recognition network run by torch: the same numbers some seven times faster, and what lies before them.
+"""dlib's face recognition network run by torch: the same numbers some five times faster, and what lies before them.
 
 dlib multiplies matrices with code of its own where it is built without a BLAS, as its wheels are. Only its weights are
 read here; its file keeps each layer's name before the layer's values, and the layers in the order they are applied.

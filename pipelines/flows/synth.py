@@ -141,7 +141,7 @@ def synth_flow(settings: SynthFlowSettings = DEFAULTS) -> dict[str, Any]:
         "report": report_task(merged.manifest, list(manifests.values()), settings),
         "ingest": {name: result.summary for name, result in all_read.items()},
         "reused": [name for name, result in all_read.items() if result.reused],
-        "pseudo_label": labelled.report,
+        "pseudo_label": labelled.report | {"sheets": labelled.sheets},
         "check_ages": checked.report if checked else None,
         "duplicates": found.summary if found else None,
         "mask": {name: result.summary for name, result in masked.items()},
