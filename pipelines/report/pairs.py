@@ -22,7 +22,7 @@ DUPLICATE = "duplicate"
 SAME_BYTES = "same bytes as "
 """How the detail of an exact duplicate begins: its picture is that of the other, wherever its own file is."""
 
-MUTUAL = "its labels contradict those of "
+TORN = "records of its picture contradict each other: "
 """How the detail begins of a photo that would have been kept, had contradicting ones not been dropped altogether."""
 
 KEPT, AS_VARIANTS, LEFT_OUT, UNKNOWN = "kept", "kept as variants", "left out too", "not known"
@@ -117,10 +117,11 @@ def _doubles(refusals: pd.DataFrame) -> pd.DataFrame:
 
 
 def _each_pair_once(doubles: pd.DataFrame) -> pd.DataFrame:
-    """Less the second refusal of a pair of which both were refused, each for the other's sake."""
-    details = doubles["detail"].astype(str)
-    again = details.str.startswith(MUTUAL) & details.str.removeprefix(MUTUAL).isin(doubles["photo_id"])
-    return doubles[~again]
+    """Less the refusals of photos that others are refused as doubles of, dropped since their labels differ."""
+    torn = doubles["detail"].astype(str).str.startswith(TORN)
+    ids = frozenset(doubles["photo_id"])
+    named = {other_photo(str(detail), ids) for detail in doubles.loc[~torn, "detail"]}
+    return doubles[~(torn & doubles["photo_id"].isin(named))]
 
 
 class _Others:

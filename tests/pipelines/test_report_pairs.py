@@ -30,7 +30,7 @@ def refusal(photo_id: str, reason: str, detail: str, stage: str = "merge") -> di
         ("same bytes as a:x.jpg; gender male there, female here", "a:x.jpg"),
         ("same picture as b:my photos (1), old/x y; z.jpg; mask wear there", "b:my photos (1), old/x y; z.jpg"),
         ("same bytes as a:x.jpg#wear1 (twice)", "a:x.jpg#wear1"),
-        ("its labels contradict those of a:x.jpg", "a:x.jpg"),
+        ("its photo shows a:x.jpg; gender male there, female here", "a:x.jpg"),
         ("looks like c:unknown.jpg", None),
         ("", None),
     ],
