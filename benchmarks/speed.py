@@ -45,6 +45,8 @@ from pipelines.executors import stream_batches
 from pipelines.masking import BATCH, MaskInput, MaskOptions, mask_photos
 
 WORKERS = (1, 2)
+FEWEST_BATCHES = 4
+"""A worker, for a whole run: the first is left out, since it loads the models."""
 LEAST_SHARE = {1: 0.65, 7: 0.60}
 """Of the floor's rate, by variants a photo."""
 MOST_COMPOSE, LEAST_SPEEDUP = 4.0, 1.8
@@ -201,7 +203,11 @@ def main() -> int:
     console.print(stage_table(clock))
     console.print(whole_table(clock))
     busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    runs = {} if given.stages_only else all_runs(paths, given.rounds)
+    # With fewer batches than that, the last ones end together, and no rate can be told.
+    enough = len(paths) >= FEWEST_BATCHES * BATCH * max(WORKERS)
+    if not enough and not given.stages_only:
+        print(f"too few photos for whole runs: at least {FEWEST_BATCHES * BATCH * max(WORKERS)}, not {len(paths)}")
+    runs = all_runs(paths, given.rounds) if enough and not given.stages_only else {}
     if runs:
         print(f"load before the runs: {busy:.1f} (about 1 is this benchmark's own; more spoils what follows)")
         console.print(run_table(runs, len(paths), given.rounds))
