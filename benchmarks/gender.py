@@ -29,7 +29,7 @@ from benchmarks.common import outside_repository
 from benchmarks.gender_data import AGED, STUDIO, TAUGHT, WIDE, Known, load_sets
 from benchmarks.gender_figures import FIGURES, Answers, accuracy, measured
 from models.embedding import EMBEDDING_SIZE
-from models.gender import YOUNGEST, fit_gender, gender_embedder
+from models.gender import YOUNGEST, gender_embedder, learn_gender
 from pipelines.faces import CACHE, embed_files
 from pipelines.progress import progress_bar
 
@@ -100,7 +100,7 @@ def truth_of(known: list[Known]) -> NDArray[np.bool_]:
 def ours(taught: NDArray[np.float64], known: list[Known], seed: int) -> Model:
     """The model of `palette pseudo-label`; nobody younger than a pseudo-label is given to is decided on."""
     people, genders = np.array([each.path.name for each in known]), np.array([each.gender for each in known])
-    model = fit_gender(taught, genders, people, seed, precision=STATED, ages=ages_of(known))
+    model = learn_gender(taught, genders, people, seed, precision=STATED, ages=ages_of(known)).model
 
     def answer(faces: NDArray[np.float64], known: list[Known]) -> Answers:
         scores, ages = model.score(faces), ages_of(known)

@@ -232,6 +232,11 @@ def write_refusals(frame: pd.DataFrame, path: Path) -> Path:
     return file
 
 
+def without_mask(frame: pd.DataFrame) -> pd.Series[bool]:
+    """Says which rows show a face without a mask, as far as is known: one hides what faces are told by."""
+    return frame["mask"].isna() | frame["mask"].eq("not_wear")
+
+
 def summarise(frame: pd.DataFrame) -> dict[str, Any]:
     """Counts a manifest.
 

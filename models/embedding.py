@@ -44,6 +44,21 @@ def default_model_path() -> Path:
     )
 
 
+def weights_file(model_path: Path | None = None) -> Path:
+    """Where the network's weights lie.
+
+    Args:
+        model_path: dlib's `dlib_face_recognition_resnet_model_v1.dat`; `default_model_path` when not given.
+
+    Raises:
+        EmbeddingError: they are not there.
+    """
+    path = default_model_path() if model_path is None else Path(model_path)
+    if not path.is_file():
+        raise EmbeddingError(f"no embedding weights at {path}: pass the place of {_WEIGHTS}")
+    return path
+
+
 class FaceEmbedder:
     """Embeds one face at a time.
 
@@ -69,9 +84,7 @@ class FaceEmbedder:
             raise SettingsError(f"jitters must be 1 or more, not {jitters}")
         self.jitters = jitters
         self.engine = "torch" if importlib.util.find_spec("torch") else "dlib"
-        self.model_path = Path(model_path) if model_path is not None else default_model_path()
-        if not self.model_path.is_file():
-            raise EmbeddingError(f"no embedding weights at {self.model_path}: pass the place of {_WEIGHTS}")
+        self.model_path = weights_file(model_path)
         self._network: Any = None
 
     def __getstate__(self) -> dict[str, Any]:

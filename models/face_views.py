@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.embedding import EMBEDDING_SIZE, checked_face, default_model_path, face_chip, jittered
-from models.errors import EmbeddingError
+from models.embedding import EMBEDDING_SIZE, checked_face, face_chip, jittered, weights_file
 from models.face_network import FaceNetwork
 
 # Of the network's maps (`FaceNetwork.run`) those taken, and the side of the grid their means are taken on.
@@ -48,9 +47,7 @@ class FaceViews:
     """
 
     def __init__(self, model_path: Path | None = None) -> None:
-        self.model_path = Path(model_path) if model_path is not None else default_model_path()
-        if not self.model_path.is_file():
-            raise EmbeddingError(f"no embedding weights at {self.model_path}: pass the place of dlib's network")
+        self.model_path = weights_file(model_path)
         self._network: FaceNetwork | None = None
 
     def __getstate__(self) -> dict[str, Any]:

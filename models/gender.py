@@ -5,26 +5,42 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from datasets.labels import GENDERS
-from datasets.manifest import validate_manifest, with_labels
+from datasets.manifest import validate_manifest, with_labels, without_mask
 from models.errors import TooFewLabelsError
 from models.face_views import SIZE, FaceViews
-from models.gender_fit import GenderFit, fit_gender, learn_gender
+from models.gender_fit import GenderFit, learn_gender
 from models.gender_model import GenderModel
 
-__all__ = ["GenderModel", "PseudoLabelled", "fit_gender", "pseudo_label"]
+__all__ = ["GenderModel", "PseudoLabelled", "learn_gender", "pseudo_label"]
 
 GIVEN_COLUMNS = ["photo_id", "person_id", "gender", "said", "confidence"]
 DECIDED_COLUMNS = ["person_id", "photo_id", "said", "confidence", "reason"]
 
 YOUNGEST = 10.0
 """Years. Under ten the embedding tells gender little better than a coin does, whatever confidence it claims."""
+
+
+_EMPTY_REPORT: Final[dict[str, Any]] = {
+    "status": "nothing_missing",
+    "reason": None,
+    "labelled_people": 0,
+    "held_out": None,
+    "threshold": None,
+    "threshold_by_age": {},
+    "people_missing": 0,
+    "people_filled": 0,
+    "rows_filled": 0,
+    "abstained": {},
+    "masked_only": None,
+}
+"""`PseudoLabelled.report` of a manifest that lacks nothing."""
 
 
 def gender_embedder() -> FaceViews:
@@ -95,19 +111,7 @@ def pseudo_label(
     frame = validate_manifest(manifest)
     people = frame["person_id"]
     missing = frame["gender"].isna()
-    report: dict[str, Any] = {
-        "status": "nothing_missing",
-        "reason": None,
-        "labelled_people": 0,
-        "held_out": None,
-        "threshold": None,
-        "threshold_by_age": {},
-        "people_missing": int(people[missing].nunique()),
-        "people_filled": 0,
-        "rows_filled": 0,
-        "abstained": {},
-        "masked_only": None,
-    }
+    report = _EMPTY_REPORT | {"people_missing": int(people[missing].nunique())}
     if not missing.any():
         return PseudoLabelled(frame, report)
     bare, covered = _usable(frame, people, embeddings)
@@ -115,7 +119,7 @@ def pseudo_label(
     learned, given = _learn(frame[bare & teaching], embeddings, precision, seed, report)
     models = {False: None if learned is None else learned.model, True: None}
     if (covered & missing).any() and masked:
-        drawn = frame["photo_id"].isin(list(masked)) & _is_bare(frame)
+        drawn = frame["photo_id"].isin(list(masked)) & without_mask(frame)
         report["masked_only"] = {"reason": None}
         learned, _ = _learn(frame[drawn & teaching], masked, precision, seed, report["masked_only"])
         models[True] = None if learned is None else learned.model
@@ -129,17 +133,12 @@ def pseudo_label(
     return PseudoLabelled(filled, report, given, _decided_table(decisions))
 
 
-def _is_bare(frame: pd.DataFrame) -> pd.Series[bool]:
-    """Rows without a mask as far as known."""
-    return frame["mask"].fillna("not_wear").eq("not_wear")
-
-
 def _usable(
     frame: pd.DataFrame, people: pd.Series[Any], embeddings: Mapping[str, Any]
 ) -> tuple[pd.Series[bool], pd.Series[bool]]:
     """Rows that speak for their person: embedded without a mask, or with one where the person has no other."""
     embedded = frame["photo_id"].isin(list(embeddings))
-    bare = embedded & _is_bare(frame)
+    bare = embedded & without_mask(frame)
     return bare, embedded & ~bare.groupby(people).transform("any")
 
 

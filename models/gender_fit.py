@@ -69,20 +69,6 @@ class _Known:
         return _Known(*(getattr(self, each.name)[rows] for each in fields(self)))
 
 
-def fit_gender(
-    faces: NDArray[Any],
-    genders: NDArray[Any],
-    persons: NDArray[Any],
-    seed: int = 0,
-    *,
-    precision: float = 0.97,
-    ages: NDArray[Any] | None = None,
-    sources: NDArray[Any] | None = None,
-) -> GenderModel:
-    """`learn_gender`'s model."""
-    return learn_gender(faces, genders, persons, seed, precision=precision, ages=ages, sources=sources).model
-
-
 def learn_gender(
     faces: NDArray[Any],
     genders: NDArray[Any],
@@ -135,15 +121,33 @@ def learn_gender(
     foreign = np.sum([each.foreign for each in machines], axis=0)
     scores = np.where(np.isnan(foreign), np.sum([each.scores for each in machines], axis=0), foreign)
     chosen = _one_each(known.people, rng)
-    slope, offset, threshold, by_age = _calibrated(scores[chosen], known.of(chosen), precision)
+    calibration = _calibrated(scores[chosen], known.of(chosen), precision)
+    model = _model(mean, scale, x, machines, calibration)
+    probability = model.probability_of_score(scores, known.ages)
+    model.held_out.update(_told(model, known.of(chosen), probability[chosen], foreign[chosen]))
+    model.held_out["precision_wanted"] = precision
+    held_out = np.full(len(whole.people), np.nan)
+    held_out[kept] = probability
+    return GenderFit(model, held_out)
+
+
+_Calibration = tuple[float, float, float, dict[str, tuple[float, float, float]]]
+"""Slope, offset and threshold for people of unknown age, and those of bands of age."""
+
+
+def _model(
+    mean: FloatArray, scale: FloatArray, x: FloatArray, machines: list[_Machine], calibration: _Calibration
+) -> GenderModel:
+    """The machines as one model, of the photos that at least one of them leans on."""
+    slope, offset, threshold, by_age = calibration
     dual = np.stack([each.dual for each in machines])
     support = np.flatnonzero(dual.any(axis=0))
-    model = GenderModel(
+    return GenderModel(
         mean=mean,
         scale=scale,
         support=x[support],
         dual=dual[:, support],
-        blocks=blocks,
+        blocks=blocks_of(len(mean)),
         width=_WIDTH,
         intercept=float(sum(each.intercept for each in machines)),
         platt_slope=slope,
@@ -151,12 +155,6 @@ def learn_gender(
         threshold=threshold,
         by_age=by_age,
     )
-    probability = model.probability_of_score(scores, known.ages)
-    model.held_out.update(_told(model, known.of(chosen), probability[chosen], foreign[chosen]))
-    model.held_out["precision_wanted"] = precision
-    held_out = np.full(len(whole.people), np.nan)
-    held_out[kept] = probability
-    return GenderFit(model, held_out)
 
 
 def _told(model: GenderModel, known: _Known, probability: FloatArray, foreign: FloatArray) -> dict[str, Any]:
@@ -296,10 +294,7 @@ def _platt(scores: FloatArray, female: Codes) -> tuple[float, float]:
     return float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
 
 
-def _calibrated(
-    scores: FloatArray, known: _Known, precision: float
-) -> tuple[float, float, float, dict[str, tuple[float, float, float]]]:
-    """Slope, offset and threshold for people of unknown age, and those of the bands with people enough."""
+def _calibrated(scores: FloatArray, known: _Known, precision: float) -> _Calibration:
     bands = np.array([age_band(age) for age in known.ages])
     own = {}
     for name in AGE_BANDS:

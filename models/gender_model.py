@@ -64,7 +64,7 @@ class GenderModel:
         threshold: confidence, 0.5 to 1, at and above which a decision is made; above 1 it never is.
         by_age: slope, offset and threshold of bands of `AGE_BANDS`, for people whose age is known, where a band has
             its own.
-        held_out: what was measured on people left out of the fit; see `fit_gender`.
+        held_out: what was measured on people left out of the fit; see `learn_gender`.
     """
 
     mean: FloatArray

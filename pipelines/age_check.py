@@ -66,7 +66,9 @@ def photos_to_judge(frame: pd.DataFrame) -> pd.Series[bool]:
 
     A mask hides what the embedding needs.
     """
-    bare = frame["mask"].isna() | frame["mask"].eq("not_wear")
+    from datasets.manifest import without_mask
+
+    bare = without_mask(frame)
     told = frame["age_group"].notna() & frame["age_from"].isin(["given", "corrected"])
     return frame["parent_id"].isna() & bare & told
 

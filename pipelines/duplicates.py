@@ -130,7 +130,9 @@ def summarise_duplicates(table: pd.DataFrame) -> dict[str, Any]:
 
 def faces_to_embed(photos: pd.DataFrame) -> pd.DataFrame:
     """Return one photo a person, the first that shows a bare face as far as known; masked faces tell too little."""
-    bare = photos[photos["mask"].isna() | photos["mask"].eq("not_wear")]
+    from datasets.manifest import without_mask
+
+    bare = photos[without_mask(photos)]
     return bare.sort_values("photo_id").drop_duplicates("person_id")
 
 

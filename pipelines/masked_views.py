@@ -47,6 +47,7 @@ class MaskedViews:
             rgb: (H, W, 3) uint8, RGB.
             landmarks: (68, 2) `x, y` in pixels of the bare face.
         """
+        from models.face_views import SIZE
         from synth import MaskEngine, PhotoRefusedError
 
         if self._engine is None:
@@ -56,8 +57,8 @@ class MaskedViews:
         try:
             worn = self._engine.mask(rgb, wear=wear, seed=seed, landmarks=np.asarray(landmarks, dtype=np.float64))
         except PhotoRefusedError:
-            return np.full_like(self._views.embed(rgb, landmarks), np.nan)
+            return np.full(SIZE, np.nan, dtype=np.float16)
         faces = self._engine.finder.find(worn.rgb, rivals=1.0)
         if not faces:
-            return np.full_like(self._views.embed(rgb, landmarks), np.nan)
+            return np.full(SIZE, np.nan, dtype=np.float16)
         return self._views.embed(worn.rgb, faces[0].landmarks)

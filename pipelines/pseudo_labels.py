@@ -53,8 +53,9 @@ class PseudoLabelResult:
 
 def _learnable(frame: pd.DataFrame, learn_from: int) -> set[str]:
     """Up to so many photos with a gender and without a mask as far as known, evenly over the sources."""
-    bare = frame["mask"].isna() | frame["mask"].eq("not_wear")
-    rows = frame[frame["gender"].notna() & bare].sort_values(["sha256", "photo_id"]).head(learn_from)
+    from datasets.manifest import without_mask
+
+    rows = frame[frame["gender"].notna() & without_mask(frame)].sort_values(["sha256", "photo_id"]).head(learn_from)
     return set(rows["photo_id"])
 
 
@@ -104,19 +105,23 @@ def pseudo_label_stage(
     from models.gender import gender_embedder, pseudo_label
 
     given = read_apart(inputs, out)
-    wanted = photos_to_embed(given.whole, options.learn_from)
+    # Copies of a file are one person: with one gender, and never learned from while they are held out.
+    whole = given.whole.assign(person_id=given.persons())
+    wanted = photos_to_embed(whole, options.learn_from)
     if embedder is None and wanted:
         embedder = gender_embedder()
     embeddings, refused = embed_wanted(given, wanted, out, options.workers, embedder, progress)
-    masked = _read_masked(given, out, options, masked_embedder, progress)
-    labelled = pseudo_label(given.whole, embeddings, precision=options.precision, seed=options.seed, masked=masked)
+    masked = _read_masked(given, whole, out, options, masked_embedder, progress)
+    labelled = pseudo_label(whole, embeddings, precision=options.precision, seed=options.seed, masked=masked)
     report = dict(labelled.report) | {"photos_embedded": len(embeddings), "not_embedded": refused}
-    manifests = rewrite(given, labelled.manifest, out, options.photos)
+    changed = labelled.manifest.assign(person_id=given.whole["person_id"])
+    manifests = rewrite(given, changed, out, options.photos)
     return PseudoLabelResult(manifests, report, write_gender_sheets(given, labelled, out))
 
 
 def _read_masked(
     given: Inputs,
+    whole: pd.DataFrame,
     out: Path,
     options: PseudoLabelOptions,
     embedder: Embedder | None,
@@ -127,9 +132,9 @@ def _read_masked(
 
     from pipelines.masked_views import MASKED_CACHE, MaskedViews
 
-    if not masked_only(given.whole).any():
+    if not masked_only(whole).any():
         return {}
-    wanted = _learnable(given.whole, options.learn_from)
+    wanted = _learnable(whole, options.learn_from)
     if embedder is None and wanted:
         embedder = MaskedViews()
     read, _ = embed_wanted(given, wanted, out, options.workers, embedder, progress, MASKED_CACHE)

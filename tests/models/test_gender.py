@@ -10,7 +10,7 @@ import pytest
 from datasets.labels import encode_label
 from datasets.manifest import make_manifest
 from models.errors import EmbeddingError, GenderModelError, SettingsError, TooFewLabelsError
-from models.gender import GenderModel, fit_gender, pseudo_label
+from models.gender import GenderModel, learn_gender, pseudo_label
 from tests.models.builders import embeddings_of, row
 
 
@@ -22,9 +22,13 @@ def people(count: int, gap: float, seed: int = 0, photos: int = 1) -> tuple[Any,
     return embeddings_of(genders, rng, gap), genders, persons
 
 
+def fitted(*given: Any, **options: Any) -> GenderModel:
+    return learn_gender(*given, **options).model
+
+
 @pytest.fixture(scope="module")
 def model() -> GenderModel:
-    return fit_gender(*people(600, gap=1.5), seed=0)
+    return fitted(*people(600, gap=1.5), seed=0)
 
 
 def test_probabilities_are_calibrated_on_people_never_seen(model: GenderModel) -> None:
@@ -49,13 +53,13 @@ def test_abstention_reaches_the_precision_on_people_never_seen(model: GenderMode
 
 def test_a_higher_precision_decides_less() -> None:
     data = people(600, gap=1.5)
-    loose, strict = (fit_gender(*data, seed=0, precision=each) for each in (0.93, 0.98))
+    loose, strict = (fitted(*data, seed=0, precision=each) for each in (0.93, 0.98))
     assert loose.threshold < strict.threshold
     assert loose.held_out["coverage"] > strict.held_out["coverage"] > 0
 
 
 def test_embeddings_without_gender_in_them_decide_nothing() -> None:
-    model = fit_gender(*people(300, gap=0.0), seed=0)
+    model = fitted(*people(300, gap=0.0), seed=0)
     vectors, _, _ = people(200, gap=0.0, seed=5)
     assert [model.decide(np.array([score]))[0] for score in model.score(vectors)] == [None] * 200
     assert model.held_out["coverage"] == 0
@@ -68,12 +72,12 @@ def test_photos_of_one_person_never_help_to_judge_that_person() -> None:
     genders = np.repeat(np.resize(["male", "female"], 120), 6)
     persons = np.repeat([f"p{each}" for each in range(120)], 6)
     vectors = np.repeat(rng.normal(size=(120, 128)), 6, axis=0) + rng.normal(0, 0.05, (720, 128))
-    assert fit_gender(vectors, genders, persons, seed=0).held_out["accuracy"] < 0.7
+    assert fitted(vectors, genders, persons, seed=0).held_out["accuracy"] < 0.7
 
 
 def test_same_seed_gives_the_same_model() -> None:
     data = people(80, gap=2.0, photos=2)
-    first, again = fit_gender(*data, seed=3), fit_gender(*data, seed=3)
+    first, again = fitted(*data, seed=3), fitted(*data, seed=3)
     np.testing.assert_array_equal(first.score(data[0]), again.score(data[0]))
     assert first.held_out == again.held_out
 
@@ -88,7 +92,7 @@ def by_band(seed: int, count: int = 900) -> tuple[Any, Any, Any, Any]:
 
 def test_confidence_and_threshold_go_by_age_where_it_is_known() -> None:
     vectors, genders, persons, ages = by_band(0)
-    model = fit_gender(vectors, genders, persons, seed=0, precision=0.97, ages=ages)
+    model = fitted(vectors, genders, persons, seed=0, precision=0.97, ages=ages)
     vectors, genders, _, ages = by_band(1)
     female = model.predict_proba(vectors, ages)[:, 1]
     sure = np.maximum(female, 1 - female)
@@ -107,7 +111,7 @@ def test_confidence_and_threshold_go_by_age_where_it_is_known() -> None:
 
 def test_a_saved_model_keeps_what_goes_by_age(tmp_path: Path) -> None:
     vectors, genders, persons, ages = by_band(0, 450)
-    model = fit_gender(vectors, genders, persons, seed=0, ages=ages)
+    model = fitted(vectors, genders, persons, seed=0, ages=ages)
     model.save(tmp_path / "gender.npz")
     loaded = GenderModel.load(tmp_path / "gender.npz")
     assert loaded.by_age == model.by_age
@@ -125,9 +129,9 @@ def two_sources(shift: float) -> tuple[Any, Any, Any, Any]:
 
 def test_confidence_is_that_for_a_source_not_learned_from() -> None:
     near, far = two_sources(0.0), two_sources(4.0)
-    alike = fit_gender(*near[:3], seed=0, sources=near[3]).held_out
-    apart = fit_gender(*far[:3], seed=0, sources=far[3]).held_out
-    blind = fit_gender(*far[:3], seed=0).held_out
+    alike = fitted(*near[:3], seed=0, sources=near[3]).held_out
+    apart = fitted(*far[:3], seed=0, sources=far[3]).held_out
+    blind = fitted(*far[:3], seed=0).held_out
     assert set(alike["other_sources"]) == set(apart["other_sources"]) == {"one", "two"}
     assert blind["other_sources"] == {}
     assert apart["other_sources"]["two"]["people"] == 300
@@ -138,7 +142,7 @@ def test_confidence_is_that_for_a_source_not_learned_from() -> None:
 def test_a_source_of_few_people_is_not_held_out_whole() -> None:
     vectors, genders, persons = people(300, gap=3.0)
     sources = np.where(np.arange(300) < 6, "few", "many")
-    assert fit_gender(vectors, genders, persons, sources=sources).held_out["other_sources"] == {}
+    assert fitted(vectors, genders, persons, sources=sources).held_out["other_sources"] == {}
 
 
 def test_a_face_unlike_all_others_is_not_decided_on(model: GenderModel) -> None:
@@ -176,15 +180,15 @@ def test_a_model_file_with_pickles_in_it_is_refused(tmp_path: Path) -> None:
 def test_bad_input_is_named(model: GenderModel) -> None:
     vectors, genders, persons = people(30, gap=1.0)
     with pytest.raises(TooFewLabelsError, match="there are 0 female"):
-        fit_gender(vectors[genders == "male"], genders[genders == "male"], persons[genders == "male"])
+        fitted(vectors[genders == "male"], genders[genders == "male"], persons[genders == "male"])
     with pytest.raises(SettingsError, match="must be male or female, not x"):
-        fit_gender(vectors, np.where(genders == "male", "x", genders), persons)
+        fitted(vectors, np.where(genders == "male", "x", genders), persons)
     with pytest.raises(SettingsError, match="give one each"):
-        fit_gender(vectors, genders[1:], persons)
+        fitted(vectors, genders[1:], persons)
     with pytest.raises(SettingsError, match="precision"):
-        fit_gender(vectors, genders, persons, precision=1.0)
+        fitted(vectors, genders, persons, precision=1.0)
     with pytest.raises(SettingsError, match="3 sources"):
-        fit_gender(vectors, genders, persons, sources=np.array(["a", "b", "c"]))
+        fitted(vectors, genders, persons, sources=np.array(["a", "b", "c"]))
     with pytest.raises(EmbeddingError, match="128"):
         model.predict_proba(vectors[:, :5])
     with pytest.raises(EmbeddingError, match="finite"):

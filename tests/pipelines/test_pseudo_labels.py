@@ -114,3 +114,18 @@ def test_a_person_with_one_bare_photo_is_not_masked_only(manifests: dict[str, Pa
     frame = read_manifest(manifests["unlabelled"])
     one = frame.assign(person_id=frame["person_id"].iloc[0], mask=["wear"] * (len(frame) - 1) + ["not_wear"])
     assert not masked_only(one).any()
+
+
+def test_copies_of_a_file_are_one_person(manifests: dict[str, Path], tmp_path: Path) -> None:
+    """A photo without a gender whose copy has one in another source gets that one, and keeps its own person."""
+    known = read_manifest(manifests["all-age-faces"])
+    frame = read_manifest(manifests["unlabelled"])
+    teacher = known[known["mask"].eq("not_wear")].iloc[0]
+    copy = frame.assign(sha256=[teacher["sha256"], *frame["sha256"].iloc[1:]])
+    copied = write_manifest(copy, manifests["unlabelled"].parent)
+    result = pseudo_label_stage(
+        manifests | {"unlabelled": copied}, tmp_path / "out", PseudoLabelOptions(), embedder=GreyEmbedder()
+    )
+    filled = read_manifest(result.manifests["unlabelled"])
+    assert filled["person_id"].tolist() == frame["person_id"].tolist()
+    assert filled["gender"].iloc[0] == teacher["gender"]
