@@ -96,19 +96,24 @@ def test_a_killed_unpacking_goes_on(tmp_path, monkeypatch, kind, at):
     assert [path.name for path in out.iterdir()] == ["set"]
 
 
-def test_what_another_archive_left_half_done_is_not_gone_on_with(tmp_path, monkeypatch):
-    archive, out = pack(tmp_path / "set.zip", FILES), tmp_path / "out"
+def unpack_and_be_killed(archive, out, monkeypatch, before):
+    """Unpacks an archive up to the file of this name."""
     whole = archives._write
 
     def stop(archive, entry, *rest):
-        if entry.name == "images/1.jpg":
+        if entry.name == before:
             raise KeyboardInterrupt
         whole(archive, entry, *rest)
 
-    monkeypatch.setattr(archives, "_write", stop)
-    with pytest.raises(KeyboardInterrupt):
-        unpack(archive, out)
-    monkeypatch.setattr(archives, "_write", whole)
+    with monkeypatch.context() as patch:
+        patch.setattr(archives, "_write", stop)
+        with pytest.raises(KeyboardInterrupt):
+            unpack(archive, out)
+
+
+def test_what_another_archive_left_half_done_is_not_gone_on_with(tmp_path, monkeypatch):
+    archive, out = pack(tmp_path / "set.zip", FILES), tmp_path / "out"
+    unpack_and_be_killed(archive, out, monkeypatch, "images/1.jpg")
     pack(archive, {"a.csv": b"NAME,AGE\n"})  # of the same length as the file that is there
     assert contents(unpack(archive, out)) == {"a.csv": b"NAME,AGE\n"}
 
@@ -268,17 +273,8 @@ def test_no_room(tmp_path, monkeypatch):
 
 
 def test_what_a_killed_unpacking_wrote_needs_no_room_again(tmp_path, monkeypatch):
-    archive, whole = pack(tmp_path / "set.zip", FILES), archives._write
-
-    def stop(archive, entry, *rest):
-        if entry.name == "images/deep/2.jpg":
-            raise KeyboardInterrupt
-        whole(archive, entry, *rest)
-
-    monkeypatch.setattr(archives, "_write", stop)
-    with pytest.raises(KeyboardInterrupt):
-        unpack(archive, tmp_path / "out")
-    monkeypatch.setattr(archives, "_write", whole)
+    archive = pack(tmp_path / "set.zip", FILES)
+    unpack_and_be_killed(archive, tmp_path / "out", monkeypatch, "images/deep/2.jpg")
     usage = shutil.disk_usage(tmp_path)
     for free, fits in ((200, False), (512, True)):  # the last file holds 512 bytes
         monkeypatch.setattr(archives.shutil, "disk_usage", lambda _, free=free: usage._replace(free=free))
