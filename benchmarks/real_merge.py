@@ -226,7 +226,7 @@ def _of_merge(rules: str, folder: Path, known: Planted) -> list[tuple[str, bool,
     copied = {name for name, other in known.copies.items() if other.partition(":")[0] in BARRED[rules]}
     copied &= set(frame["photo_id"])
     listed = set(pd.read_csv(folder / DISPUTED)["photo_id"])
-    lost = len(everything) - len(frame) - int(refusals["photo_id"].isin(everything["photo_id"]).sum())
+    lost = len(set(everything["photo_id"]) - set(frame["photo_id"]) - set(refusals["photo_id"]))
     exclusions = ", ".join(f"{name} {row['sum']}/{row['count']}" for name, row in by_source.iterrows())
     return [
         (f"{rules}: people in two folds", leaks == 0, f"{leaks} of {who.nunique()}"),

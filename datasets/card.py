@@ -1,7 +1,7 @@
 """The data card: what a merged manifest holds, where it comes from, what may be done with it and what it lacks.
 
-Markdown, written from the manifest alone, so that it can't say anything else than the manifest does. It names no time:
-the same manifest gives the same bytes.
+Markdown, written from the manifest and the tables beside it alone, so that it can't say anything else than they do. It
+names no time: the same tables give the same bytes.
 """
 
 from __future__ import annotations
@@ -149,8 +149,8 @@ def _disputed(disputed: pd.DataFrame | None) -> str:
     rows = [[*(escape(row[name]) for name in named), f"{row['count']:,}"] for row in counts.to_dict("records")]
     heads = ("source", "licence", "also in", "where its licence is", "rows")
     return (
-        "## Licences in dispute\n\nThese rows show pictures that another source has too, under a licence that the "
-        "rules exclude. Each source was taken at its word; whoever copied a photo may have said of it what they liked. "
+        "## Licences in dispute\n\nThese rows show pictures that other records have too, under a licence that the "
+        "rules exclude. Each was taken at its word; whoever copied a photo may have said of it what they liked. "
         f"`{DISPUTED}` beside the manifest has each of them.\n\n{table(heads, rows, numbers=(4,))}"
     )
 

@@ -1,6 +1,6 @@
-"""Photos that a merge admits while another source holds the same picture under a licence that its rules exclude.
+"""Photos that a merge admits while another record has the same picture under a licence that its rules exclude.
 
-Whoever copied a photo may say of it what they like: a merge takes each source's word, and lists where two differ.
+Whoever copied a photo may say of it what they like: a merge takes each record's word, and lists where two differ.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from typing import Final
 
 import pandas as pd
 
+from datasets.duplicates.table import same_pictures
 from datasets.identities import join_people
 
 DISPUTED: Final = "disputed.csv"
@@ -27,11 +28,10 @@ def disputes(kept: pd.DataFrame, left_out: pd.DataFrame, pairs: pd.DataFrame) ->
     Returns:
         DISPUTED_COLUMNS by `photo_id`; of several records of the picture that were left out, `other` is the first.
     """
-    alike = pairs[pairs["kind"].isin(["exact", "near"])]
     files = [frame.loc[frame["sha256"].isin(left_out["sha256"]), ["sha256", "photo_id"]] for frame in (kept, left_out)]
     twins = pd.concat(files, ignore_index=True)
     links = list(zip(twins.groupby("sha256")["photo_id"].transform("min"), twins["photo_id"], strict=True))
-    links += zip(alike["first"].tolist(), alike["second"].tolist(), strict=True)
+    links += same_pictures(pairs)
     same = {} if left_out.empty else join_people(links)
     if not same:
         return pd.DataFrame(columns=list(DISPUTED_COLUMNS))
@@ -39,7 +39,8 @@ def disputes(kept: pd.DataFrame, left_out: pd.DataFrame, pairs: pd.DataFrame) ->
     def picture(photos: pd.Series[str]) -> pd.Series[str]:
         return photos.map(same).fillna(photos)
 
-    theirs = left_out.sort_values("photo_id").assign(**{_PICTURE: picture(left_out["photo_id"])})
+    theirs = left_out.sort_values("photo_id")
+    theirs = theirs.assign(**{_PICTURE: picture(theirs["parent_id"].fillna(theirs["photo_id"]))})
     others = theirs.drop_duplicates(_PICTURE).set_index(_PICTURE)[["photo_id", "source", "licence"]]
     others = others.rename(columns={"photo_id": "other", "source": "other_source", "licence": "other_licence"})
     shown = picture(kept["parent_id"].fillna(kept["photo_id"]))

@@ -14,6 +14,8 @@ from datasets.folds import persons_of
 from datasets.identities import join_people, read_people, with_identities
 from datasets.manifest import MANIFEST, manifest_file, read_manifest
 
+OTHERS, OWN, NAMED = 0, 1, 2
+"""Of an input that is merged; of the merge in the output folder; of a manifest that the user named for its folds."""
 _OF_EVALUATION: Final = ("photo_id", "parent_id", "sha256", "person_id")
 
 
@@ -26,7 +28,7 @@ class Earlier:
         folds: Rows person_id, fold and photos: how many photos of a person lie in a fold.
         n_folds: How many folds there were; None where people weren't dealt.
         seed: Of the dealing; None where nobody knows.
-        chosen: The user named this manifest for its folds.
+        rank: What counts first where folds contradict each other: NAMED, then OWN, then OTHERS.
         path: Of the manifest.
     """
 
@@ -34,7 +36,7 @@ class Earlier:
     folds: pd.DataFrame
     n_folds: int | None
     seed: int | None
-    chosen: bool
+    rank: int
     path: Path
 
 
@@ -59,7 +61,8 @@ def known_people(path: Path, frame: pd.DataFrame | None = None, *, chosen: bool 
     pairs = pd.DataFrame({"person_id": persons_of(dealt), "fold": dealt["fold"].astype("int64")})
     folds = pairs.groupby(["person_id", "fold"], as_index=False).size().rename(columns={"size": "photos"})
     seen = None if folds.empty else int(folds["fold"].max()) + 1
-    return Earlier(people.same, folds, people.folds or seen, people.seed, chosen, file)
+    rank = NAMED if chosen else OTHERS
+    return Earlier(people.same, folds, people.folds or seen, people.seed, rank, file)
 
 
 def own_folds(out: Path, n_folds: int, seed: int) -> list[Earlier]:
@@ -90,7 +93,7 @@ def own_folds(out: Path, n_folds: int, seed: int) -> list[Earlier]:
             f"{error}; people of the merge in {out} would lose their folds: name another folder, or deal all anew "
             "(--deal-anew)"
         ) from error
-    return [] if known.folds.empty else [replace(known, chosen=True)]
+    return [] if known.folds.empty else [replace(known, rank=OWN)]
 
 
 def keep_folds(
@@ -104,9 +107,10 @@ def keep_folds(
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Works out which folds people have from before.
 
-    What the user named comes first. Manifests that are merged bring their folds too, if there were as many of them,
-    dealt with the same seed. Where earlier folds of one person contradict each other, as they do once two people turn
-    out to be one, the one with most of their photos in any one manifest counts, and of those the lowest.
+    What the user named comes first, then the merge that is about to be replaced. Manifests that are merged bring their
+    folds too, if there were as many of them, dealt with the same seed. Where earlier folds of one person contradict
+    each other, as they do once two people turn out to be one, the one with most of their photos in any one manifest
+    counts, and of those the lowest.
 
     Args:
         manifest: The merge's rows; who isn't in it needs no fold.
@@ -126,22 +130,22 @@ def keep_folds(
     people = pd.Index(persons_of(manifest).unique())
     sources: list[pd.DataFrame] = []
     for known in earlier:
-        if known.chosen and known.n_folds != n_folds:
+        if known.rank and known.n_folds != n_folds:
             raise UsageError(
                 f"{known.path} has {known.n_folds} folds and {n_folds} are asked for: ask for as many, or deal anew"
             )
         fits = known.n_folds == n_folds and known.seed in (None, seed) and not anew
-        if known.chosen or (fits and not known.folds.empty):
-            sources.append(known.folds.assign(chosen=known.chosen, manifest=len(sources)))
+        if known.rank or (fits and not known.folds.empty):
+            sources.append(known.folds.assign(rank=known.rank, manifest=len(sources)))
     if not sources:
         return {}, {"kept_fold": 0, "new_fold": len(people), "moved_fold": 0}
     held = pd.concat(sources, ignore_index=True)
     held["person_id"] = with_identities(held["person_id"], same)
     held = held[held["person_id"].isin(people)]
     # A manifest counts each photo once, several may count the same.
-    held = held.groupby(["person_id", "chosen", "fold", "manifest"])["photos"].sum().reset_index()
-    held = held.groupby(["person_id", "chosen", "fold"])["photos"].max().reset_index()
-    held = held.sort_values(["person_id", "chosen", "photos", "fold"], ascending=[True, False, False, True])
+    held = held.groupby(["person_id", "rank", "fold", "manifest"])["photos"].sum().reset_index()
+    held = held.groupby(["person_id", "rank", "fold"])["photos"].max().reset_index()
+    held = held.sort_values(["person_id", "rank", "photos", "fold"], ascending=[True, False, False, True])
     best = held.drop_duplicates("person_id")
     moved = int((held.groupby("person_id")["fold"].nunique() > 1).sum())
     folds = dict(zip(best["person_id"].tolist(), best["fold"].tolist(), strict=True))

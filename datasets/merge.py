@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from datasets.disputes import disputes
-from datasets.duplicates.table import make_duplicates, read_duplicates
+from datasets.duplicates.table import make_duplicates, read_duplicates, same_pictures
 from datasets.earlier import (
     Earlier,
     Evaluation,
@@ -47,12 +47,12 @@ from datasets.settling import (
     ROOT,
     Conflicts,
     check_conflicts,
-    drop_contested,
     drop_contradicted,
     is_of_another_record,
     refuse,
     settle_exact,
     settle_near,
+    settle_variants,
 )
 from datasets.workers import Progress
 
@@ -68,7 +68,7 @@ class MergeResult:
         refusals: Those of the inputs and of the merge itself.
         excluded: What the rules kept out, a row for each source and licence: source, licence, kind, rows, why.
         path: Of the written manifest.
-        disputed: Photos that are in it though another source has the same picture under a licence that the rules
+        disputed: Photos that are in it though another record has the same picture under a licence that the rules
             exclude; see `datasets.disputes`.
         people: Counts of people: `joined` (person ids of the admitted rows that turned out to be another's),
             `kept_fold`, `new_fold`, and `moved_fold` (of those whose earlier folds contradicted each other).
@@ -163,7 +163,7 @@ def merge(
     check_folds(manifest, same)
     check_apart(manifest, evaluation, same)
     refusals = _join_refusals(
-        _without_stale(carried, manifest), _unlicensed(barred, excluded), evaluated, *doubles, missing
+        _without_stale(carried, frame), _unlicensed(barred, excluded), evaluated, *doubles, missing
     )
     path = _save(manifest, refusals, People(same, n_folds, seed), out)
     disputed = disputes(manifest, barred, pairs)
@@ -241,38 +241,28 @@ def _without_evaluation(
 def _settle(frame: pd.DataFrame, pairs: pd.DataFrame, conflicts: Conflicts) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
     """Keeps one record of each picture, sorted by photo id; returns them and refusals of the others."""
     exact = settle_exact(frame)
-    kept, refusals, stands_for = exact.kept, [exact.refusals], exact.stands_for
+    kept, refusals = exact.kept, [exact.refusals]
     near_pairs = pairs[pairs["kind"] == "near"]
     gone: set[str] = set()
     if len(near_pairs):
-        near = settle_near(kept, near_pairs, stands_for)
+        near = settle_near(kept, near_pairs, exact.stands_for)
         kept = near.kept
         refusals.append(near.refusals)
-        stands_for = {name: near.stands_for.get(best, best) for name, best in stands_for.items()} | near.stands_for
     if conflicts == "drop":
         kept, contradicted = drop_contradicted(kept, frame, near_pairs)
         refusals.append(contradicted)
         gone = set(contradicted["photo_id"])
-    kept, contested = drop_contested(kept, gone, _instead(kept, frame, pairs) | stands_for)
+    links = [*exact.stands_for.items(), *same_pictures(pairs)]
+    kept, contested = settle_variants(kept, links, gone, conflicts)
     return kept.sort_values("photo_id", ignore_index=True), [*refusals, contested]
 
 
-def _instead(kept: pd.DataFrame, frame: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, str]:
-    """Of photos that no input has, but perhaps variants of them: the copy of them that is kept, if there is one."""
-    if pairs.empty:
-        return {}
-    there, known = set(kept["photo_id"]), set(frame["photo_id"])
-    alike = pairs.loc[pairs["kind"].isin(["exact", "near"]), ["first", "second"]]
-    both = [*alike.itertuples(index=False, name=None), *alike[["second", "first"]].itertuples(index=False, name=None)]
-    return {gone: copy for gone, copy in sorted(both, reverse=True) if gone not in known and copy in there}
-
-
-def _without_stale(carried: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
-    """Takes out what merges before refused and this one has: in an evaluation set no longer named, say."""
+def _without_stale(carried: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    """Takes out what merges before refused of photos that this one decides anew, its evaluation sets being others."""
     merged = carried[carried["stage"].eq("merge") & ~is_of_another_record(carried)]
     if merged.empty:
         return carried
-    return carried.drop(index=merged.index[merged["photo_id"].isin(manifest["photo_id"])])
+    return carried.drop(index=merged.index[merged["photo_id"].isin(frame["photo_id"])])
 
 
 def _join_refusals(*refusals: pd.DataFrame) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
@@ -12,6 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from datasets.errors import MergeError, UsageError
+from datasets.identities import join_people
 from datasets.manifest import make_refusals
 from datasets.schema import COLUMNS
 
@@ -26,7 +27,12 @@ _INHERITED: Final = ("gender", "age_group")
 """Labels that a variant has of its photo."""
 _ORIGINS: Final = ("mask_from", "gender_from", "age_from")
 _CONFIDENCES: Final = ("mask_confidence", "gender_confidence", "age_confidence")
-_SAME_BYTES: Final = "same bytes as "
+SAME_BYTES: Final = "same bytes as "
+"""How the detail of an exact duplicate begins."""
+TORN: Final = "records of its picture contradict each other: "
+"""How the detail begins of a photo that was dropped with all others of its picture."""
+CONTESTED: Final = "contested"
+"""Reason of a variant whose gender or age was settled otherwise."""
 _OF_PLACE: Final = ("path", "fold")
 """Columns that say where a record lies and how it was dealt, not what it is."""
 
@@ -70,7 +76,7 @@ def settle_exact(frame: pd.DataFrame) -> Settled:
     best = ranked[~dropped].set_index("sha256").loc[others["sha256"]].set_index(others.index)
     what = [column for column in COLUMNS if column not in _OF_PLACE]
     same = (_texts(others, what) == _texts(best.assign(sha256=others["sha256"]), what)).all(axis=1)
-    return _settle(kept, others[~same], best[~same], _SAME_BYTES + best["photo_id"], "duplicate")
+    return _settle(kept, others[~same], best[~same], SAME_BYTES + best["photo_id"], "duplicate")
 
 
 def settle_near(frame: pd.DataFrame, pairs: pd.DataFrame, stands_for: dict[str, str]) -> Settled:
@@ -135,31 +141,45 @@ def drop_contradicted(
     return kept[~kept["photo_id"].isin(gone["photo_id"])], refusals
 
 
-def drop_contested(
-    kept: pd.DataFrame, gone: Collection[str], stands_for: Mapping[str, str]
+def settle_variants(
+    kept: pd.DataFrame, links: Iterable[tuple[str, str]], gone: Collection[str], conflicts: Conflicts
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Takes out variants with a gender or age that was settled otherwise for the picture they were made of.
 
+    A variant speaks for its photo, which may be in no input at all. Of a picture the kept photo counts first, then the
+    variants of the first photo by its id. With `drop` nothing is left of a picture whose variants contradict it or each
+    other, nor any variant of a picture that was dropped.
+
     Args:
         kept: What is left of all records.
-        gone: Photos that were taken out because their labels contradict another's.
-        stands_for: Photos that aren't there, and the one that is in their stead.
+        links: Pairs of photo ids that show one picture.
+        gone: Photos that were dropped since the records of their picture contradict each other.
+        conflicts: The rule.
 
     Returns:
         The rest of `kept`, and refusals of what was taken out.
     """
-    variants = kept[kept["parent_id"].isin([*gone, *stands_for])]
-    instead = variants["parent_id"].map(stands_for).astype("str").fillna(variants["parent_id"])
-    labels = kept[kept["photo_id"].isin(instead)].set_index("photo_id")[list(_INHERITED)]
-    told = pd.Series("its photo shows " + instead, index=variants.index, dtype="str")
-    contested = instead.isin(gone) | variants["parent_id"].isin(gone)
+    made = kept["parent_id"].notna()
+    if not made.any():
+        return kept, make_refusals([])
+    same = join_people(links)
+    photos = kept["parent_id"].fillna(kept["photo_id"])
+    heads = photos.map(same).fillna(photos)
+    rows = kept[heads.isin(heads[made])].assign(picture=heads, photo=photos, made=made)
+    rows = rows.sort_values(["picture", "made", "photo", "photo_id"])
+    pictures = rows.groupby("picture")
+    contested = pd.Series(False, index=rows.index)
+    told = "its picture is that of " + pictures["photo"].transform("first")
     for column in _INHERITED:
-        there, here = instead.map(labels[column]).astype("str"), variants[column]
-        differs = (there != here) & there.notna() & here.notna()
-        told = told.where(~differs, told + "; " + column + " " + there + " there, " + here + " here")
-        contested |= differs
-    refusals = refuse(variants.loc[contested, "photo_id"], "label_conflict", told[contested])
-    return kept.drop(index=variants.index[contested]), refusals
+        settled = pictures[column].transform("first")
+        differs = rows[column].notna() & (rows[column] != settled)
+        told = told.where(~differs, told + "; " + column + " " + settled + " there, " + rows[column] + " here")
+        contested |= differs & rows["made"]
+    if conflicts == "drop":
+        dropped = {same.get(photo, photo) for photo in gone}
+        contested = contested.groupby(rows["picture"]).transform("any") | rows["picture"].isin(dropped)
+    refusals = refuse(rows.loc[contested, "photo_id"], CONTESTED, told[contested])
+    return kept.drop(index=rows.index[contested]), refusals
 
 
 def _pictures(frame: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series[Any]:
@@ -185,12 +205,12 @@ def _contradiction(records: pd.DataFrame) -> str:
         if len(known) > 1:
             named = zip(known[column], known["photo_id"], strict=True)
             parts.append(f"{column} " + ", ".join(f"{value} by {photo_id}" for value, photo_id in named))
-    return "records of its picture contradict each other: " + "; ".join(parts)
+    return TORN + "; ".join(parts)
 
 
 def is_of_another_record(refusals: pd.DataFrame) -> pd.Series[bool]:
     """Says which of a merge's refusals are of a poorer record of a photo that is kept, under the same id."""
-    itself = _SAME_BYTES + refusals["photo_id"]
+    itself = SAME_BYTES + refusals["photo_id"]
     same = [
         detail == own or detail.startswith(f"{own};")
         for detail, own in zip(refusals["detail"].tolist(), itself.tolist(), strict=True)

@@ -92,6 +92,12 @@ def read_duplicates(path: Path) -> pd.DataFrame:
         raise ManifestError(f"{file}: {error}") from error
 
 
+def same_pictures(frame: pd.DataFrame) -> list[tuple[str, str]]:
+    """Returns the pairs of photo ids in a table of duplicates that show one picture, not only one person."""
+    alike = frame[frame["kind"].isin(["exact", "near"])]
+    return list(zip(alike["first"].tolist(), alike["second"].tolist(), strict=True))
+
+
 def write_duplicates(frame: pd.DataFrame, folder: Path) -> Path:
     """Writes a table of duplicates as CSV into a folder.
 

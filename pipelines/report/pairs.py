@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from datasets.settling import SAME_BYTES, TORN
 from datasets.wording import counted
 from pipelines.report.sheets import SMALL_BOX, Picture, find_picture, photo_of, thumbnail
 from pipelines.report.text import NOTHING, number, visible
@@ -18,12 +19,6 @@ from pipelines.report.text import NOTHING, number, visible
 CONFLICT = "label_conflict"
 DUPLICATE = "duplicate"
 """A refusal whose reason is CONFLICT, or holds this, is of a photo that is there twice."""
-
-SAME_BYTES = "same bytes as "
-"""How the detail of an exact duplicate begins: its picture is that of the other, wherever its own file is."""
-
-TORN = "records of its picture contradict each other: "
-"""How the detail begins of a photo that would have been kept, had contradicting ones not been dropped altogether."""
 
 KEPT, AS_VARIANTS, LEFT_OUT, UNKNOWN = "kept", "kept as variants", "left out too", "not known"
 """What became of the other photo of a pair."""
@@ -72,7 +67,7 @@ def pairs(refusals: pd.DataFrame, frame: pd.DataFrame, root: Path, places: Mappi
     if doubles.empty:
         return None
     found = _each_pair_once(doubles)
-    others = _Others(frame, found, frozenset(doubles["photo_id"]))
+    others = _Others(frame, found, frozenset(refusals["photo_id"]))
     rows = found.to_dict("records")
     ends = [others.of(str(row["detail"])) for row in rows]
     shown = _pairs(rows[:LISTED], ends, frame.set_index("photo_id"), root, places)
@@ -120,7 +115,8 @@ def _each_pair_once(doubles: pd.DataFrame) -> pd.DataFrame:
     """Less the refusals of photos that others are refused as doubles of, dropped since their labels differ."""
     torn = doubles["detail"].astype(str).str.startswith(TORN)
     ids = frozenset(doubles["photo_id"])
-    named = {other_photo(str(detail), ids) for detail in doubles.loc[~torn, "detail"]}
+    clash = doubles["reason"].str.contains(CONFLICT)
+    named = {other_photo(str(detail), ids) for detail in doubles.loc[~torn & clash, "detail"]}
     return doubles[~(torn & doubles["photo_id"].isin(named))]
 
 

@@ -48,6 +48,17 @@ def test_copies_of_copies_are_the_same_picture(tmp_path):
     assert set(result.disputed["other"]) == {"owner:1", "owner:9"}
 
 
+def test_variants_speak_for_their_photos_on_both_sides(tmp_path):
+    made = {"parent_id": "owner:1", "seed": 1, "recipe_id": "0" * 16, "wear_style": "correct", "mask": "wear"}
+    save_manifest(tmp_path / "base", [row("1", source="base", licence="CC0-1.0"), row("2", source="base")])
+    masked = row("1-v", source="owner", licence="LicenseRef-unstated", mask_from="synthetic", **made)
+    save_manifest(tmp_path / "owner", [masked])
+    pairs = near(tmp_path / "d", ("base:1", "owner:1"))
+    pairs += near(tmp_path / "p", ("base:2", "owner:1"), kind="same_person")
+    result = merged([tmp_path / "base", tmp_path / "owner"], tmp_path / "out", "competition", duplicates=pairs)
+    assert result.disputed[["photo_id", "other"]].values.tolist() == [["base:1", "owner:1-v"]]
+
+
 def test_nothing_is_in_dispute_where_everything_is_admitted(tmp_path):
     result = merged(sources(tmp_path), tmp_path / "out", "research")
     assert result.disputed.empty

@@ -193,34 +193,66 @@ def variant(name, parent, **values):
     return row(name, **made, mask="wear", mask_from="synthetic", **values)
 
 
+def merged_both_ways(inputs, folder, duplicates):
+    """The same merge with contradictions settled and with them dropped: what is left of each."""
+    results = [merged(inputs, folder / rule, duplicates=duplicates, conflicts=rule) for rule in ("keep", "drop")]
+    return [set(result.manifest["photo_id"]) for result in results], results
+
+
 @pytest.mark.parametrize("there", [True, False])
-def test_variants_with_a_label_that_lost_go_with_it(tmp_path, there):
+@pytest.mark.parametrize("chain", [True, False])
+def test_variants_with_a_label_that_lost_go_with_it(tmp_path, there, chain):
     """Also where their photo is in no input, as in a flow that merges nothing but variants of a source."""
     save_manifest(tmp_path / "a", [row("1", source="a", gender="male", age=30.0), row("2", source="a")])
     photos = [row("1", source="b", gender="female"), row("2", source="b", gender="male")] if there else []
-    save_manifest(
-        tmp_path / "b",
-        [
-            *photos,
-            variant("1-x", "b:1", source="b", gender="female"),
-            variant("2-x", "b:2", source="b", gender="male"),
-        ],
-    )
-    inputs, pairs = [tmp_path / "a", tmp_path / "b"], near(tmp_path / "d", ("a:1", "b:1"), ("a:2", "b:2"))
-    kept = merged(inputs, tmp_path / "keep", duplicates=pairs)
-    assert {"a:1", "b:2-x"} <= set(kept.manifest["photo_id"])
-    assert refused(kept)["b:1-x"] == "label_conflict"
-    assert "its photo shows a:1; gender male there, female here" in kept.refusals["detail"].tolist()
-    dropped = merged(inputs, tmp_path / "drop", duplicates=pairs, conflicts="drop")
-    assert not {"b:1", "b:1-x"} & set(dropped.manifest["photo_id"])
-    assert ("a:1" in set(dropped.manifest["photo_id"])) is not there
-    assert "b:2-x" in set(dropped.manifest["photo_id"])
+    made = [variant(f"{n}-x", f"b:{n}", source="b", gender=g) for n, g in ((1, "female"), (2, "male"))]
+    save_manifest(tmp_path / "b", [*photos, *made])
+    linked = [("a:1", "c:9"), ("c:9", "b:1")] if chain and not there else [("a:1", "b:1")]
+    pairs = near(tmp_path / "d", *linked, ("a:2", "b:2"))
+    (kept, left), (result, _) = merged_both_ways([tmp_path / "a", tmp_path / "b"], tmp_path, pairs)
+    assert {"a:1", "b:2-x"} <= kept
+    assert refused(result)["b:1-x"] == "contested"
+    assert "its picture is that of a:1; gender male there, female here" in result.refusals["detail"].tolist()
+    assert not {"a:1", "b:1", "b:1-x"} & left
+    assert "b:2-x" in left
 
 
 def test_variants_of_a_dropped_photo_go_with_it(tmp_path):
     save_manifest(tmp_path / "a", [row("1", source="a", age=20.0), variant("1-x", "a:1", source="a", age=20.0)])
-    save_manifest(tmp_path / "b", [row("1", source="b", age=70.0), row("2", source="b", age=70.0)])
-    inputs, pairs = [tmp_path / "a", tmp_path / "b"], near(tmp_path / "d", ("a:1", "b:1"))
-    dropped = merged(inputs, tmp_path / "drop", duplicates=pairs, conflicts="drop")
-    assert dropped.manifest["photo_id"].tolist() == ["b:2"]
-    assert refused(dropped)["a:1-x"] == "label_conflict"
+    photos = [row("1", source="b", age=70.0), row("2", source="b", age=70.0)]
+    save_manifest(tmp_path / "b", [*photos, variant("3-x", "b:3", source="b")])
+    inputs, pairs = [tmp_path / "a", tmp_path / "b"], near(tmp_path / "d", ("a:1", "b:1"), ("a:1", "b:3"))
+    (_, left), (_, result) = merged_both_ways(inputs, tmp_path, pairs)
+    assert left == {"b:2"}
+    assert refused(result)["a:1-x"] == refused(result)["b:3-x"] == "contested"
+
+
+def test_variants_of_two_photos_of_one_picture_that_are_in_no_input(tmp_path):
+    for source, gender in (("b", "female"), ("c", "male"), ("d", "female")):
+        save_manifest(tmp_path / source, [variant("1-x", f"{source}:1", source=source, gender=gender)])
+    inputs, pairs = [tmp_path / name for name in "bcd"], near(tmp_path / "t", ("b:1", "c:1"))
+    (kept, left), _ = merged_both_ways(inputs, tmp_path, pairs)
+    assert kept == {"b:1-x", "d:1-x"}
+    assert left == {"d:1-x"}
+    people = near(tmp_path / "p", ("b:1", "c:1"), kind="same_person")  # two pictures, which may say what they like
+    assert len(merged(inputs, tmp_path / "same", duplicates=people).manifest) == 3
+
+
+def test_a_variant_from_before_its_photo_was_corrected_goes(tmp_path):
+    corrected = {"gender": "male", "gender_from": "corrected"}
+    save_manifest(tmp_path / "a", [row("1", source="a", **corrected)])
+    old = row("1", source="a", gender="female", gender_from="pseudo")
+    save_manifest(tmp_path / "b", [old, variant("1-x", "a:1", source="a", gender="female")])
+    result = merged([tmp_path / "a", tmp_path / "b"], tmp_path / "out")
+    assert result.manifest[["photo_id", "gender"]].values.tolist() == [["a:1", "male"]]
+    assert refused(result)["a:1-x"] == "contested"
+
+
+def test_what_is_decided_anew_is_not_refused_for_an_old_reason_too(tmp_path):
+    save_manifest(tmp_path / "a", [row("1", source="a", gender="male")])
+    save_manifest(tmp_path / "b", [row("1", source="b")])
+    save_manifest(tmp_path / "e", [row("1", source="b")])
+    inputs, out = [tmp_path / "a", tmp_path / "b"], tmp_path / "out"
+    merged(inputs, out, evaluation=[tmp_path / "e"])
+    result = merged([out, *inputs], tmp_path / "again", duplicates=near(tmp_path / "d", ("a:1", "b:1")))
+    assert result.refusals[["photo_id", "reason"]].values.tolist() == [["b:1", "near_duplicate"]]
