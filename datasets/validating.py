@@ -7,6 +7,7 @@ import pandera.errors
 import pandera.pandas as pa
 
 from datasets.errors import ManifestError
+from datasets.wording import counted
 
 
 def validate(frame: pd.DataFrame, schema: type[pa.DataFrameModel], columns: tuple[str, ...], what: str) -> pd.DataFrame:
@@ -45,10 +46,5 @@ def _explain(failures: pd.DataFrame) -> str:
             rule = str(check)
         elif column in uncast and not str(check).startswith("coerce_dtype"):
             continue
-        lines.append(f"{rule} ({_rows(cases)}, such as {example!r})")
+        lines.append(f"{rule} ({counted(cases['index'].nunique(), 'row')}, such as {example!r})")
     return "; ".join(lines)
-
-
-def _rows(cases: pd.DataFrame) -> str:
-    rows = cases["index"].nunique()
-    return "1 row" if rows == 1 else f"{rows} rows"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
-_UNPRINTABLE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
-"""Unicode's categories of control characters, lone surrogates (bytes that were no text) and breaks of lines."""
+_UNPRINTABLE: Final = frozenset({"Cc", "Cn", "Cs", "Zl", "Zp"})
+"""Unicode's categories of control characters, places without a character (some of which YAML doesn't take), lone
+surrogates (bytes that were no text) and breaks of lines."""
 
 
 def counted(count: int, one: str, many: str = "") -> str:

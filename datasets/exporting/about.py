@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from datasets.errors import UsageError
 from datasets.wording import is_printable
 
-_ADDRESS: Final = re.compile(r"https?://[^\s<>\"]+")
+_ADDRESS: Final = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _VERSION: Final = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 
@@ -42,7 +42,7 @@ class About:
             if text is not None and not (text.strip() and is_printable(text)):
                 raise UsageError(f"{what} must be text of one line that can be written as UTF-8, not {text!r}")
         if self.url is not None and not _is_address(self.url):
-            raise UsageError(f"url must be an address without spaces that begins with https://, not {self.url!r}")
+            raise UsageError(f"url must be an http:// or https:// address without spaces, not {self.url!r}")
         if not _VERSION.fullmatch(self.version):
             raise UsageError(f"version must be MAJOR.MINOR.PATCH, such as 1.0.0, not {self.version!r}")
         if self.published is not None and not _is_day(self.published):

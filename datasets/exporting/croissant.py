@@ -172,7 +172,7 @@ def _photo_set(frame: pd.DataFrame) -> dict[str, Any]:
         "name": _PHOTOS,
         "description": "The photos; their hashes are in metadata.csv.",
         "encodingFormat": formats[0] if len(formats) == 1 else formats or "image/jpeg",
-        "includes": [f"{split}/*/*{suffix}" for split, suffix in shapes],
+        "includes": [f"{split}/*/[0-9a-f]*{suffix}" for split, suffix in shapes],
     }
 
 

@@ -141,7 +141,7 @@ def _check_apart(frame: pd.DataFrame, root: Path, out: Path) -> None:
     if not target.is_relative_to(source):
         return
     within = f"{target.relative_to(source).as_posix()}/"
-    if target == source or frame["path"].str.startswith(within).any():
+    if frame["path"].str.startswith(within).any():
         raise UsageError(f"{out} holds the manifest's own photos: name another folder to export to")
 
 

@@ -53,7 +53,8 @@ def write_ledger(paths: Iterable[str], out: Path) -> None:
 def check_folder(out: Path, ours: frozenset[str]) -> None:
     """Makes sure that a folder holds nothing but what exports wrote: a loader would take it for a part of the dataset.
 
-    Hidden files, and those that editors and systems leave about, are passed over: no loader looks at them.
+    Hidden files, and those that editors and systems leave about, are passed over: they are named otherwise than photos
+    that are exported, and nobody put them there to be a part of a dataset.
 
     Args:
         out: The folder; it needn't be there.
@@ -87,8 +88,6 @@ def remove(paths: Iterable[str], out: Path) -> None:
     for path in sorted(paths):
         try:
             (out / path).unlink(missing_ok=True)
-        except NotADirectoryError:
-            continue
         except OSError as error:
             raise OutputError(f"cannot remove {out / path}, which is no longer exported: {error.strerror}") from error
         folders.update(parent for parent in PurePosixPath(path).parents if parent.name)
