@@ -100,7 +100,7 @@ def check_ages_stage(
     whole = given.whole
     wanted = set(whole.loc[photos_to_judge(whole), "photo_id"])
     embeddings, refused = embed_wanted(given, wanted, out, options.workers, embedder, progress)
-    # Nobody is judged by a copy of their own photo in another fold.
+    # Nobody is judged by the same file in another fold.
     judged, report = judge(whole.assign(person_id=given.persons()), embeddings, options.seed)
     changed = carry(whole, judged)
     rows = changed["age_confidence"].ne(whole["age_confidence"]) & changed["age_group"].notna()

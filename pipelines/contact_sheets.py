@@ -26,8 +26,8 @@ def photo_tile(path: Path, title: str, detail: str) -> Tile:
 
     try:
         return Tile(Image.fromarray(read_photo(path, max_side=2 * max(TILE)).rgb), title, detail)
-    except PhotoError:
-        return Tile(path, title, detail)
+    except (PhotoError, ValueError):  # such as a path that no file can have
+        return Tile(Image.new("RGB", TILE, "white"), title, detail)
 
 
 def in_rows(tiles: Sequence[Tile], columns: int) -> list[list[Tile]]:

@@ -104,7 +104,8 @@ class FaceCache:
 
 def embedder_version(embedder: Embedder) -> str:
     """Return a key of everything that shapes an embedding: our source code, the embedder's settings, its weights."""
-    finding = ("synth.finder", "synth.levels", "synth.predictor", "synth.pose", "synth.face")
+    names = ("finder", "steady", "levels", "predictor", "pose", "shape", "face")
+    finding = [f"synth.{name}" for name in names]
     code = code_digest(
         *finding, "models.embedding", "models.face_network", "models.face_views", "pipelines.faces", "datasets.photos"
     )

@@ -157,6 +157,8 @@ class SynthFlowSettings(_Settings):
             raise ValueError(f"two sources are called {', '.join(doubles)}: give one of them another name")
         if kept_out and not names:
             raise ValueError("there are evaluation sets but no sources")
+        if kept_out and not self.duplicates:
+            raise ValueError("whoever is in an evaluation set is found as a duplicate: set duplicates, too")
         if self.same_people and not self.duplicates:
             raise ValueError("same_people is part of looking for duplicates: set duplicates, too")
         if names and self.base not in names:

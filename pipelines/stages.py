@@ -154,7 +154,7 @@ def merge_stage(
     """Merge manifests under named rules, with person-wise folds, and write the data card beside the result.
 
     What the rules exclude, and why, is in the summary, in excluded.csv and on the card; disputed.csv lists admitted
-    photos that another source holds under an excluded licence.
+    photos whose picture another record holds under an excluded licence.
 
     People of a merge that lies in `out` already keep their folds, so that those of a growing dataset never move.
     `progress` is called with (done, all), first of manifests read, then of photos brought into place.
@@ -211,7 +211,7 @@ def _read_excluded(folder: Path) -> Any:
     if not file.is_file():
         return None
     frame = read_table(file, ("source", "licence", "rows", "why"))
-    if not frame["rows"].str.fullmatch("[0-9]+").all():
+    if not frame["rows"].str.fullmatch("[0-9]{1,18}").all():
         raise LabelsError(f"{file} has something else than whole numbers in its column rows: merge again to renew it")
     return frame.astype({"rows": "int64"})
 

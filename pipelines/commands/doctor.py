@@ -42,8 +42,10 @@ def doctor(
 
 def verdict(checks: Sequence[Check]) -> str:
     """Say in one line how many checks failed or warned."""
+    from datasets.wording import counted
+
     counts = Counter(check.status for check in checks)
-    warnings = f"{counts['warn']} warning{'' if counts['warn'] == 1 else 's'}"
+    warnings = counted(counts["warn"], "warning")
     if counts["fail"]:
         return f"{counts['fail']} of {len(checks)} checks failed, {warnings}: what to do stands in the last column"
     return f"everything palette needs works; {warnings}"

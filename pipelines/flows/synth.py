@@ -87,7 +87,7 @@ def mask_task(name: str, manifest: Path, settings: SynthFlowSettings, counted: l
 def merge_task(
     inputs: list[Path], duplicates: list[Path], evaluation: list[Path], settings: SynthFlowSettings
 ) -> StageResult:
-    """Merge the base with the variants; copies count once, and nobody of an evaluation set comes in."""
+    """Merge the base with the variants; copies count once, and nobody known to be in an evaluation set comes in."""
     from datasets.merge import MergeOptions
 
     with artifacts.progress_artifact("palette-merge", "merging") as progress:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-import unicodedata
+
+from datasets.wording import is_printable
 
 NOTHING = "–"
 UNSEEN = frozenset("\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
@@ -28,7 +29,7 @@ def visible(value: object, limit: int | None = None) -> str:
 
 
 def _is_hidden(sign: str) -> bool:
-    return sign in UNSEEN or unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp")
+    return sign in UNSEEN or not is_printable(sign)
 
 
 def number(value: float | None) -> str:

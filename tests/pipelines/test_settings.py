@@ -101,6 +101,15 @@ def test_nothing_given_means_sample_people_and_quick_training() -> None:
             "two sources",
         ),
         (['evaluation=[{"source":"folder","root":"a"}]'], "evaluation sets but no sources"),
+        (
+            [
+                'sources=[{"source":"folder","root":"a"}]',
+                'evaluation=[{"source":"folder","root":"b","name":"e"}]',
+                "base=folder",
+                "duplicates=false",
+            ],
+            "found as a duplicate",
+        ),
         (["same_people=true", "duplicates=false"], "set duplicates, too"),
         (["conflicts=some"], "conflicts"),
     ],
