@@ -16,7 +16,8 @@ from datasets.atomic import atomic_write
 from datasets.labels import N_LABELS, label_name
 from models.classifier import build_classifier
 from models.errors import CheckpointError, ModelsError
-from models.settings import Head
+from models.heads import HEADS, Layout
+from models.settings import AgeAs, Head
 
 FORMAT = 1
 _KEY = "palette"
@@ -38,6 +39,8 @@ class CheckpointConfig:
         licence: of the published weights it started from, where stated.
         epoch: the epoch kept, from 1.
         scores: `macro_f1` and `accuracy` of that epoch on the held-out people.
+        parts: the heads it answers, of `models.heads.HEADS`.
+        age_as: how it answers the age, of `models.heads.Layout`.
         labels: names of the 18 labels, in order.
     """
 
@@ -51,7 +54,14 @@ class CheckpointConfig:
     licence: str | None = None
     epoch: int = 0
     scores: dict[str, float] = dataclasses.field(default_factory=dict)
+    parts: tuple[str, ...] = HEADS
+    age_as: AgeAs = "classes"
     labels: tuple[str, ...] = tuple(label_name(label) for label in range(N_LABELS))
+
+    @property
+    def layout(self) -> Layout:
+        """What the model's numbers stand for."""
+        return Layout(self.head, self.parts, self.age_as)
 
 
 def save_checkpoint(path: Path, state: dict[str, torch.Tensor], config: CheckpointConfig) -> Path:
@@ -77,7 +87,7 @@ def load_checkpoint(path: Path) -> tuple[nn.Module, CheckpointConfig]:
     """
     config, tensors = _read(Path(path))
     try:
-        network = build_classifier(config.model, config.head, config.image_size).network
+        network = build_classifier(config.model, config.layout, config.image_size).network
         network.load_state_dict(tensors)
     except (ModelsError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
@@ -115,11 +125,13 @@ def _read(path: Path) -> tuple[CheckpointConfig, dict[str, torch.Tensor]]:
 def _parse(values: dict[str, Any]) -> CheckpointConfig:
     if values.pop("format", None) != FORMAT:
         raise ValueError(f"its format is not {FORMAT}")
-    for name in ("mean", "std", "labels"):
+    for name in {"mean", "std", "labels", "parts"} & values.keys():
         values[name] = tuple(values[name])
     config = CheckpointConfig(**values)
     if config.head not in get_args(Head) or not isinstance(config.model, str):
         raise ValueError(f"head {config.head!r} of model {config.model!r}")
+    if config.age_as not in get_args(AgeAs) or not config.parts or not set(config.parts) <= set(HEADS):
+        raise ValueError(f"parts {config.parts!r}, age as {config.age_as!r}")
     if not isinstance(config.image_size, int) or not 16 <= config.image_size <= _MAX_SIZE:
         raise ValueError(f"image_size {config.image_size!r}")
     if config.labels != CheckpointConfig.labels or config.most_frequent not in range(N_LABELS):

@@ -1,4 +1,4 @@
-"""The classifier: a timm model by name, with one answer of 18 or three answers of 3, 2 and 3."""
+"""The classifier: a timm model by name, with as many numbers for a photo as its layout has."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import torch
 from torch import nn
 
 from models.errors import UnknownModelError, WeightsError
-from models.heads import n_outputs
-from models.settings import Head
+from models.heads import Layout
 from models.weights import load_weights
 
 _EXAMPLES = "Names look like resnet18 or efficientnet_b3"
@@ -24,7 +23,7 @@ class Built:
     """A model ready to train, and what it needs to know of itself.
 
     Attributes:
-        network: maps (B, 3, S, S) float32, normalised RGB, to (B, 18) or (B, 8) logits.
+        network: maps (B, 3, S, S) float32, normalised RGB, to (B, `layout.n_outputs`) logits.
         mean: of each colour, to subtract, for values 0..1; the model's own from timm.
         std: to divide by.
         origin: where its weights came from: `scratch`, `file:NAME`, or `timm:NAME`.
@@ -40,7 +39,7 @@ class Built:
 
 def build_classifier(
     model: str,
-    head: Head,
+    layout: Layout,
     image_size: int,
     *,
     pretrained: bool = False,
@@ -48,11 +47,11 @@ def build_classifier(
 ) -> Built:
     """Builds a classifier by a timm model's name.
 
-    A triple head is the same last layer with 3 + 2 + 3 outputs: three linear answers from one shared body.
+    Heads are one last layer, as wide as they need: linear answers from one shared body.
 
     Args:
         model: with or without timm's tag of the weights, as in `resnet18.a1_in1k`.
-        head: `single` or `triple`.
+        layout: what its numbers stand for.
         image_size: side of the square it will see, pixels; models of a fixed size are built for it.
         pretrained: start from timm's published weights, fetched from its hub.
         weights: start from a local file.
@@ -62,7 +61,7 @@ def build_classifier(
         WeightsError: weights could not be fetched or don't fit.
     """
     check_model_name(model)
-    network = _create(model, head, image_size, pretrained)
+    network = _create(model, layout, image_size, pretrained)
     origin = f"timm:{model}" if pretrained else "scratch"
     if weights is not None:
         load_weights(network, weights)
@@ -96,8 +95,8 @@ def _nearest(name: str) -> str:
     return f"Near it: {', '.join(near[:5])}" if near else _EXAMPLES
 
 
-def _create(model: str, head: Head, image_size: int, pretrained: bool) -> Any:
-    options: dict[str, Any] = {"num_classes": n_outputs(head)}
+def _create(model: str, layout: Layout, image_size: int, pretrained: bool) -> Any:
+    options: dict[str, Any] = {"num_classes": layout.n_outputs}
     known = timm.get_pretrained_cfg(model)
     if known is not None and known.fixed_input_size:
         options["img_size"] = image_size

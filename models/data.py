@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +14,9 @@ from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 from datasets.errors import PhotoError
 from datasets.photos import read_photo
 from datasets.refusals import Refusal
-from models.heads import to_labels
+from models.heads import HEADS, MISSING, to_labels
 from models.sampling import Draw
+from models.targets import Targets
 from models.transforms import PhotoTransform, use_one_thread
 
 # Decoding keeps at least twice the model's side on the longer one, so that the square cut from the middle of a photo
@@ -31,13 +32,33 @@ class Examples:
         paths: (N,) where the photos lie.
         photo_ids: (N,) what to call them in refusals.
         codes: (N, 3) int64 of `models.heads`, -1 for a missing label.
-        weights: (N,) float32 on the loss.
+        years: (N,) float32 ages in years, nan where they are missing.
+        weights: (N, 3) float32, what each label counts in the loss.
+        sources: (N,) the datasets they come from.
+        synthetic: (N,) bool, variants.
     """
 
     paths: tuple[Path, ...]
     photo_ids: tuple[str, ...]
     codes: NDArray[np.int64]
+    years: NDArray[np.float32]
     weights: NDArray[np.float32]
+    sources: tuple[str, ...]
+    synthetic: NDArray[np.bool_]
+
+    @staticmethod
+    def unlabelled(paths: Sequence[Path], photo_ids: Sequence[str]) -> Examples:
+        """Photos of which nothing is known."""
+        count = len(paths)
+        return Examples(
+            paths=tuple(paths),
+            photo_ids=tuple(photo_ids),
+            codes=np.full((count, len(HEADS)), MISSING, dtype=np.int64),
+            years=np.full(count, np.nan, dtype=np.float32),
+            weights=np.ones((count, len(HEADS)), dtype=np.float32),
+            sources=("",) * count,
+            synthetic=np.zeros(count, dtype=bool),
+        )
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -46,6 +67,14 @@ class Examples:
     def labels(self) -> NDArray[np.int64]:
         """(N,) labels 0..17, -1 where one of the three is missing."""
         return to_labels(self.codes)
+
+    def targets(self, rows: NDArray[np.int64]) -> Targets:
+        """What some of the rows are to teach."""
+        return Targets(
+            torch.from_numpy(self.codes[rows]),
+            torch.from_numpy(self.years[rows]),
+            torch.from_numpy(self.weights[rows]),
+        )
 
 
 @dataclass(frozen=True)
@@ -63,16 +92,14 @@ class Batch:
 
     Attributes:
         images: (B, 3, S, S) float32; B may be 0.
-        codes: (B, 3) int64.
-        weights: (B,) float32.
+        targets: of the B photos.
         index: (B,) rows of the examples.
         refusals: of the photos left out.
         drawn: how many rows were asked for.
     """
 
     images: torch.Tensor
-    codes: torch.Tensor
-    weights: torch.Tensor
+    targets: Targets
     index: NDArray[np.int64]
     refusals: tuple[Refusal, ...]
     drawn: int
@@ -124,7 +151,7 @@ def make_loader(
 
 class _Collate:
     def __init__(self, examples: Examples) -> None:
-        self.codes, self.weights = examples.codes, examples.weights
+        self.examples = examples
 
     def __call__(self, items: list[Item]) -> Batch:
         read = [item for item in items if item.image is not None]
@@ -132,8 +159,7 @@ class _Collate:
         images = default_collate([item.image for item in read]) if read else torch.zeros(0, 3, 1, 1)
         return Batch(
             images=images,
-            codes=torch.from_numpy(self.codes[index]),
-            weights=torch.from_numpy(self.weights[index]),
+            targets=self.examples.targets(index),
             index=index,
             refusals=tuple(item.refusal for item in items if item.refusal is not None),
             drawn=len(items),

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from datasets.refusals import Refusal
+from models.chances import Chances, chances_of
 from models.data import Examples, PhotoDataset, make_loader
 from models.devices import mixed_precision
-from models.heads import predicted_labels
+from models.heads import Layout
 from models.sampling import InOrder
-from models.settings import Head
 from models.transforms import PhotoTransform
 
 Progress = Callable[[int, int], None]
@@ -27,13 +27,13 @@ class Answers:
 
     Attributes:
         index: (M,) rows of the examples that could be read, in order.
-        labels: (M,) 0..17.
-        logits: (M, 18) or (M, 8) float32, on the CPU.
+        chances: of those M.
+        logits: (M, `layout.n_outputs`) float32, on the CPU.
         refusals: of the photos that could not be read.
     """
 
     index: NDArray[np.int64]
-    labels: NDArray[np.int64]
+    chances: Chances
     logits: torch.Tensor
     refusals: tuple[Refusal, ...]
 
@@ -61,15 +61,16 @@ def answer(
     network: nn.Module,
     examples: Examples,
     reading: Reading,
-    head: Head,
+    layout: Layout,
     device: torch.device,
     *,
     stage: str,
     progress: Progress | None = None,
 ) -> Answers:
-    """Asks a model for the labels of examples; leaves it in evaluation mode.
+    """Asks a model what it sees in examples; leaves it in evaluation mode.
 
     Args:
+        layout: what its numbers stand for.
         stage: what refusals say they come from.
         progress: called as progress(photos done, photos).
     """
@@ -89,6 +90,5 @@ def answer(
             done += batch.drawn
             if progress is not None:
                 progress(done, len(examples))
-    said = torch.cat(logits) if logits else torch.zeros(0, 0)
-    labels = predicted_labels(said, head) if logits else np.zeros(0, dtype=np.int64)
-    return Answers(np.concatenate(index), labels, said, tuple(refusals))
+    said = torch.cat(logits) if logits else torch.zeros(0, layout.n_outputs)
+    return Answers(np.concatenate(index), chances_of(said, layout), said, tuple(refusals))

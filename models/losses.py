@@ -10,56 +10,82 @@ from numpy.typing import NDArray
 from torch import nn
 
 from datasets.labels import AGE_GROUPS, GENDERS
-from models.heads import HEADS, MISSING, split_answers
-from models.settings import Head
+from models.heads import AGE, HEADS, MISSING, Layout
+from models.targets import Targets
+from models.years import scaled
 
 
 class LabelLoss(nn.Module):
-    """Cross-entropy over a batch, its mean weighted by row.
+    """The loss of a batch: a mean over the labels that are there, weighted by row; of several heads their sum.
 
     Args:
-        head: a `single` head learns from rows with all three labels only; a `triple` one from each label that is
-            there, its three losses added.
+        layout: a single head learns from rows with all three labels only; a triple one from each label that is there.
         smoothing: of the labels, 0 for none.
         weights: of the classes, as `models.sampling.class_weights` gives them; all alike by default.
     """
 
     def __init__(
-        self, head: Head, smoothing: float = 0.0, weights: Mapping[str, NDArray[np.float32]] | None = None
+        self, layout: Layout, smoothing: float = 0.0, weights: Mapping[str, NDArray[np.float32]] | None = None
     ) -> None:
         super().__init__()
-        self.head = head
+        self.layout = layout
         self.smoothing = smoothing
         for name in ("label", *HEADS):
             tensor = None if weights is None else torch.from_numpy(np.asarray(weights[name], dtype=np.float32))
             self.register_buffer(f"weight_{name}", tensor)
 
-    def forward(self, logits: torch.Tensor, codes: torch.Tensor, row_weights: torch.Tensor) -> torch.Tensor:
+    def forward(self, logits: torch.Tensor, targets: Targets) -> torch.Tensor:
         """The loss of a batch, a scalar; 0 where no row has a label to learn from.
 
         Args:
-            logits: (B, 18) or (B, 8).
-            codes: (B, 3) int64, -1 for a missing label.
-            row_weights: (B,) float32.
+            logits: (B, `layout.n_outputs`).
+            targets: of the B rows.
         """
-        if self.head == "single":
-            label = (codes[:, 0] * len(GENDERS) + codes[:, 1]) * len(AGE_GROUPS) + codes[:, 2]
-            whole = torch.where((codes == MISSING).any(dim=1), MISSING, label)
-            return self._one(logits, whole, row_weights, "label")
-        parts = [
-            self._one(answer, codes[:, at], row_weights, name)
-            for at, (name, answer) in enumerate(zip(HEADS, split_answers(logits), strict=True))
-        ]
-        return torch.stack(parts).sum()
+        pieces = self.layout.split(logits.float())
+        return torch.stack([self._of_piece(name, piece, targets) for name, piece in pieces.items()]).sum()
 
-    def _one(self, logits: torch.Tensor, target: torch.Tensor, row_weights: torch.Tensor, name: str) -> torch.Tensor:
+    def _of_piece(self, name: str, piece: torch.Tensor, targets: Targets) -> torch.Tensor:
+        if name == "label":
+            return self._classes(name, piece, whole_labels(targets.codes), targets.weights.amin(dim=1))
+        weights = targets.weights[:, HEADS.index(AGE if name in ("years", "older") else name)]
+        if name == "years":
+            return _years(piece[:, 0], targets.years, weights)
+        if name == "older":
+            return _older(piece, targets.codes[:, HEADS.index(AGE)], weights)
+        return self._classes(name, piece, targets.codes[:, HEADS.index(name)], weights)
+
+    def _classes(self, name: str, logits: torch.Tensor, target: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         each = nn.functional.cross_entropy(
-            logits.float(),
+            logits,
             target,
             weight=getattr(self, f"weight_{name}"),
             ignore_index=MISSING,
             reduction="none",
             label_smoothing=self.smoothing,
         )
-        used = torch.where(target == MISSING, torch.zeros_like(row_weights), row_weights)
-        return (each * used).sum() / used.sum().clamp_min(1e-8)
+        return _mean(each, weights, target != MISSING)
+
+
+def whole_labels(codes: torch.Tensor) -> torch.Tensor:
+    """(B, 3) codes to (B,) labels 0..17; -1 where any of the three is missing."""
+    label = (codes[:, 0] * len(GENDERS) + codes[:, 1]) * len(AGE_GROUPS) + codes[:, 2]
+    return torch.where((codes == MISSING).any(dim=1), MISSING, label)
+
+
+def _years(answers: torch.Tensor, years: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    known = ~years.isnan()
+    wanted = scaled(years.nan_to_num())
+    return _mean(nn.functional.smooth_l1_loss(answers, wanted, reduction="none", beta=0.25), weights, known)
+
+
+def _older(answers: torch.Tensor, group: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Binary cross-entropy for each border between age groups, which any age group answers for all borders."""
+    steps = torch.arange(1, len(AGE_GROUPS), device=group.device)
+    past = (group[:, None] >= steps).to(answers.dtype)
+    each = nn.functional.binary_cross_entropy_with_logits(answers, past, reduction="none").sum(dim=1)
+    return _mean(each, weights, group != MISSING)
+
+
+def _mean(each: torch.Tensor, weights: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+    used = torch.where(known, weights, torch.zeros_like(weights))
+    return (each * used).sum() / used.sum().clamp_min(1e-8)

@@ -7,7 +7,6 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from datasets.atomic import atomic_write
 from datasets.manifest import make_refusals, write_refusals
@@ -17,7 +16,7 @@ from models.checkpoint import load_checkpoint
 from models.data import Examples
 from models.devices import choose_device, choose_workers
 from models.errors import EvaluationFolderError
-from models.heads import HEADS, MISSING
+from models.heads import to_labels
 from models.inference import Progress, Reading, answer
 from models.settings import Device
 
@@ -71,11 +70,11 @@ def predict(
     found, refusals = _find(names, eval_dir / "images")
     reading = Reading(config.image_size, config.mean, config.std, batch_size, choose_workers(workers, where))
     examples = _examples(names, found)
-    said = answer(network.to(where), examples, reading, config.head, where, stage=_STAGE, progress=progress)
+    said = answer(network.to(where), examples, reading, config.layout, where, stage=_STAGE, progress=progress)
 
     answers = np.full(len(names), config.most_frequent, dtype=np.int64)
     rows = np.array(sorted(found), dtype=np.int64)
-    answers[rows[said.index]] = said.labels
+    answers[rows[said.index]] = to_labels(said.chances.codes())
     submission = pd.DataFrame({COLUMNS[0]: names, COLUMNS[1]: answers})
     with atomic_write(out) as temporary:
         submission.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
@@ -125,9 +124,7 @@ def _with_suffix(path: Path) -> Path:
 
 def _examples(names: list[str], found: dict[int, Path]) -> Examples:
     rows = sorted(found)
-    codes: NDArray[np.int64] = np.full((len(rows), len(HEADS)), MISSING, dtype=np.int64)
-    ids = tuple(_photo_id(names[row], row) for row in rows)
-    return Examples(tuple(found[row] for row in rows), ids, codes, np.ones(len(rows), dtype=np.float32))
+    return Examples.unlabelled([found[row] for row in rows], [_photo_id(names[row], row) for row in rows])
 
 
 def _photo_id(name: str, row: int) -> str:

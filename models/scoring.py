@@ -15,7 +15,7 @@ from torchmetrics.functional.classification import (
 )
 
 from datasets.labels import N_LABELS, label_name
-from models.heads import HEADS, MISSING, WORDS, to_codes, to_labels
+from models.heads import HEADS, MISSING, WORDS, to_labels
 
 IntArray = NDArray[np.int64]
 
@@ -77,6 +77,13 @@ class Scores:
     label: ClassScores
     heads: dict[str, ClassScores]
 
+    @property
+    def macro_f1(self) -> float:
+        """What models are compared by: macro F1 of the classes; where heads are missing, the mean of those answered."""
+        if self.label.rows:
+            return self.label.macro_f1
+        return float(np.mean([each.macro_f1 for each in self.heads.values() if each.rows] or [0.0]))
+
     def to_dict(self) -> dict[str, Any]:
         """The scores as JSON takes them: those of the 18 classes, and `heads`."""
         return {**self.label.to_dict(), "heads": {name: each.to_dict() for name, each in self.heads.items()}}
@@ -87,16 +94,15 @@ def score(truth: IntArray, answers: IntArray) -> Scores:
 
     Args:
         truth: (N, 3) codes of `models.heads`, -1 for a label that is missing.
-        answers: (N,) labels 0..17.
+        answers: (N, 3) codes likewise, -1 where the model gives no answer: that counts neither for nor against it.
     """
     names = tuple(label_name(label) for label in range(N_LABELS))
-    given = to_codes(answers)
-    heads = {name: _score_classes(truth[:, at], given[:, at], WORDS[at]) for at, name in enumerate(HEADS)}
-    return Scores(_score_classes(to_labels(truth), answers, names), heads)
+    heads = {name: _score_classes(truth[:, at], answers[:, at], WORDS[at]) for at, name in enumerate(HEADS)}
+    return Scores(_score_classes(to_labels(truth), to_labels(answers), names), heads)
 
 
 def _score_classes(truth: IntArray, answers: IntArray, names: tuple[str, ...]) -> ClassScores:
-    known = truth != MISSING
+    known = (truth != MISSING) & (answers != MISSING)
     size = len(names)
     if not known.any():
         return ClassScores(names, 0, 0.0, 0.0, 0.0, np.zeros(size), np.zeros((size, size), dtype=np.int64))

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from models.errors import SettingsError
+from models.heads import HEADS, Layout
 
 Head = Literal["single", "triple"]
+AgeAs = Literal["classes", "regression", "both", "ordinal"]
 Augment = Literal["none", "light", "strong"]
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -40,6 +42,10 @@ class TrainSettings:
         model: a timm model's name, such as `resnet18` or `efficientnet_b3`.
         head: `single` predicts the 18 classes at once; `triple` predicts mask, gender and age group apart (3 + 2 + 3)
             and can learn from rows that lack one of them.
+        parts: which of mask, gender and age_group a triple head answers, with commas; models of different parts
+            make one classifier together, as a team.
+        age_as: how a triple head answers the age: as `classes`, as a `regression` of years, `both`, or `ordinal`
+            (past 30? past 60?).
         image_size: side of the square the model sees, in pixels.
         epochs: passes over as many draws as there are training rows.
         batch_size: rows a step.
@@ -67,6 +73,8 @@ class TrainSettings:
 
     model: str = "resnet18"
     head: Head = "single"
+    parts: str = "mask,gender,age_group"
+    age_as: AgeAs = "classes"
     image_size: int = 224
     epochs: int = 10
     batch_size: int = 32
@@ -93,12 +101,28 @@ class TrainSettings:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
                 raise SettingsError(f"{name} must be a number from {low:g} to {high:g}, not {value!r}")
-        for name, allowed in (("head", Head), ("augment", Augment), ("device", Device)):
+        for name, allowed in (("head", Head), ("age_as", AgeAs), ("augment", Augment), ("device", Device)):
             value = getattr(self, name)
             if value not in get_args(allowed):
                 raise SettingsError(f"{name} must be one of {', '.join(get_args(allowed))}, not {value!r}")
+        self._check_parts()
         if self.pretrained and self.weights is not None:
             raise SettingsError("pretrained and weights both say where to start from: give one of them")
+
+    def _check_parts(self) -> None:
+        asked = [each.strip() for each in self.parts.split(",")]
+        if not set(asked) <= set(HEADS) or len(set(asked)) != len(asked):
+            raise SettingsError(f"parts must be some of {', '.join(HEADS)}, with commas, not {self.parts!r}")
+        if self.head == "single" and len(asked) < len(HEADS):
+            raise SettingsError(f"head single answers everything at once: parts {self.parts} need head triple")
+        if self.age_as != "classes" and (self.head == "single" or HEADS[2] not in asked):
+            raise SettingsError(f"age_as {self.age_as} needs head triple and the part {HEADS[2]}")
+
+    @property
+    def layout(self) -> Layout:
+        """What the numbers of the network stand for."""
+        asked = {each.strip() for each in self.parts.split(",")}
+        return Layout(self.head, tuple(name for name in HEADS if name in asked), self.age_as)
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON takes them; a path becomes its file name only, so that no machine's folders leak."""

@@ -17,7 +17,7 @@ from datasets.labels import label_name
 from datasets.manifest import read_manifest
 from models.data import Examples
 from models.errors import SettingsError, TrainingDataError
-from models.heads import HEADS, MISSING, WORDS
+from models.heads import AGE, HEADS, MISSING, WORDS
 from models.settings import TrainSettings
 
 _FOLDS = 5
@@ -66,7 +66,7 @@ def split_manifest(manifest: Path, settings: TrainSettings) -> Splits:
     reasons = _reasons_against(trusted, variant, settings)
     train = ~held_out & (reasons == "")
     scorable = held_out & (truth != MISSING).any(axis=1)
-    weights = np.where(variant, settings.synthetic_weight, 1.0).astype(np.float32)
+    weights = np.repeat(np.where(variant, settings.synthetic_weight, 1.0).astype(np.float32)[:, None], 3, axis=1)
     splits = Splits(
         train=_examples(frame, root, train, trusted, weights),
         real=_examples(frame, root, scorable & ~variant, truth, weights),
@@ -117,7 +117,7 @@ def _codes(frame: pd.DataFrame, pseudo_confidence: float | None, age_confidence:
 
 def _reasons_against(codes: NDArray[np.int64], variant: NDArray[np.bool_], settings: TrainSettings) -> NDArray[np.str_]:
     """(N,) why a row is not learned from, empty where it is."""
-    missing = codes == MISSING
+    missing = codes[:, settings.layout.columns] == MISSING
     unusable = missing.any(axis=1) if settings.head == "single" else missing.all(axis=1)
     unwanted = variant & (settings.synthetic_weight == 0)
     return np.select([unwanted, unusable], ["synthetic_weight_0", "label_missing"], default="")
@@ -131,11 +131,21 @@ def _examples(
         paths=tuple(root / path for path in rows["path"]),
         photo_ids=tuple(rows["photo_id"]),
         codes=codes[chosen],
+        years=_years(rows, codes[chosen]),
         weights=weights[chosen],
+        sources=tuple(rows["source"]),
+        synthetic=rows["parent_id"].notna().to_numpy(dtype=bool),
     )
 
 
+def _years(rows: pd.DataFrame, codes: NDArray[np.int64]) -> NDArray[np.float32]:
+    """(N,) ages in years; nan where they are missing or their age group isn't to be believed."""
+    years = rows["age"].to_numpy(dtype=np.float32, na_value=np.nan)
+    return np.where(codes[:, HEADS.index(AGE)] == MISSING, np.float32(np.nan), years)
+
+
 def _check_enough(splits: Splits, settings: TrainSettings) -> None:
+    layout = settings.layout
     folds = f"fold {settings.fold} is held out"
     if len(splits.real) == len(splits.synthetic) == 0:
         raise SettingsError(
@@ -143,8 +153,9 @@ def _check_enough(splits: Splits, settings: TrainSettings) -> None:
         )
     if len(splits.train) < 2:
         raise TrainingDataError(f"{len(splits.train)} rows are left to train on ({folds}): at least 2 are needed")
-    if (splits.real.labels == MISSING).all() and (splits.synthetic.labels == MISSING).all():
-        raise TrainingDataError(f"no row with all three labels given is left to score on ({folds})")
+    if not any(layout.scorable(each.codes) for each in (splits.real, splits.synthetic)):
+        wanted = "all three labels" if layout.whole else " or ".join(layout.parts)
+        raise TrainingDataError(f"no row with {wanted} given is left to score on ({folds})")
 
 
 def _label_counts(labels: NDArray[np.int64]) -> dict[str, int]:

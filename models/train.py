@@ -102,14 +102,14 @@ def train(manifest: Path, out: Path, settings: TrainSettings, progress: Progress
     torch.manual_seed(settings.seed)
     built = build_classifier(
         settings.model,
-        settings.head,
+        settings.layout,
         settings.image_size,
         pretrained=settings.pretrained,
         weights=settings.weights,
     )
     reading = Reading(settings.image_size, built.mean, built.std, settings.batch_size, workers)
     run = _set_up(built, splits.train, reading, settings, device)
-    headline = "real" if (splits.real.labels != MISSING).any() else "synthetic"
+    headline = "real" if settings.layout.scorable(splits.real.codes) else "synthetic"
     held_out = splits.real if headline == "real" else splits.synthetic
 
     key = fingerprint(manifest, settings)
@@ -150,7 +150,7 @@ def _set_up(built: Built, examples: Examples, reading: Reading, settings: TrainS
     optimiser = make_optimiser(network, settings)
     return _Run(
         network=network,
-        loss=LabelLoss(settings.head, settings.label_smoothing, weights).to(device),
+        loss=LabelLoss(settings.layout, settings.label_smoothing, weights).to(device),
         optimiser=optimiser,
         schedule=make_schedule(optimiser, len(loader), settings),
         scaler=gradient_scaler(device),
@@ -190,7 +190,7 @@ def _train_epoch(run: _Run, epoch: int, settings: TrainSettings, progress: Progr
 def _step(run: _Run, batch: Any) -> float:
     with mixed_precision(run.device):
         logits = run.network(batch.images.to(run.device))
-        loss = run.loss(logits, batch.codes.to(run.device), batch.weights.to(run.device))
+        loss = run.loss(logits, batch.targets.to(run.device))
     run.optimiser.zero_grad(set_to_none=True)
     run.scaler.scale(loss).backward()
     run.scaler.unscale_(run.optimiser)
@@ -203,13 +203,13 @@ def _step(run: _Run, batch: Any) -> float:
 
 def _evaluate(run: _Run, examples: Examples, reading: Reading, settings: TrainSettings) -> tuple[Scores, float]:
     """Scores, and the loss without smoothing or class weights, of the examples that can be read."""
-    answers = answer(run.network, examples, reading, settings.head, run.device, stage=_STAGE)
+    answers = answer(run.network, examples, reading, settings.layout, run.device, stage=_STAGE)
     run.refusals += answers.refusals
     if not len(answers.index):
         raise TrainingDataError(_none_read("score on", answers.refusals))
-    codes = examples.codes[answers.index]
-    loss = LabelLoss(settings.head)(answers.logits, torch.from_numpy(codes), torch.ones(len(codes)))
-    return score(codes, answers.labels), float(loss)
+    truth = examples.targets(answers.index)
+    loss = LabelLoss(settings.layout)(answers.logits, truth)
+    return score(examples.codes[answers.index], answers.chances.codes()), float(loss)
 
 
 def _none_read(purpose: str, refusals: Sequence[Refusal]) -> str:
@@ -226,7 +226,7 @@ def _history_row(epoch: int, train_loss: float, loss: float, scores: Scores) -> 
         "epoch": epoch + 1,
         "train_loss": train_loss,
         "loss": loss,
-        "macro_f1": scores.label.macro_f1,
+        "macro_f1": scores.macro_f1,
         "macro_f1_present": scores.label.macro_f1_present,
         "accuracy": scores.label.accuracy,
         "heads": heads,
@@ -280,7 +280,7 @@ def _metrics(
         "data": splits.notes,
         "headline": headline,
         "best_epoch": run.best_epoch,
-        "macro_f1": chosen.label.macro_f1,
+        "macro_f1": chosen.macro_f1,
         "accuracy": chosen.label.accuracy,
         "scores": {name: each.to_dict() if each is not None else None for name, each in scored.items()},
         "history": run.history,
@@ -296,7 +296,9 @@ def _config(metrics: dict[str, Any], splits: Splits, settings: TrainSettings, bu
     known = labels[labels != MISSING]
     return CheckpointConfig(
         model=settings.model,
-        head=settings.head,
+        head=settings.layout.head,
+        parts=settings.layout.parts,
+        age_as=settings.layout.age_as,
         image_size=settings.image_size,
         mean=built.mean,
         std=built.std,

@@ -107,7 +107,7 @@ def score_submission(submission: Path, truth: Path) -> dict[str, Any]:
     right = pd.read_csv(truth, dtype={"ImageID": str}).set_index("ImageID")["ans"]
     if set(answers.index) != set(right.index):
         raise MissingInputError(f"{submission} and {truth} are not about the same photos")
-    scores = score(to_codes(right.to_numpy(np.int64)), answers.loc[right.index].to_numpy(np.int64))
+    scores = score(*(to_codes(each.to_numpy(np.int64)) for each in (right, answers.loc[right.index])))
     by_head = {f"{name}_accuracy": each.accuracy for name, each in scores.heads.items()}
     return {"macro_f1": scores.label.macro_f1_present, "accuracy": scores.label.accuracy, **by_head}
 

@@ -10,19 +10,20 @@ from safetensors.torch import save_file
 
 from models.classifier import build_classifier
 from models.errors import UnknownModelError, WeightsError
+from models.heads import Layout
 
 
 @pytest.mark.parametrize(("head", "outputs"), [("single", 18), ("triple", 8)])
 @pytest.mark.parametrize("model", ["test_resnet", "test_efficientnet.r160_in1k", "test_vit"])
 def test_any_model_by_name_answers_in_the_head_asked_for(model: str, head: Any, outputs: int) -> None:
-    built = build_classifier(model, head, 64)
+    built = build_classifier(model, Layout(head), 64)
     assert built.network(torch.zeros(2, 3, 64, 64)).shape == (2, outputs)
     assert built.origin == "scratch"
 
 
 def test_normalisation_is_the_models_own() -> None:
-    assert build_classifier("test_resnet", "single", 32).mean == (0.5, 0.5, 0.5)
-    assert build_classifier("test_efficientnet", "single", 32).mean == (0.485, 0.456, 0.406)
+    assert build_classifier("test_resnet", Layout(), 32).mean == (0.5, 0.5, 0.5)
+    assert build_classifier("test_efficientnet", Layout(), 32).mean == (0.485, 0.456, 0.406)
 
 
 @pytest.mark.parametrize(
@@ -39,13 +40,13 @@ def test_normalisation_is_the_models_own() -> None:
 )
 def test_an_unknown_name_lists_its_neighbours(name: str, hint: str) -> None:
     with pytest.raises(UnknownModelError, match=hint) as caught:
-        build_classifier(name, "single", 64)
+        build_classifier(name, Layout(), 64)
     assert caught.value.exit_code == 2
 
 
 def test_a_size_the_model_cannot_take_is_named() -> None:
     with pytest.raises(UnknownModelError, match=r"100"):
-        build_classifier("test_maxvit", "single", 100)
+        build_classifier("test_maxvit", Layout(), 100)
 
 
 def body_of_another_task(path: Path) -> dict[str, torch.Tensor]:
@@ -61,7 +62,7 @@ def body_of_another_task(path: Path) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("name", ["body.safetensors", "body.pth"])
 def test_local_weights_fill_the_body_and_leave_the_head(tmp_path: Path, name: str) -> None:
     theirs = body_of_another_task(tmp_path / name)
-    built = build_classifier("test_resnet", "single", 32, weights=tmp_path / name)
+    built = build_classifier("test_resnet", Layout(), 32, weights=tmp_path / name)
     mine = built.network.state_dict()
     torch.testing.assert_close(mine["layer1.0.conv1.weight"], theirs["layer1.0.conv1.weight"])
     assert mine["fc.weight"].shape == (18, theirs["fc.weight"].shape[1])
@@ -71,7 +72,7 @@ def test_local_weights_fill_the_body_and_leave_the_head(tmp_path: Path, name: st
 def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
     body_of_another_task(tmp_path / "body.safetensors")
     with pytest.raises(WeightsError, match="another model's weights"):
-        build_classifier("test_efficientnet", "single", 32, weights=tmp_path / "body.safetensors")
+        build_classifier("test_efficientnet", Layout(), 32, weights=tmp_path / "body.safetensors")
 
 
 class Planted:
@@ -84,7 +85,7 @@ class Planted:
 def test_weights_that_would_run_code_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.save({"state_dict": Planted()}, tmp_path / "evil.pth")
     with pytest.raises(WeightsError, match="no readable weights"):
-        build_classifier("test_resnet", "single", 32, weights=tmp_path / "evil.pth")
+        build_classifier("test_resnet", Layout(), 32, weights=tmp_path / "evil.pth")
     assert "planted" not in capsys.readouterr().out
 
 
@@ -93,10 +94,10 @@ def test_weights_that_would_run_code_are_refused(tmp_path: Path, capsys: pytest.
 def test_broken_or_missing_weights_are_named(tmp_path: Path, name: str, content: bytes) -> None:
     path = tmp_path / name
     with pytest.raises(WeightsError, match="no weights at"):
-        build_classifier("test_resnet", "single", 32, weights=path)
+        build_classifier("test_resnet", Layout(), 32, weights=path)
     path.write_bytes(content)
     with pytest.raises(WeightsError, match="no readable weights"):
-        build_classifier("test_resnet", "single", 32, weights=path)
+        build_classifier("test_resnet", Layout(), 32, weights=path)
 
 
 def test_the_hub_out_of_reach_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,4 +106,4 @@ def test_the_hub_out_of_reach_says_what_to_do(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(WeightsError, match="local file with weights, or train from scratch"):
-        build_classifier("test_resnet", "single", 32, pretrained=True)
+        build_classifier("test_resnet", Layout(), 32, pretrained=True)

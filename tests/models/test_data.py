@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,8 @@ def examples(tmp_path: Path) -> Examples:
     paths[1].write_text("not a photo")
     paths[4].mkdir()
     weights = np.linspace(0.5, 1, 6, dtype=np.float32)
-    return Examples(tuple(paths), tuple(f"s:{each}" for each in range(6)), to_codes(np.arange(6)), weights)
+    plain = Examples.unlabelled(paths, [f"s:{each}" for each in range(6)])
+    return replace(plain, codes=to_codes(np.arange(6)), weights=np.repeat(weights[:, None], 3, axis=1))
 
 
 def dataset_of(examples: Examples, augment: str = "none") -> PhotoDataset:
@@ -36,8 +38,8 @@ def test_unreadable_photos_leave_the_batch_and_are_named(examples: Examples) -> 
     (batch,) = make_loader(dataset_of(examples), InOrder(6), 6, workers=0)
     assert batch.index.tolist() == [0, 2, 5]
     assert batch.images.shape == (3, 3, 24, 24)
-    torch.testing.assert_close(batch.codes, torch.from_numpy(examples.codes[[0, 2, 5]]))
-    torch.testing.assert_close(batch.weights, torch.from_numpy(examples.weights[[0, 2, 5]]))
+    torch.testing.assert_close(batch.targets.codes, torch.from_numpy(examples.codes[[0, 2, 5]]))
+    torch.testing.assert_close(batch.targets.weights, torch.from_numpy(examples.weights[[0, 2, 5]]))
     assert [(each.photo_id, each.reason) for each in batch.refusals] == [
         ("s:1", "not_an_image"),
         ("s:3", "unreadable"),
@@ -77,7 +79,7 @@ def test_large_photos_are_decoded_no_larger_than_needed(tmp_path: Path, monkeypa
 
     read = data.read_photo
     monkeypatch.setattr(data, "read_photo", watched)
-    one = Examples((path,), ("s:large",), to_codes(np.array([0])), np.ones(1, np.float32))
+    one = Examples.unlabelled([path], ["s:large"])
     assert dataset_of(one)[Draw(0, 0)].image is not None
     assert max(sizes[0]) <= 200
 

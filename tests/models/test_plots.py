@@ -12,8 +12,8 @@ from models.scoring import score
 
 def test_a_confusion_shows_its_mistakes(tmp_path: Path) -> None:
     truth = np.repeat(np.arange(18), 3)
-    right = plot_label_confusion(score(to_codes(truth), truth), tmp_path / "right.png", "right")
-    wrong = plot_label_confusion(score(to_codes(truth), truth[::-1]), tmp_path / "wrong.png", "right")
+    right = plot_label_confusion(score(to_codes(truth), to_codes(truth)), tmp_path / "right.png", "right")
+    wrong = plot_label_confusion(score(to_codes(truth), to_codes(truth[::-1])), tmp_path / "wrong.png", "right")
     pictures = [np.asarray(Image.open(path).convert("L")).astype(int) for path in (right, wrong)]
     assert pictures[0].shape == pictures[1].shape
     assert min(pictures[0].shape) > 900
@@ -21,6 +21,6 @@ def test_a_confusion_shows_its_mistakes(tmp_path: Path) -> None:
 
 
 def test_the_same_scores_give_the_same_bytes(tmp_path: Path) -> None:
-    scores = score(to_codes(np.arange(18)), np.arange(18))
+    scores = score(to_codes(np.arange(18)), to_codes(np.arange(18)))
     paths = [plot_head_confusions(scores, tmp_path / name, "heads") for name in ("a.png", "b.png")]
     assert paths[0].read_bytes() == paths[1].read_bytes()

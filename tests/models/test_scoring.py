@@ -19,7 +19,7 @@ def some(rows: int, classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray
 
 def test_macro_f1_is_that_of_the_competition_when_all_classes_are_there() -> None:
     truth, answers = some(2000, 18)
-    scores = score(to_codes(truth), answers)
+    scores = score(to_codes(truth), to_codes(answers))
     assert scores.label.macro_f1 == pytest.approx(f1_score(truth, answers, average="macro"), abs=1e-6)
     assert scores.label.accuracy == pytest.approx((truth == answers).mean())
     np.testing.assert_array_equal(scores.label.confusion, confusion_matrix(truth, answers))
@@ -28,7 +28,7 @@ def test_macro_f1_is_that_of_the_competition_when_all_classes_are_there() -> Non
 
 def test_absent_classes_count_zero_and_are_named() -> None:
     truth, answers = some(900, 9)
-    scores = score(to_codes(truth), answers).label
+    scores = score(to_codes(truth), to_codes(answers)).label
     expected = f1_score(truth, answers, average="macro", labels=range(18), zero_division=0)
     assert scores.macro_f1 == pytest.approx(expected, abs=1e-6)
     assert scores.macro_f1_present == pytest.approx(2 * expected, abs=1e-6)
@@ -39,7 +39,7 @@ def test_heads_are_scored_on_every_row_that_has_their_label() -> None:
     truth = to_codes(np.array([0, 5, 11, 17]))
     answers = np.array([0, 5, 11, 16])
     truth[0, 1] = MISSING
-    scores = score(truth, answers)
+    scores = score(truth, to_codes(answers))
     assert scores.label.rows == 3
     assert scores.label.accuracy == pytest.approx(2 / 3)
     assert {name: each.rows for name, each in scores.heads.items()} == {"mask": 4, "gender": 3, "age_group": 4}
@@ -48,14 +48,14 @@ def test_heads_are_scored_on_every_row_that_has_their_label() -> None:
 
 
 def test_nothing_to_score_is_zero_rows() -> None:
-    scores = score(np.full((2, 3), MISSING), np.array([1, 2]))
+    scores = score(np.full((2, 3), MISSING), to_codes(np.array([1, 2])))
     assert scores.label.rows == 0
     assert len(scores.label.absent) == 18
 
 
 def test_scores_travel_as_json() -> None:
     truth, answers = some(100, 18)
-    held = json.loads(json.dumps(score(to_codes(truth), answers).to_dict()))
+    held = json.loads(json.dumps(score(to_codes(truth), to_codes(answers)).to_dict()))
     assert held["rows"] == 100
     assert sum(each["rows"] for each in held["per_class"].values()) == 100
     assert set(held["heads"]) == {"mask", "gender", "age_group"}

@@ -88,7 +88,10 @@ def test_variants_are_scored_apart_and_weighted(tmp_path: Path) -> None:
     splits = split(tmp_path, [*data, *(variant_of(each, "a") for each in data)], fold=0, synthetic_weight=0.25)
     assert len(splits.real) == len(splits.synthetic) == 8
     assert all("#" in each for each in splits.synthetic.photo_ids)
-    weights = {("#" in photo_id, weight) for photo_id, weight in zip(splits.train.photo_ids, splits.train.weights)}  # noqa: B905
+    weights = {
+        ("#" in photo_id, weight)
+        for photo_id, weight in zip(splits.train.photo_ids, splits.train.weights[:, 0], strict=True)
+    }
     assert weights == {(False, 1.0), (True, 0.25)}
 
 
