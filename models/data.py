@@ -174,3 +174,12 @@ def _start_worker(worker: int) -> None:
 def unique_refusals(refusals: Iterable[Refusal]) -> list[Refusal]:
     """Each photo's refusal once, by photo id: a row drawn often is refused each time."""
     return sorted({each.photo_id: each for each in refusals}.values(), key=lambda each: each.photo_id)
+
+
+def none_read(purpose: str, refusals: Sequence[Refusal]) -> str:
+    """What to say where not one photo could be read."""
+    first = refusals[0]
+    return (
+        f"none of the photos to {purpose} could be read, such as {first.photo_id} ({first.reason}: {first.detail}): "
+        "is the manifest still beside its photos?"
+    )

@@ -15,7 +15,7 @@ from models.settings import TrainSettings
 
 STATE = "training_state.pt"
 # Where and how fast a run goes on may change; what it computes may not.
-_FREE = ("workers", "device", "resume")
+_FREE = ("workers", "device", "resume", "tensorboard", "wandb")
 
 
 def fingerprint(manifest: Path, settings: TrainSettings) -> str:

@@ -33,8 +33,8 @@ class Splits:
         train: rows of the other folds, with their weights.
         real: photos of the held-out fold; pseudo-labels don't count as truth.
         synthetic: variants of the held-out fold, likewise.
-        notes: `rows` by set, `people` by set, `left_out` of training by reason, `labels` of training by name, and
-            `folds_made_here`.
+        notes: `rows` by set, `people` by set, `left_out` of training by reason, `labels` of training by name,
+            `sources` of training (source, licence, photos, variants), and `folds_made_here`.
     """
 
     train: Examples
@@ -80,6 +80,7 @@ def split_manifest(manifest: Path, settings: TrainSettings) -> Splits:
         people={"train": int(people[train].nunique()), "held_out": int(people[scorable].nunique())},
         left_out=dict(sorted(Counter(reasons[~held_out & (reasons != "")].tolist()).items())),
         labels=_label_counts(splits.train.labels),
+        sources=_source_counts(frame[train]),
         folds_made_here=made_here,
     )
     return splits
@@ -156,6 +157,16 @@ def _check_enough(splits: Splits, settings: TrainSettings) -> None:
     if not any(layout.scorable(each.codes) for each in (splits.real, splits.synthetic)):
         wanted = "all three labels" if layout.whole else " or ".join(layout.parts)
         raise TrainingDataError(f"no row with {wanted} given is left to score on ({folds})")
+
+
+def _source_counts(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Photos and variants of each source under each licence, in order of their names."""
+    variant = rows["parent_id"].notna()
+    counts = variant.groupby([rows["source"], rows["licence"]]).agg(["size", "sum"])
+    return [
+        {"source": str(source), "licence": str(licence), "photos": int(size - made), "variants": int(made)}
+        for (source, licence), (size, made) in zip(counts.index, counts.to_numpy(), strict=True)
+    ]
 
 
 def _label_counts(labels: NDArray[np.int64]) -> dict[str, int]:
