@@ -20,7 +20,7 @@ from datasets.atomic import atomic_write
 from datasets.refusals import Refusal
 from models.checkpoint import CheckpointConfig, save_checkpoint
 from models.classifier import Built, build_classifier
-from models.data import Examples, Item, PhotoDataset, make_loader, unique_refusals
+from models.data import Examples, Item, PhotoDataset, SizedLoader, make_loader, unique_refusals
 from models.devices import choose_device, choose_workers, gradient_scaler, mixed_precision
 from models.errors import TrainingDataError
 from models.heads import MISSING
@@ -32,7 +32,8 @@ from models.resume import clear_state, fingerprint, load_state, save_state
 from models.sampling import BalancedSampler, class_weights
 from models.scoring import Scores, score
 from models.settings import TrainSettings
-from models.splits import Splits, split_manifest
+from models.sizes import size_at
+from models.splits import Splits, packed_splits, split_manifest
 from models.transforms import PhotoTransform
 
 CHECKPOINT = "model.safetensors"
@@ -67,7 +68,7 @@ class _Run:
     optimiser: torch.optim.AdamW
     schedule: LambdaLR
     scaler: torch.amp.GradScaler
-    loader: DataLoader[Item]
+    loader: SizedLoader
     sampler: BalancedSampler
     device: torch.device
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -98,7 +99,7 @@ def train(manifest: Path, out: Path, settings: TrainSettings, progress: Progress
     manifest, out = Path(manifest), Path(out)
     device = choose_device(settings.device)
     workers = choose_workers(settings.workers, device)
-    splits = split_manifest(manifest, settings)
+    splits = packed_splits(split_manifest(manifest, settings), settings, workers=max(workers, 1))
     torch.manual_seed(settings.seed)
     built = build_classifier(
         settings.model,
@@ -141,18 +142,21 @@ def _set_up(built: Built, examples: Examples, reading: Reading, settings: TrainS
     network = built.network.to(device)
     weights = class_weights(examples.codes, settings.class_weight_power) if settings.class_weight_power else None
     sampler = BalancedSampler(examples.codes, settings.balance, settings.seed)
-    transform = PhotoTransform(reading.image_size, reading.mean, reading.std, settings.augment)
-    dataset = PhotoDataset(examples, transform, reading.image_size, _STAGE)
-    # A last batch of one photo would break batch normalisation; a set smaller than a batch must still be drawn.
-    loader = make_loader(
-        dataset, sampler, reading.batch_size, reading.workers, drop_last=len(examples) >= reading.batch_size
-    )
+
+    def loader_of(size: int) -> DataLoader[Item]:
+        transform = PhotoTransform(size, reading.mean, reading.std, settings.augment)
+        dataset = PhotoDataset(examples, transform, reading.image_size, _STAGE)
+        # A last batch of one photo would break batch normalisation; a set smaller than a batch must still be drawn.
+        whole = len(examples) >= reading.batch_size
+        return make_loader(dataset, sampler, reading.batch_size, reading.workers, drop_last=whole)
+
+    loader = SizedLoader(loader_of)
     optimiser = make_optimiser(network, settings)
     return _Run(
         network=network,
         loss=LabelLoss(settings.head, settings.label_smoothing, weights).to(device),
         optimiser=optimiser,
-        schedule=make_schedule(optimiser, len(loader), settings),
+        schedule=make_schedule(optimiser, len(loader.at(size_at(0, settings))), settings),
         scaler=gradient_scaler(device),
         loader=loader,
         sampler=sampler,
@@ -168,7 +172,7 @@ def _train_epoch(run: _Run, epoch: int, settings: TrainSettings, progress: Progr
     run.network.train()
     total, rows = 0.0, 0
     drawn, all_rows = epoch * len(run.sampler), settings.epochs * len(run.sampler)
-    for batch in run.loader:
+    for batch in run.loader.at(size_at(epoch, settings)):
         run.refusals += batch.refusals
         if len(batch.index) >= 2:
             total += _step(run, batch) * len(batch.index)
