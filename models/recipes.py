@@ -109,7 +109,9 @@ _BACKBONES: Final = (
     ),
 )
 _HEADS: Final = (
-    Recipe("one-head", "head", "one answer of 18 classes", "what the competition's organisers gave out", {"head": "single"}),
+    Recipe(
+        "one-head", "head", "one answer of 18 classes", "what the competition's organisers gave out", {"head": "single"}
+    ),
     Recipe(
         "three-heads",
         "head",
@@ -276,7 +278,13 @@ _PHOTOS: Final = (
     ),
 )
 _LOOP: Final = (
-    Recipe("ema", "loop", "a running mean of the weights is scored and kept", "Polyak and Juditsky 1992, Acceleration of Stochastic Approximation by Averaging", {"ema": 0.999}),
+    Recipe(
+        "ema",
+        "loop",
+        "a running mean of the weights is scored and kept",
+        "Polyak and Juditsky 1992, Acceleration of Stochastic Approximation by Averaging",
+        {"ema": 0.999},
+    ),
     Recipe("patient", "loop", "stops after 5 epochs that bring nothing", "", {"patience": 5}),
 )
 

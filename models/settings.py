@@ -9,10 +9,12 @@ from typing import Any, Literal, get_args
 
 from models.errors import SettingsError
 from models.heads import HEADS, Layout
+from models.sizes import parse_sizes
 
 Head = Literal["single", "triple"]
 AgeAs = Literal["classes", "regression", "both", "ordinal"]
-Augment = Literal["none", "light", "strong"]
+Augment = Literal["none", "light", "strong", "faces"]
+Crop = Literal["middle", "face"]
 Device = Literal["auto", "cpu", "cuda"]
 Update = Literal["all", "heads"]
 Wandb = Literal["off", "offline", "online"]
@@ -44,6 +46,7 @@ _WORDS: dict[str, Any] = {
     "head": Head,
     "age_as": AgeAs,
     "augment": Augment,
+    "crop": Crop,
     "device": Device,
     "update": Update,
     "wandb": Wandb,
@@ -97,6 +100,12 @@ class TrainSettings:
         patience: stop after this many epochs without a better macro F1; 0 for all epochs.
         tensorboard: write the curves for TensorBoard as well, below the output folder.
         wandb: log to Weights & Biases: `offline` keeps the log below the output folder, `online` sends it.
+        cache: folder for packed photos: decoded once and kept as raw pixels, so that epochs don't wait for JPEGs. A
+            photo takes at most (1.25 image_size) squared times 3 bytes: 236 kB at 224 pixels. Runs may share it.
+        crop: the square that is cut out of a photo: `middle`, or about its `face` as `faces.csv` beside the manifest
+            has it; `palette train` looks for the faces where that is missing. Without a face the middle is taken.
+        sizes: sides of the squares that are trained on, such as `64:0.5,96`: half of the epochs at 64 pixels, the rest
+            at 96. None may exceed image_size, which is evaluated at; empty for image_size throughout.
     """
 
     model: str = "resnet18"
@@ -123,6 +132,11 @@ class TrainSettings:
     device: Device = "auto"
     workers: int = -1
     resume: bool = True
+    # What a model reads.
+    cache: Path | None = None
+    crop: Crop = "middle"
+    sizes: str = ""
+    # How it learns.
     update: Update = "all"
     ema: float = 0.0
     accumulate: int = 1
@@ -145,6 +159,7 @@ class TrainSettings:
         self._check_parts()
         if self.pretrained and self.weights is not None:
             raise SettingsError("pretrained and weights both say where to start from: give one of them")
+        parse_sizes(self.sizes, self.image_size)
 
     def _check_parts(self) -> None:
         asked = [each.strip() for each in self.parts.split(",")]
@@ -164,5 +179,6 @@ class TrainSettings:
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON takes them; a path becomes its file name only, so that no machine's folders leak."""
         values = dataclasses.asdict(self)
-        values["weights"] = self.weights.name if self.weights is not None else None
+        for name in ("weights", "cache"):
+            values[name] = values[name].name if values[name] is not None else None
         return values

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from datasets.refusals import Refusal
 from models.checkpoint import save_checkpoint
 from models.classifier import Built, build_classifier
-from models.data import Examples, Item, PhotoDataset, make_loader, none_read
+from models.data import Examples, Item, PhotoDataset, SizedLoader, make_loader, none_read
 from models.devices import choose_device, choose_workers, make_accelerator
 from models.errors import TrainingDataError
 from models.inference import Progress, Reading, answer
@@ -31,7 +31,8 @@ from models.resume import clear_state, fingerprint, load_state, save_state
 from models.sampling import BalancedSampler, class_weights
 from models.scoring import Scores, score
 from models.settings import TrainSettings
-from models.splits import split_manifest
+from models.sizes import size_at
+from models.splits import packed_splits, split_manifest
 from models.trackers import Trackers
 from models.transforms import PhotoTransform
 
@@ -81,16 +82,18 @@ def train(manifest: Path, out: Path, settings: TrainSettings, progress: Progress
     started = time.monotonic()
     manifest, out = Path(manifest), Path(out)
     accelerator = make_accelerator(choose_device(settings.device))
-    splits = split_manifest(manifest, settings)
+    workers = choose_workers(settings.workers, accelerator.device)
+    with accelerator.main_process_first():
+        splits = packed_splits(split_manifest(manifest, settings), settings, workers=max(workers, 1))
     torch.manual_seed(settings.seed)
     built = build_classifier(
         settings.model, settings.layout, settings.image_size, pretrained=settings.pretrained, weights=settings.weights
     )
-    workers = choose_workers(settings.workers, accelerator.device)
     reading = Reading(settings.image_size, built.mean, built.std, settings.batch_size, workers)
     sampler = BalancedSampler(splits.train.codes, settings.balance, settings.seed)
-    loader = _make_loader(splits.train, sampler, reading, settings, accelerator)
-    run = _set_up(built, splits.train, sampler, steps_per_epoch(loader, settings), settings, accelerator)
+    loaders = SizedLoader(partial(_make_loader, splits.train, sampler, reading, settings, accelerator))
+    steps = steps_per_epoch(loaders.at(size_at(0, settings)), settings)
+    run = _set_up(built, splits.train, sampler, steps, settings, accelerator)
     headline = "real" if settings.layout.scorable(splits.real.codes) else "synthetic"
     held_out = splits.real if headline == "real" else splits.synthetic
 
@@ -101,7 +104,7 @@ def train(manifest: Path, out: Path, settings: TrainSettings, progress: Progress
         for epoch in range(begin, settings.epochs):
             if _is_done(run):
                 break
-            train_loss = train_epoch(run, loader, epoch, progress)
+            train_loss = train_epoch(run, loaders.at(size_at(epoch, settings)), epoch, progress)
             run.history.append(_on_main(run, partial(_score_epoch, run, held_out, reading, train_loss)))
             _keep_the_best(run)
             if accelerator.is_main_process:
@@ -145,9 +148,14 @@ def evaluate(run: Run, examples: Examples, reading: Reading) -> tuple[Scores, fl
 
 
 def _make_loader(
-    examples: Examples, sampler: BalancedSampler, reading: Reading, settings: TrainSettings, accelerator: Accelerator
+    examples: Examples,
+    sampler: BalancedSampler,
+    reading: Reading,
+    settings: TrainSettings,
+    accelerator: Accelerator,
+    size: int,
 ) -> DataLoader[Item]:
-    transform = PhotoTransform(reading.image_size, reading.mean, reading.std, settings.augment)
+    transform = PhotoTransform(size, reading.mean, reading.std, settings.augment)
     dataset = PhotoDataset(examples, transform, reading.image_size, _STAGE)
     # A last batch of one photo would break batch normalisation; a set smaller than a batch must still be drawn.
     drop_last = len(examples) >= reading.batch_size
