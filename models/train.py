@@ -25,11 +25,12 @@ from models.devices import choose_device, choose_workers, gradient_scaler, mixed
 from models.errors import TrainingDataError
 from models.heads import MISSING
 from models.inference import Progress, Reading, answer
-from models.losses import LabelLoss
+from models.losses import LabelLoss, make_loss, plain_loss
+from models.mixing import Mixer
 from models.optimisers import make_optimiser, make_schedule
 from models.plots import plot_curves, plot_head_confusions, plot_label_confusion
 from models.resume import clear_state, fingerprint, load_state, save_state
-from models.sampling import BalancedSampler, class_weights
+from models.sampling import BalancedSampler, make_sampler
 from models.scoring import Scores, score
 from models.settings import TrainSettings
 from models.splits import Splits, split_manifest
@@ -139,18 +140,18 @@ def train(manifest: Path, out: Path, settings: TrainSettings, progress: Progress
 
 def _set_up(built: Built, examples: Examples, reading: Reading, settings: TrainSettings, device: torch.device) -> _Run:
     network = built.network.to(device)
-    weights = class_weights(examples.codes, settings.class_weight_power) if settings.class_weight_power else None
-    sampler = BalancedSampler(examples.codes, settings.balance, settings.seed)
+    sampler = make_sampler(examples, settings)
+    amounts = sampler.probabilities[:, None] * examples.weights
     transform = PhotoTransform(reading.image_size, reading.mean, reading.std, settings.augment)
     dataset = PhotoDataset(examples, transform, reading.image_size, _STAGE)
     # A last batch of one photo would break batch normalisation; a set smaller than a batch must still be drawn.
     loader = make_loader(
-        dataset, sampler, reading.batch_size, reading.workers, drop_last=len(examples) >= reading.batch_size
+        dataset, sampler, reading.batch_size, reading.workers, drop_last=len(sampler) >= reading.batch_size
     )
     optimiser = make_optimiser(network, settings)
     return _Run(
         network=network,
-        loss=LabelLoss(settings.layout, settings.label_smoothing, weights).to(device),
+        loss=make_loss(settings.layout, settings, examples.codes, amounts).to(device),
         optimiser=optimiser,
         schedule=make_schedule(optimiser, len(loader), settings),
         scaler=gradient_scaler(device),
@@ -165,13 +166,15 @@ def _train_epoch(run: _Run, epoch: int, settings: TrainSettings, progress: Progr
     # Seeded by epoch, so that a run that goes on draws what it would have drawn.
     torch.manual_seed(settings.seed * 100_003 + epoch)
     run.sampler.set_epoch(epoch)
+    run.loss.set_epoch(epoch / settings.epochs)
+    mixer = Mixer(settings)
     run.network.train()
     total, rows = 0.0, 0
     drawn, all_rows = epoch * len(run.sampler), settings.epochs * len(run.sampler)
-    for batch in run.loader:
+    for step, batch in enumerate(run.loader):
         run.refusals += batch.refusals
         if len(batch.index) >= 2:
-            total += _step(run, batch) * len(batch.index)
+            total += _step(run, batch, mixer, epoch, step) * len(batch.index)
             rows += len(batch.index)
         drawn += batch.drawn
         if progress is not None:
@@ -187,10 +190,10 @@ def _train_epoch(run: _Run, epoch: int, settings: TrainSettings, progress: Progr
     return total / max(rows, 1)
 
 
-def _step(run: _Run, batch: Any) -> float:
+def _step(run: _Run, batch: Any, mixer: Mixer, epoch: int, step: int) -> float:
+    mixed = mixer.mix(batch.images.to(run.device), batch.targets.to(run.device), epoch, step)
     with mixed_precision(run.device):
-        logits = run.network(batch.images.to(run.device))
-        loss = run.loss(logits, batch.targets.to(run.device))
+        loss: Any = run.loss.mixed(run.network(mixed.images), mixed)
     run.optimiser.zero_grad(set_to_none=True)
     run.scaler.scale(loss).backward()
     run.scaler.unscale_(run.optimiser)
@@ -208,7 +211,7 @@ def _evaluate(run: _Run, examples: Examples, reading: Reading, settings: TrainSe
     if not len(answers.index):
         raise TrainingDataError(_none_read("score on", answers.refusals))
     truth = examples.targets(answers.index)
-    loss = LabelLoss(settings.layout)(answers.logits, truth)
+    loss = plain_loss(settings.layout)(answers.logits, truth)
     return score(examples.codes[answers.index], answers.chances.codes()), float(loss)
 
 
