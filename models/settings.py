@@ -71,7 +71,7 @@ class TrainSettings:
         age_as: how a triple head answers the age: as `classes`, as a `regression` of years, `both`, or `ordinal`
             (past 30? past 60?).
         image_size: side of the square the model sees, in pixels.
-        epochs: passes over as many draws as there are training rows.
+        epochs: passes over as many draws as there are training rows, or as `epoch_rows` says.
         batch_size: rows a step.
         learning_rate: AdamW's peak rate, after the warm-up.
         weight_decay: AdamW's, on matrices only.
