@@ -91,8 +91,9 @@ class Ldam(CrossEntropy):
     paper's code does so on cosines that it multiplies by 30; these logits are a plain layer's, so that chances, means
     of models and teams go on to mean the same, and the margin is in logits.
 
-    Its deferred re-weighting (section 3.3, algorithm 1) is part of it: from a share of the epochs on the classes weigh
-    what `late_weight` says.
+    Its deferred re-weighting (algorithm 1) is part of it: from a share of the epochs on the classes weigh what
+    `late_weight` says. Margins alone push frequent classes as long as the classes can't be told apart, since each of
+    their rows pulls with nearly its whole weight then.
 
     Args:
         counts: (C,) rows of each class.

@@ -101,7 +101,7 @@ class TrainSettings:
             count.
         ldam_margin: of `ldam`: by how much, in logits, the rarest class has to win.
         drw_from: of `ldam`: from which share of the epochs on classes weigh by their effective number of samples;
-            1 for never.
+            1 for never. The paper takes 0.8; margins alone do little for classes that are hard to tell apart.
         adjust_tau: of `logit_adjusted`: how far; 1 is for macro scores, 0 is cross-entropy.
         f1_share: of `f1`: the share of soft F1 in the loss; the rest is cross-entropy.
         balance_sources: as `balance`, over the sources that rows come from, on top of it.
