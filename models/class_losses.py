@@ -79,7 +79,7 @@ class Focal(CrossEntropy):
         of_class = -(wrong**self.gamma) * log_chance
         if self.weight is not None:
             of_class = of_class * self.weight
-        own = of_class.gather(1, target.clamp_min(0)[:, None])[:, 0]
+        own = (of_class * _one_hot(target, logits)).sum(dim=1)
         return (1 - self.smoothing) * own + self.smoothing * of_class.mean(dim=1)
 
 
@@ -91,8 +91,9 @@ class Ldam(CrossEntropy):
     paper's code does so on cosines that it multiplies by 30; these logits are a plain layer's, so that chances, means
     of models and teams go on to mean the same, and the margin is in logits.
 
-    Its deferred re-weighting (section 3.3, algorithm 1) is part of it: from a share of the epochs on the classes weigh
-    what `late_weight` says.
+    Its deferred re-weighting (algorithm 1) is part of it: from a share of the epochs on the classes weigh what
+    `late_weight` says. Margins alone push frequent classes as long as the classes can't be told apart, since each of
+    their rows pulls with nearly its whole weight then.
 
     Args:
         counts: (C,) rows of each class.
@@ -129,8 +130,7 @@ class Ldam(CrossEntropy):
 
     def each(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """(B,) losses of the rows."""
-        known = target.clamp_min(0)[:, None]
-        lowered = logits.scatter_add(1, known, -self.margins[known].to(logits.dtype))
+        lowered = logits - self.margins * _one_hot(target, logits)
         return self.entropy(lowered, target, self.late_weight if self.late else self.weight)
 
 
@@ -193,7 +193,7 @@ class SoftF1(CrossEntropy):
         rows = torch.where(known, weights, torch.zeros_like(weights))[:, None]
         rows = rows / rows.sum().clamp_min(_LEAST)
         chance = logits.softmax(dim=1)
-        own = functional.one_hot(target.clamp_min(0), logits.shape[1]).to(logits.dtype)
+        own = _one_hot(target, logits)
         hits = (rows * chance * own).sum(dim=0)
         support = (rows * own).sum(dim=0)
         # 2 tp + fp + fn is what the class was given, and what it should have been given.
@@ -206,6 +206,11 @@ def weighted_mean(each: torch.Tensor, weights: torch.Tensor, known: torch.Tensor
     """The mean of (B,) losses over the rows that are known, by their weights; 0 where none counts."""
     used = torch.where(known, weights, torch.zeros_like(weights))
     return (each * used).sum() / used.sum().clamp_min(_LEAST)
+
+
+def _one_hot(target: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+    """(B, C) 1 at each row's class, 0 elsewhere; a missing label is class 0, for a weight of 0 to leave out."""
+    return functional.one_hot(target.clamp_min(0), logits.shape[1]).to(logits.dtype)
 
 
 def _tensor(values: NDArray[np.floating] | None) -> torch.Tensor | None:

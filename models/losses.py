@@ -54,7 +54,8 @@ class LabelLoss(nn.Module):
     An age in years has a Huber loss, and borders between age groups binary cross-entropies, whatever the classes have.
 
     Args:
-        layout: a single head learns from rows with all three labels only; a triple one from each label that is there.
+        layout: a single head learns from rows with all three labels only, each weighing what its least label does; a
+            triple one from each label that is there.
         classes: the loss of each answer that is a choice of classes, by its name; cross-entropy where none is named.
     """
 

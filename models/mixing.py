@@ -20,7 +20,8 @@ LOWER_FACE: Final = (0.28, 0.42, 0.72, 0.80)
 In the competition's photos, and in variants framed like them, 384 wide and 512 high, the eyes sit at 0.43 of the height
 and the chin at 0.68. Of the square cut from their middle that is 0.41 and 0.74: a mask, wherever it sits, and the nose
 and mouth that it leaves bare, lie from just under the eyes to just under the chin, and no wider than the face, which is
-about 1.2 times as wide as it is from eyes to chin. Shifts and turns of the augmentation are within what that is worth.
+about 1.2 times as wide as it is from eyes to chin. A square cut about a face, of twice its side, shows the brows at
+0.25 and the chin at 0.75, so that the same zone holds. Shifts and turns of the augmentation don't change much of that.
 """
 
 _SEED = 0x3A5E

@@ -84,7 +84,7 @@ class TrainSettings:
         age_as: how a triple head answers the age: as `classes`, as a `regression` of years, `both`, or `ordinal`
             (past 30? past 60?).
         image_size: side of the square the model sees, in pixels.
-        epochs: passes over as many draws as there are training rows.
+        epochs: passes over as many draws as there are training rows, or as `epoch_rows` says.
         batch_size: rows a step.
         learning_rate: AdamW's peak rate, after the warm-up.
         weight_decay: AdamW's, on matrices only.
@@ -133,7 +133,7 @@ class TrainSettings:
             count.
         ldam_margin: of `ldam`: by how much, in logits, the rarest class has to win.
         drw_from: of `ldam`: from which share of the epochs on classes weigh by their effective number of samples;
-            1 for never.
+            1 for never. The paper takes 0.8; margins alone do little for classes that are hard to tell apart.
         adjust_tau: of `logit_adjusted`: how far; 1 is for macro scores, 0 is cross-entropy.
         f1_share: of `f1`: the share of soft F1 in the loss; the rest is cross-entropy.
         balance_sources: as `balance`, over the sources that rows come from, on top of it.
