@@ -45,8 +45,8 @@ def _lead(config: CheckpointConfig, metrics: dict[str, Any]) -> str:
         f"A classifier that looks at a photo of one face, {config.image_size} x {config.image_size} pixels from its "
         f"middle, and answers {answers}: whether a mask is worn, worn wrongly or not worn, one of two genders as the "
         "data's makers wrote them down, and an age below 30, from 30 to 59, or of 60 and more.\n\n"
-        f"Its weights started from: {origin}. Epoch {metrics['best_epoch']} of {metrics['epochs']} was kept, the one "
-        "with the best macro F1 on people held out.\n"
+        f"Its weights started from: {origin}. Epoch {metrics['best_epoch']} of {metrics['epochs']} was kept"
+        + (", the best by macro F1 on the people held out.\n" if _is_chosen(metrics) else ".\n")
     )
 
 
@@ -82,8 +82,13 @@ def _scores(metrics: dict[str, Any]) -> str:
     return (
         "## How good it is, on people it hasn't seen\n\n"
         + table(["photos", "answer", "rows", "macro F1", "accuracy"], rows, numbers=(2, 3, 4))
-        + "\nThe epoch was chosen on these people, so that the figures are a little too good.\n"
+        + ("\nThe epoch was chosen on these people, so that the figures are a little too good.\n" * _is_chosen(metrics))
     )
+
+
+def _is_chosen(metrics: dict[str, Any]) -> bool:
+    """Whether the epoch kept is the one that did best on the people held out."""
+    return bool(metrics["settings"]["keep"] == "best")
 
 
 def _figures(scores: dict[str, Any]) -> list[str]:

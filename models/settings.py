@@ -17,6 +17,7 @@ Augment = Literal["none", "light", "strong", "faces"]
 Crop = Literal["middle", "face"]
 Device = Literal["auto", "cpu", "cuda"]
 Update = Literal["all", "heads"]
+Keep = Literal["best", "last"]
 Wandb = Literal["off", "offline", "online"]
 Loss = Literal["cross_entropy", "focal", "class_balanced", "ldam", "logit_adjusted", "f1"]
 Mix = Literal["none", "mixup", "cutmix", "both"]
@@ -64,6 +65,7 @@ _WORDS: dict[str, Any] = {
     "crop": Crop,
     "device": Device,
     "update": Update,
+    "keep": Keep,
     "wandb": Wandb,
     "loss": Loss,
     "mix": Mix,
@@ -116,6 +118,8 @@ class TrainSettings:
         layer_decay: each layer learns at this share of the rate of the layer above it, as transformers that start from
             published weights like it (0.65 to 0.8); 1 for all alike.
         patience: stop after this many epochs without a better macro F1; 0 for all epochs.
+        keep: the `best` epoch by macro F1 on the people held out, whose scores are then a little too good; or the
+            `last`.
         tensorboard: write the curves for TensorBoard as well, below the output folder.
         wandb: log to Weights & Biases: `offline` keeps the log below the output folder, `online` sends it.
         cache: folder for packed photos: decoded once and kept as raw pixels, so that epochs don't wait for JPEGs. A
@@ -184,6 +188,7 @@ class TrainSettings:
     agc: float = 0.0
     layer_decay: float = 1.0
     patience: int = 0
+    keep: Keep = "best"
     tensorboard: bool = False
     wandb: Wandb = "off"
     # What is learned from which label, how often, and mixed with what.

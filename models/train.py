@@ -221,9 +221,14 @@ def _on_main(run: Run, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 def _keep_the_best(run: Run) -> None:
-    if _goodness(run.history[-1]) > max(map(_goodness, run.history[:-1]), default=(-1.0, 0.0)):
+    if _best_of(run.history) == len(run.history) or run.settings.keep == "last":
         run.best_epoch = len(run.history)
         run.best = {name: tensor.detach().cpu().clone() for name, tensor in run.scored.state_dict().items()}
+
+
+def _best_of(history: list[dict[str, Any]]) -> int:
+    """The best epoch so far, from 1; of equally good ones the first."""
+    return max(range(len(history)), key=lambda at: _goodness(history[at]), default=-1) + 1
 
 
 def _goodness(row: dict[str, Any]) -> tuple[float, float]:
@@ -233,7 +238,7 @@ def _goodness(row: dict[str, Any]) -> tuple[float, float]:
 
 def _is_done(run: Run) -> bool:
     """Whether the scores have stood still for as long as the settings' patience."""
-    return 0 < run.settings.patience <= len(run.history) - run.best_epoch
+    return 0 < run.settings.patience <= len(run.history) - _best_of(run.history)
 
 
 def _state_of(run: Run) -> dict[str, Any]:

@@ -173,3 +173,11 @@ def test_two_processes_train_one_model_together(few: Path, tmp_path: Path) -> No
     assert metrics["epochs"] == 2
     assert metrics["history"][1]["train_loss"] < metrics["history"][0]["train_loss"]
     assert load_checkpoint(tmp_path / "out" / "model.safetensors")[1].epoch in (1, 2)
+
+
+def test_the_last_epoch_is_kept_where_that_is_asked_for(few: Path, tmp_path: Path) -> None:
+    result = train(few, tmp_path, tiny(epochs=3, keep="last", learning_rate=1e-6))
+    assert result.metrics["best_epoch"] == 3
+    card = (tmp_path / "MODEL_CARD.md").read_text()
+    assert "Epoch 3 of 3 was kept.\n" in card
+    assert "chosen on these people" not in card
