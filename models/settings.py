@@ -14,6 +14,8 @@ Head = Literal["single", "triple"]
 AgeAs = Literal["classes", "regression", "both", "ordinal"]
 Augment = Literal["none", "light", "strong"]
 Device = Literal["auto", "cpu", "cuda"]
+Tta = Literal["none", "flip", "flip5"]
+"""Views of a photo that are averaged, as `models.views` makes them."""
 
 _RANGES: dict[str, tuple[float, float]] = {
     "image_size": (16, 2048),
