@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +18,8 @@ from models.errors import EvaluationFolderError, TeamError
 from models.eval_folder import COLUMNS, INFO, find_images, photo_id, read_info
 from models.heads import HEADS, to_labels
 from models.inference import Progress
+from models.onnx_model import Model, open_model
 from models.settings import Device, Tta
-from models.team import Team, open_run
 
 _STAGE = "predict"
 _BATCH = 64
@@ -51,7 +50,7 @@ def predict(
     before it takes its place.
 
     Args:
-        run: a `model.safetensors`, a `team.json`, or the folder that holds either.
+        run: a `model.safetensors`, a `team.json`, the folder that holds either, or a file of `models.export_onnx`.
         eval_dir: folder with `info.csv` (`ImageID,ans`) and `images/`.
         out: the CSV to write, atomically.
         device: `auto` takes a GPU when there is one.
@@ -75,7 +74,7 @@ def predict(
     if chances is not None:
         check_suffix(chances)
     names = read_info(eval_dir)
-    team = open_run(run)
+    team = open_model(run)
     _check_whole(team, run)
     found, refusals = find_images(names, eval_dir, _STAGE)
     rows = np.array(sorted(found), dtype=np.int64)
@@ -92,7 +91,7 @@ def predict(
     return submission
 
 
-def _check_whole(team: Team, run: Path) -> None:
+def _check_whole(team: Model, run: Path) -> None:
     if team.heads != HEADS:
         missing = ", ".join(name for name in HEADS if name not in team.heads)
         raise TeamError(
@@ -101,10 +100,9 @@ def _check_whole(team: Team, run: Path) -> None:
         )
 
 
-def _answers(team: Team, said: TeamAnswers, read: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+def _answers(team: Model, said: TeamAnswers, read: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """(count,) labels of all rows; those without a photo get the label that is commonest in training."""
-    votes = Counter(config.most_frequent for config in team.configs())
-    answers = np.full(count, min(votes, key=lambda label: (-votes[label], label)), dtype=np.int64)
+    answers = np.full(count, team.most_frequent, dtype=np.int64)
     answers[read] = to_labels(said.codes)
     return answers
 

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any, Final
@@ -83,6 +84,12 @@ class Team:
             for name in config.parts
         }
         return tuple(name for name in HEADS if name in answered)
+
+    @property
+    def most_frequent(self) -> int:
+        """The label 0..17 that is commonest where its members were trained; reads their descriptions."""
+        votes = Counter(config.most_frequent for config in self.configs())
+        return min(votes, key=lambda label: (-votes[label], label))
 
     def configs(self) -> list[CheckpointConfig]:
         """What each member is, in order.
