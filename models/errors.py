@@ -54,6 +54,10 @@ class ExportError(ModelsError):
     """A team can't be written in another form, or what was written answers otherwise than it."""
 
 
+class AttributionError(ModelsError):
+    """A model has no feature map from which to tell where it sees its answer."""
+
+
 class EvaluationFolderError(ModelsError):
     """A folder to predict on is not in the competition's form."""
 
