@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.errors import MissingInputError
+from pipelines.errors import MissingInputError, SettingsError
 from pipelines.types import ProgressCallback
 
 if TYPE_CHECKING:
     from datasets.refusals import Refusal
     from models.answering import TeamAnswers
+    from models.data import Examples
     from models.settings import Device, Tta
+    from models.team import Team
 
 STAGE = "classify"
 
@@ -27,10 +29,12 @@ class Classified:
             lacks a head), `mask`, `gender`, `age_group` (those it answers), `chances` (of each word, by head; and of
             the classes, under `class`), and `years` where the model gives them.
         refusals: Of the others.
+        sheet: Of the photos with what the classifier looks at laid over them; None where it wasn't asked for.
     """
 
     photos: tuple[dict[str, Any], ...]
     refusals: tuple[Refusal, ...]
+    sheet: Path | None = None
 
 
 def classify(
@@ -41,6 +45,7 @@ def classify(
     tta: Tta = "none",
     batch_size: int = 64,
     workers: int = -1,
+    show: Path | None = None,
     progress: ProgressCallback | None = None,
 ) -> Classified:
     """Ask a classifier about photos.
@@ -52,24 +57,59 @@ def classify(
         tta: Views of each photo to average over.
         batch_size: Photos at once.
         workers: Processes that read photos; -1 chooses.
+        show: A JPEG to write: the photos that fit a page, each beside what the classifier looks at (Grad-CAM).
         progress: Called with (photos done, photos in all).
 
     Raises:
         MissingInputError: There is no photo in what was given.
         ModelsError: The run is not usable.
+        SettingsError: `show` is asked for of an ONNX file, which has no gradients.
+        OutputError: The sheet can't be written.
     """
     from models.data import Examples
     from models.onnx_model import open_model
+    from models.team import Team
 
     named, refusals = _listed(given)
     if not named and not refusals:
         raise MissingInputError(f"no photos in {', '.join(map(str, given))}: give photos, or folders that hold some")
     model = open_model(run)
+    if show is not None and not isinstance(model, Team):
+        raise SettingsError(f"{run} can't show what it looks at: give the run that it was exported from")
     examples = Examples.unlabelled([path for path, _ in named], [name for _, name in named])
     said = model.answer(
         examples, device=device, workers=workers, batch_size=batch_size, tta=tta, stage=STAGE, progress=progress
     )
-    return Classified(tuple(_in_words(said, [name for _, name in named])), (*refusals, *said.refusals))
+    photos = tuple(_in_words(said, [name for _, name in named]))
+    if show is not None and isinstance(model, Team):
+        _show(model, examples, said, photos, show, device)
+    return Classified(photos, (*refusals, *said.refusals), show)
+
+
+def _show(
+    team: Team, examples: Examples, said: TeamAnswers, photos: Sequence[dict[str, Any]], file: Path, device: Device
+) -> None:
+    """Write the sheet: four photos a row, each followed by the same with what speaks for the answer."""
+    import numpy as np
+
+    from models.data import Examples
+    from pipelines.contact_sheets import in_rows, photo_tile, save_sheet
+    from pipelines.overlays import explained
+    from synth.sheet import MAX_COLUMNS, MAX_ROWS, Tile
+
+    shown = said.index[: MAX_ROWS * MAX_COLUMNS // 2]
+    codes = np.full((len(examples), said.codes.shape[1]), -1, dtype=np.int64)
+    codes[said.index] = said.codes
+    part = Examples.unlabelled([examples.paths[row] for row in shown], [examples.photo_ids[row] for row in shown])
+    pictures = explained(team, part, codes[shown], device=device)
+    tiles = []
+    for at, row in enumerate(shown):
+        words = photos[at]
+        told = "/".join(words[head] for head in ("mask", "gender", "age_group") if head in words)
+        tiles.append(photo_tile(examples.paths[row], Path(words["photo"]).name, told))
+        if at in pictures:
+            tiles.append(Tile(pictures[at], "what speaks for it", ""))
+    save_sheet(in_rows(tiles, MAX_COLUMNS), file)
 
 
 def _listed(given: Sequence[Path]) -> tuple[list[tuple[Path, str]], list[Refusal]]:

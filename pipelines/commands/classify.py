@@ -21,6 +21,9 @@ def classify(
         Path,
         typer.Option("--run", "-r", help="Folder that palette train or palette ensemble wrote, a checkpoint or .onnx."),
     ] = Path("out/train"),
+    show: Annotated[
+        Path | None, typer.Option(help="Write a JPEG that shows what in each photo speaks for the answer (Grad-CAM).")
+    ] = None,
     tta: TtaOption = "none",
     device: DeviceOption = "auto",
     batch_size: BatchOption = 64,
@@ -36,12 +39,24 @@ def classify(
     from pipelines.summary import output_console, show_summary
 
     with progress_bar("classifying") as progress:
-        said = ask(run, photos, device=device, tta=tta, batch_size=batch_size, workers=workers, progress=progress)
+        said = ask(
+            run,
+            photos,
+            device=device,
+            tta=tta,
+            batch_size=batch_size,
+            workers=workers,
+            show=show,
+            progress=progress,
+        )
     if as_json:
         refused = [{"photo": each.photo_id, "reason": each.reason, "detail": each.detail} for each in said.refusals]
-        show_summary("Classified", {"photos": list(said.photos), "refusals": refused}, as_json=True)
+        summary = {"photos": list(said.photos), "refusals": refused} | ({"sheet": said.sheet} if show else {})
+        show_summary("Classified", summary, as_json=True)
     else:
         output_console().print(classified_table(said))
+        if show is not None:
+            typer.echo(f"sheet: {show}")
         for each in said.refusals:
             typer.echo(f"refused: {each.photo_id}: {each.reason}: {each.detail}", err=True)
     if said.refusals:

@@ -4,12 +4,15 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from models.blending import Blend
 from models.export_onnx import export_onnx
 from models.team import Team, member_of, open_run, write_team
 from pipelines import cli
 from pipelines.classifying import classify
+from pipelines.errors import SettingsError
+from synth.sheet import TILE
 from tests.models.team_builders import checkpoint_at, photos_at
 
 
@@ -88,6 +91,23 @@ def test_an_onnx_file_says_the_same(team: Path, tmp_path: Path) -> None:
     given, due = (classify(run, [tmp_path / "photos"], device="cpu").photos for run in (file, team))
     assert [photo["class"] for photo in given] == [photo["class"] for photo in due]
     assert [photo["years"] for photo in given] == pytest.approx([photo["years"] for photo in due], abs=1e-2)
+
+
+def test_a_sheet_shows_what_speaks_for_the_answers(
+    team: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos_at(tmp_path / "photos", 5)
+    (tmp_path / "photos" / "1.png").write_bytes(b"broken")
+    sheet = tmp_path / "sheet.jpg"
+    arguments = ["classify", str(tmp_path / "photos"), "--run", str(team), "--show", str(sheet)]
+    assert cli.run(arguments) == 1
+    assert f"sheet: {sheet}" in capsys.readouterr().out
+    with Image.open(sheet) as picture:
+        assert picture.width > 8 * TILE[0]
+        assert picture.height < 2 * (TILE[1] + 60)  # four photos and their overlays are one row
+    file = export_onnx(open_run(team), tmp_path / "m.onnx").path
+    with pytest.raises(SettingsError, match="exported from"):
+        classify(file, [tmp_path / "photos"], show=sheet)
 
 
 @pytest.mark.parametrize(
