@@ -38,6 +38,26 @@ class CheckpointError(ModelsError):
     exit_code = 2
 
 
+class TeamError(ModelsError):
+    """A run or team is missing, broken, unfinished, or made of checkpoints that are not those it names."""
+
+    exit_code = 2
+
+
+class OnnxError(ModelsError):
+    """An ONNX file is missing, broken, or not one of ours."""
+
+    exit_code = 2
+
+
+class ExportError(ModelsError):
+    """A team can't be written in another form, or what was written answers otherwise than it."""
+
+
+class AttributionError(ModelsError):
+    """A model has no feature map from which to tell where it sees its answer."""
+
+
 class EvaluationFolderError(ModelsError):
     """A folder to predict on is not in the competition's form."""
 

@@ -30,6 +30,8 @@ COMMANDS = (
     "export",
     "train",
     "predict",
+    "classify",
+    "export-model",
     "run",
     "serve",
     "demo",
@@ -46,6 +48,8 @@ EXTRAS = {
     "sklearn": "train",
     "torchmetrics": "train",
     "safetensors": "train",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
     "ray": "ray",
 }
 DEBUG_VARIABLE = "PALETTE_DEBUG"

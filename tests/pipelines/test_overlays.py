@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.errors import SettingsError
+from models.team import Team, member_of
+from pipelines.overlays import STRENGTH, explained, overlay
+from tests.models.team_builders import checkpoint_at, photos_at
+
+
+def test_only_what_speaks_is_coloured() -> None:
+    rgb = np.full((8, 8, 3), 100, dtype=np.uint8)
+    heat = np.zeros((8, 8), dtype=np.float32)
+    heat[:2, :2] = 1.0
+    seen = overlay(rgb, heat)
+    assert (seen[2:, 2:] == 100).all()
+    assert (np.ptp(seen[0, 0].astype(int)) > 30).all()  # a colour, and not gray
+    assert seen[0, 0, 0] > seen[0, 0, 2]  # red, as RGB
+    assert (np.abs(seen[0, 0].astype(int) - 100) <= STRENGTH * 155 + 1).all()
+    with pytest.raises(ValueError, match="as much heat"):
+        overlay(rgb, heat[:4])
+
+
+def test_photos_of_a_team_are_explained_by_row(tmp_path: Path) -> None:
+    examples = photos_at(tmp_path / "photos", 4)
+    examples.paths[1].write_bytes(b"broken")
+    looks = checkpoint_at(tmp_path / "looks.safetensors", 0, "triple", ("mask", "gender"), image_size=64)
+    ages = checkpoint_at(tmp_path / "ages.safetensors", 1, "triple", ("age_group",), image_size=48)
+    team = Team((member_of(looks, "looks"), member_of(ages, "ages")))
+    codes = np.array([[mask, -1, -1] for mask in (0, 1, 2, 0)])
+    for head, side in ((None, 64), ("age_group", 48)):
+        pictures = explained(team, examples, codes, head=head, device="cpu")
+        assert list(pictures) == [0, 2, 3]
+        assert {picture.size for picture in pictures.values()} == {(side, side)}
+    alone = Team((member_of(ages, "ages"),))
+    with pytest.raises(SettingsError, match="no run of the team answers 'mask'"):
+        explained(alone, examples, head="mask", device="cpu")
