@@ -25,7 +25,7 @@ from models.scoring import score
 Kind = Literal["heads", "classes"]
 """Whether there are weights for each head, 3 + 2 + 3, or for each of the 18 classes."""
 
-_STARTS: Final = 4
+_STARTS: Final = 3
 _LARGEST: Final = 1e4
 # Ordered by how few numbers they fit: of equal gains the first is kept.
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)

@@ -16,6 +16,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _SWEEPS: Final = 30
+# A sweep over all weights that gains less than this, a hundredth of a point, is the last.
+_WORTH: Final = 1e-4
 # Below what one row of a million can change, above what rounding adds up to.
 _GAIN: Final = 1e-9
 
@@ -23,7 +25,7 @@ _GAIN: Final = 1e-9
 def climb(
     chances: Floats, truth: Ints, groups: list[Ints], start: Floats, *, largest: float = 1e4
 ) -> tuple[Floats, float]:
-    """Raises macro F1 until no single weight can raise it further.
+    """Raises macro F1 until going over all weights once more is not worth it.
 
     Args:
         chances: (N, C), N at least 1.
@@ -48,7 +50,7 @@ def climb(
                 reached = macro_f1(truth, (chances * tried).argmax(axis=1), chances.shape[1])
                 if reached > best + _GAIN:
                     weights, best = tried, reached
-        if best <= before + _GAIN:
+        if best <= before + _WORTH:
             break
     return weights, best
 
@@ -66,12 +68,11 @@ def best_factor(scores: Floats, truth: Ints, members: Ints, largest: float) -> t
         The factor, in the middle of its gap and, of equally good gaps, of the one nearest to 1; and the macro F1.
     """
     count, size = scores.shape
-    inside = np.zeros(size, dtype=bool)
-    inside[members] = True
-    if inside.all():
+    if len(members) == size:
         return 1.0, macro_f1(truth, scores.argmax(axis=1), size)
-    within, beyond = np.where(inside, scores, -1.0), np.where(inside, -1.0, scores)
-    taken, left = within.argmax(axis=1), beyond.argmax(axis=1)
+    beyond = scores.copy()
+    beyond[:, members] = -1.0
+    taken, left = members[scores[:, members].argmax(axis=1)], beyond.argmax(axis=1)
     rows = np.arange(count)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = scores[rows, left] / scores[rows, taken]
