@@ -97,10 +97,10 @@ def load_checkpoint(path: Path) -> tuple[nn.Module, CheckpointConfig]:
 
 def read_config(path: Path) -> CheckpointConfig:
     """The description alone; the same errors as `load_checkpoint`, but for the tensors."""
-    return _read(Path(path))[0]
+    return _read(Path(path), with_tensors=False)[0]
 
 
-def _read(path: Path) -> tuple[CheckpointConfig, dict[str, torch.Tensor]]:
+def _read(path: Path, *, with_tensors: bool = True) -> tuple[CheckpointConfig, dict[str, torch.Tensor]]:
     from safetensors import safe_open
 
     if not path.is_file():
@@ -108,7 +108,7 @@ def _read(path: Path) -> tuple[CheckpointConfig, dict[str, torch.Tensor]]:
     try:
         with safe_open(path, framework="pt") as held:
             metadata = held.metadata() or {}
-            tensors = {name: held.get_tensor(name) for name in held.keys()}  # noqa: SIM118
+            tensors = {name: held.get_tensor(name) for name in held.keys() if with_tensors}  # noqa: SIM118
     except Exception as error:  # safetensors' own errors, and the system's
         raise CheckpointError(
             f"{path} is not a readable safetensors file ({error}): train again or copy it again"

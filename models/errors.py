@@ -38,6 +38,12 @@ class CheckpointError(ModelsError):
     exit_code = 2
 
 
+class TeamError(ModelsError):
+    """A run or team is missing, broken, unfinished, or made of checkpoints that are not those it names."""
+
+    exit_code = 2
+
+
 class EvaluationFolderError(ModelsError):
     """A folder to predict on is not in the competition's form."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from datasets.refusals import Refusal
-from models.chances import Chances, chances_of
+from models.chances import Chances, chances_of, mean_of
 from models.data import Examples, PhotoDataset, make_loader
 from models.devices import mixed_precision
 from models.heads import Layout
 from models.sampling import InOrder
 from models.transforms import PhotoTransform
+from models.views import Tta, views
 
 Progress = Callable[[int, int], None]
 
@@ -28,7 +29,7 @@ class Answers:
     Attributes:
         index: (M,) rows of the examples that could be read, in order.
         chances: of those M.
-        logits: (M, `layout.n_outputs`) float32, on the CPU.
+        logits: (M, `layout.n_outputs`) float32, on the CPU; of the first view, which is the photo as it is.
         refusals: of the photos that could not be read.
     """
 
@@ -57,6 +58,19 @@ class Reading:
     workers: int
 
 
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """A model that is asked.
+
+    Attributes:
+        network: on the device.
+        layout: what its numbers stand for.
+    """
+
+    network: nn.Module
+    layout: Layout
+
+
 def answer(
     network: nn.Module,
     examples: Examples,
@@ -65,6 +79,7 @@ def answer(
     device: torch.device,
     *,
     stage: str,
+    tta: Tta = "none",
     progress: Progress | None = None,
 ) -> Answers:
     """Asks a model what it sees in examples; leaves it in evaluation mode.
@@ -72,23 +87,48 @@ def answer(
     Args:
         layout: what its numbers stand for.
         stage: what refusals say they come from.
+        tta: views of each photo, whose chances are averaged.
         progress: called as progress(photos done, photos).
     """
+    return answer_all([Asked(network, layout)], examples, reading, device, stage=stage, tta=tta, progress=progress)[0]
+
+
+def answer_all(
+    asked: Sequence[Asked],
+    examples: Examples,
+    reading: Reading,
+    device: torch.device,
+    *,
+    stage: str,
+    tta: Tta = "none",
+    progress: Progress | None = None,
+) -> list[Answers]:
+    """Asks several models that see photos alike, each photo being read once; `answer` says what the arguments are."""
     transform = PhotoTransform(reading.image_size, reading.mean, reading.std)
     dataset = PhotoDataset(examples, transform, reading.image_size, stage)
     loader = make_loader(dataset, InOrder(len(examples)), reading.batch_size, reading.workers)
-    network.eval()
-    logits, index, refusals, done = [], [np.zeros(0, dtype=np.int64)], [], 0
+    for each in asked:
+        each.network.eval()
+    logits: list[list[list[torch.Tensor]]] = [[] for _ in asked]  # by model, batch and view
+    index, refusals, done = [np.zeros(0, dtype=np.int64)], [], 0
     with torch.inference_mode():
         for batch in loader:
             refusals += batch.refusals
             if len(batch.index):
-                with mixed_precision(device):
-                    given = network(batch.images.to(device))
-                logits.append(given.float().cpu())
+                seen = views(batch.images.to(device), tta)
+                for kept, each in zip(logits, asked, strict=True):
+                    with mixed_precision(device):
+                        kept.append([each.network(view).float().cpu() for view in seen])
                 index.append(batch.index)
             done += batch.drawn
             if progress is not None:
                 progress(done, len(examples))
-    said = torch.cat(logits) if logits else torch.zeros(0, layout.n_outputs)
-    return Answers(np.concatenate(index), chances_of(said, layout), said, tuple(refusals))
+    rows = np.concatenate(index)
+    return [_answers(kept, each.layout, rows, refusals) for kept, each in zip(logits, asked, strict=True)]
+
+
+def _answers(
+    logits: list[list[torch.Tensor]], layout: Layout, index: NDArray[np.int64], refusals: Sequence[Refusal]
+) -> Answers:
+    by_view = [torch.cat(batches) for batches in zip(*logits, strict=True)] or [torch.zeros(0, layout.n_outputs)]
+    return Answers(index, mean_of([chances_of(said, layout) for said in by_view]), by_view[0], tuple(refusals))
