@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.labels import N_LABELS
+from models.blending import codes_of
 from models.chances import Chances
 from models.errors import SettingsError
 from models.heads import HEADS, MISSING, SIZES, to_codes
@@ -44,17 +45,15 @@ class Cutoffs:
     label: NDArray[np.float64] | None = None
     heads: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
+    @property
+    def factors(self) -> dict[str, tuple[float, ...]]:
+        """The weights as a `models.blending.Blend` takes them, those there are."""
+        given = ({} if self.label is None else {"label": self.label}) | self.heads
+        return {name: tuple(weights.tolist()) for name, weights in given.items()}
+
     def apply(self, chances: Chances) -> NDArray[np.int64]:
         """(N, 3) codes: of the class that is largest when weighed, or of each head where there are no classes."""
-        if chances.label is not None:
-            return to_codes((chances.label * self.of_classes()).argmax(axis=1).astype(np.int64))
-        columns = [
-            (chances.heads[name] * self.heads.get(name, 1.0)).argmax(axis=1)
-            if name in chances.heads
-            else np.full(len(chances), MISSING)
-            for name in HEADS
-        ]
-        return np.stack(columns, axis=1).astype(np.int64)
+        return codes_of(chances, self.factors)
 
     def of_classes(self) -> NDArray[np.float64]:
         """(18,) what each class is weighed by."""
@@ -62,31 +61,6 @@ class Cutoffs:
         of_heads = (mask[:, None, None] * gender[None, :, None] * age[None, None, :]).reshape(-1)
         weights: NDArray[np.float64] = of_heads if self.label is None else of_heads * self.label
         return weights
-
-    def to_dict(self) -> dict[str, list[float] | None]:
-        """The weights as JSON takes them: `label`, `mask`, `gender` and `age_group`, None where there are none."""
-        heads = {name: self.heads[name].tolist() if name in self.heads else None for name in HEADS}
-        return {"label": None if self.label is None else self.label.tolist(), **heads}
-
-    @staticmethod
-    def from_dict(values: dict[str, Any]) -> Cutoffs:
-        """What `to_dict` gave.
-
-        Raises:
-            ValueError: the values are no such weights.
-        """
-        sizes = {"label": N_LABELS, **dict(zip(HEADS, SIZES, strict=True))}
-        if not isinstance(values, dict) or values.keys() - sizes.keys():
-            raise ValueError(f"cut-offs are weights of {', '.join(sizes)}, not {values!r}")
-        found: dict[str, NDArray[np.float64]] = {}
-        for name, given in values.items():
-            if given is None:
-                continue
-            weights = np.asarray(given, dtype=np.float64)
-            if weights.shape != (sizes[name],) or not np.isfinite(weights).all() or (weights <= 0).any():
-                raise ValueError(f"cut-offs of {name} are {sizes[name]} numbers above 0, not {given!r}")
-            found[name] = weights
-        return Cutoffs(found.pop("label", None), found)
 
 
 @dataclass(frozen=True, eq=False)

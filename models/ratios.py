@@ -101,18 +101,33 @@ def macro_f1(truth: Ints, answers: Ints, size: int) -> float:
 
 def _f1_by_switches(truth: Ints, taken: Ints, left: Ints, size: int) -> Floats:
     """(N + 1,) macro F1 when the first 0, 1, ... N rows answer `taken` and the others `left`."""
-    # A switch changes the counts of two classes only: each class's F1 is worked out where it changes, and the changes
-    # are added up.
-    changes = np.zeros(len(truth) + 1)
+    count = len(truth)
+    # A switch changes the counts of two classes only. Each class's changes in turn, in the order of the rows: no class
+    # is both one that gives and one that gets, so that sorting by class keeps them in order.
+    classes, steps = np.concatenate([left, taken]), np.repeat([-1, 1], count)
+    rows = np.tile(np.arange(count), 2)
+    hits = steps * (classes == np.tile(truth, 2))
+    order = np.argsort(classes.astype(np.int16), kind="stable")
+    classes, steps, hits, rows = classes[order], steps[order], hits[order], rows[order]
+    ends = np.cumsum(np.bincount(classes, minlength=size))
     support = np.bincount(truth, minlength=size)
-    for each in range(size):
-        gives, gets = left == each, taken == each
-        at = np.flatnonzero(gives | gets)
-        is_truth, step = truth[at] == each, gets[at].astype(np.int64) - gives[at]
-        answered = int(gives.sum()) + np.concatenate([[0], np.cumsum(step)])
-        right = int((gives & (truth == each)).sum()) + np.concatenate([[0], np.cumsum(step * is_truth)])
-        f1 = 2 * right / np.maximum(answered + support[each], 1)
-        changes[0] += f1[0]
-        changes[at + 1] += np.diff(f1)
+    answered_first = np.bincount(left, minlength=size)
+    right_first = np.bincount(left[left == truth], minlength=size)
+    answered = answered_first[classes] + _within(steps, ends, classes)
+    right = right_first[classes] + _within(hits, ends, classes)
+    f1 = 2 * right / np.maximum(answered + support[classes], 1)
+    f1_first = 2 * right_first / np.maximum(answered_first + support, 1)
+    before = np.concatenate([[0.0], f1[:-1]])
+    begins = np.concatenate([[True], classes[1:] != classes[:-1]])
+    changes = np.bincount(rows + 1, weights=f1 - np.where(begins, f1_first[classes], before), minlength=count + 1)
+    changes[0] += f1_first.sum()
     total: Floats = np.cumsum(changes) / size
     return total
+
+
+def _within(steps: Ints, ends: Ints, classes: Ints) -> Ints:
+    """Running sums of each class's own steps, the classes lying one after the other."""
+    sums = np.concatenate([[0], np.cumsum(steps)])
+    begins = np.concatenate([[0], ends[:-1]])
+    own: Ints = sums[1:] - sums[begins[classes]]
+    return own
