@@ -9,11 +9,15 @@ from typing import Any, Literal, get_args
 
 from models.errors import SettingsError
 from models.heads import HEADS, Layout
+from models.sizes import parse_sizes
 
 Head = Literal["single", "triple"]
 AgeAs = Literal["classes", "regression", "both", "ordinal"]
-Augment = Literal["none", "light", "strong"]
+Augment = Literal["none", "light", "strong", "faces"]
+Crop = Literal["middle", "face"]
 Device = Literal["auto", "cpu", "cuda"]
+Update = Literal["all", "heads"]
+Wandb = Literal["off", "offline", "online"]
 
 _RANGES: dict[str, tuple[float, float]] = {
     "image_size": (16, 2048),
@@ -31,6 +35,21 @@ _RANGES: dict[str, tuple[float, float]] = {
     "fold": (0, 1_000),
     "seed": (0, 2**31 - 1),
     "workers": (-1, 256),
+    "ema": (0.0, 0.999999),
+    "accumulate": (1, 4_096),
+    "clip_norm": (0.0, 1e6),
+    "agc": (0.0, 10.0),
+    "layer_decay": (0.1, 1.0),
+    "patience": (0, 10_000),
+}
+_WORDS: dict[str, Any] = {
+    "head": Head,
+    "age_as": AgeAs,
+    "augment": Augment,
+    "crop": Crop,
+    "device": Device,
+    "update": Update,
+    "wandb": Wandb,
 }
 
 
@@ -69,6 +88,24 @@ class TrainSettings:
         device: `auto` takes a GPU when there is one.
         workers: processes that read photos; -1 chooses by device and cores, 0 reads in the training process.
         resume: go on from a run that was killed, if the output folder holds one with these settings and this manifest.
+        update: `all` trains the whole model, `heads` its last layer only: quick, on published weights.
+        ema: score and keep a running mean of the weights, of this decay a step; it is lower in the first steps. 0 keeps
+            the weights themselves.
+        accumulate: batches whose gradients are added up before a step: a larger batch than fits in memory.
+        clip_norm: the longest a gradient may be, 0 for any.
+        agc: clip each weight's gradient at this share of the weight's own norm instead, as nets without normalisation
+            need it (NFNet: 0.01); 0 for none.
+        layer_decay: each layer learns at this share of the rate of the layer above it, as transformers that start from
+            published weights like it (0.65 to 0.8); 1 for all alike.
+        patience: stop after this many epochs without a better macro F1; 0 for all epochs.
+        tensorboard: write the curves for TensorBoard as well, below the output folder.
+        wandb: log to Weights & Biases: `offline` keeps the log below the output folder, `online` sends it.
+        cache: folder for packed photos: decoded once and kept as raw pixels, so that epochs don't wait for JPEGs. A
+            photo takes at most (1.25 image_size) squared times 3 bytes: 236 kB at 224 pixels. Runs may share it.
+        crop: the square that is cut out of a photo: `middle`, or about its `face` as `faces.csv` beside the manifest
+            has it; `palette train` looks for the faces where that is missing. Without a face the middle is taken.
+        sizes: sides of the squares that are trained on, such as `64:0.5,96`: half of the epochs at 64 pixels, the rest
+            at 96. None may exceed image_size, which is evaluated at; empty for image_size throughout.
     """
 
     model: str = "resnet18"
@@ -95,19 +132,34 @@ class TrainSettings:
     device: Device = "auto"
     workers: int = -1
     resume: bool = True
+    # What a model reads.
+    cache: Path | None = None
+    crop: Crop = "middle"
+    sizes: str = ""
+    # How it learns.
+    update: Update = "all"
+    ema: float = 0.0
+    accumulate: int = 1
+    clip_norm: float = 5.0
+    agc: float = 0.0
+    layer_decay: float = 1.0
+    patience: int = 0
+    tensorboard: bool = False
+    wandb: Wandb = "off"
 
     def __post_init__(self) -> None:
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
                 raise SettingsError(f"{name} must be a number from {low:g} to {high:g}, not {value!r}")
-        for name, allowed in (("head", Head), ("age_as", AgeAs), ("augment", Augment), ("device", Device)):
+        for name, allowed in _WORDS.items():
             value = getattr(self, name)
             if value not in get_args(allowed):
                 raise SettingsError(f"{name} must be one of {', '.join(get_args(allowed))}, not {value!r}")
         self._check_parts()
         if self.pretrained and self.weights is not None:
             raise SettingsError("pretrained and weights both say where to start from: give one of them")
+        parse_sizes(self.sizes, self.image_size)
 
     def _check_parts(self) -> None:
         asked = [each.strip() for each in self.parts.split(",")]
@@ -127,5 +179,6 @@ class TrainSettings:
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON takes them; a path becomes its file name only, so that no machine's folders leak."""
         values = dataclasses.asdict(self)
-        values["weights"] = self.weights.name if self.weights is not None else None
+        for name in ("weights", "cache"):
+            values[name] = values[name].name if values[name] is not None else None
         return values

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,12 @@ from datasets.folds import assign_folds, check_folds
 from datasets.identities import join_people, links_of_files, read_people, with_identities
 from datasets.labels import label_name
 from datasets.manifest import read_manifest
-from models.data import Examples
+from models.boxes import read_boxes
+from models.data import Examples, with_packed
 from models.errors import SettingsError, TrainingDataError
 from models.heads import AGE, HEADS, MISSING, WORDS
-from models.settings import TrainSettings
+from models.packed import Progress
+from models.settings import Crop, TrainSettings
 
 _FOLDS = 5
 _FROM = {"mask": "mask_from", "gender": "gender_from", "age_group": "age_from"}
@@ -33,8 +35,8 @@ class Splits:
         train: rows of the other folds, with their weights.
         real: photos of the held-out fold; pseudo-labels don't count as truth.
         synthetic: variants of the held-out fold, likewise.
-        notes: `rows` by set, `people` by set, `left_out` of training by reason, `labels` of training by name, and
-            `folds_made_here`.
+        notes: `rows` by set, `people` by set, `left_out` of training by reason, `labels` of training by name,
+            `sources` of training (source, licence, photos, variants), and `folds_made_here`.
     """
 
     train: Examples
@@ -68,9 +70,9 @@ def split_manifest(manifest: Path, settings: TrainSettings) -> Splits:
     scorable = held_out & (truth != MISSING).any(axis=1)
     weights = np.repeat(np.where(variant, settings.synthetic_weight, 1.0).astype(np.float32)[:, None], 3, axis=1)
     splits = Splits(
-        train=_examples(frame, root, train, trusted, weights),
-        real=_examples(frame, root, scorable & ~variant, truth, weights),
-        synthetic=_examples(frame, root, scorable & variant, truth, weights),
+        train=_examples(frame, root, train, trusted, weights, settings.crop),
+        real=_examples(frame, root, scorable & ~variant, truth, weights, settings.crop),
+        synthetic=_examples(frame, root, scorable & variant, truth, weights, settings.crop),
         notes={},
     )
     _check_enough(splits, settings)
@@ -80,6 +82,7 @@ def split_manifest(manifest: Path, settings: TrainSettings) -> Splits:
         people={"train": int(people[train].nunique()), "held_out": int(people[scorable].nunique())},
         left_out=dict(sorted(Counter(reasons[~held_out & (reasons != "")].tolist()).items())),
         labels=_label_counts(splits.train.labels),
+        sources=_source_counts(frame[train]),
         folds_made_here=made_here,
     )
     return splits
@@ -136,17 +139,26 @@ def _reasons_against(codes: NDArray[np.int64], variant: NDArray[np.bool_], setti
 
 
 def _examples(
-    frame: pd.DataFrame, root: Path, chosen: NDArray[np.bool_], codes: NDArray[np.int64], weights: NDArray[np.float32]
+    frame: pd.DataFrame,
+    root: Path,
+    chosen: NDArray[np.bool_],
+    codes: NDArray[np.int64],
+    weights: NDArray[np.float32],
+    crop: Crop,
 ) -> Examples:
     rows = frame[chosen]
+    photo_ids, sha256 = tuple(rows["photo_id"]), tuple(rows["sha256"])
     return Examples(
         paths=tuple(root / path for path in rows["path"]),
-        photo_ids=tuple(rows["photo_id"]),
+        photo_ids=photo_ids,
         codes=codes[chosen],
         years=_years(rows, codes[chosen]),
         weights=weights[chosen],
         sources=tuple(rows["source"]),
         synthetic=rows["parent_id"].notna().to_numpy(dtype=bool),
+        sha256=sha256,
+        sizes=rows[["width", "height"]].to_numpy(dtype=np.int32),
+        boxes=read_boxes(root, photo_ids, sha256) if crop == "face" else None,
     )
 
 
@@ -154,6 +166,28 @@ def _years(rows: pd.DataFrame, codes: NDArray[np.int64]) -> NDArray[np.float32]:
     """(N,) ages in years; nan where they are missing or their age group isn't to be believed."""
     years = rows["age"].to_numpy(dtype=np.float32, na_value=np.nan)
     return np.where(codes[:, HEADS.index(AGE)] == MISSING, np.float32(np.nan), years)
+
+
+def packed_splits(
+    splits: Splits, settings: TrainSettings, *, workers: int = 1, progress: Progress | None = None
+) -> Splits:
+    """The splits with their photos packed into the settings' cache; as they are where it names none.
+
+    Args:
+        splits: of `split_manifest` with the same settings.
+        settings: of the run.
+        workers: processes that decode.
+        progress: called as progress(photos done, photos to do).
+
+    Raises:
+        OutputError: the cache can't be written to, or its disk is too full.
+    """
+    if settings.cache is None:
+        return splits
+    sets = (splits.train, splits.real, splits.synthetic)
+    packed = with_packed(sets, settings.cache, settings.image_size, workers=workers, progress=progress)
+    train, real, synthetic = packed
+    return replace(splits, train=train, real=real, synthetic=synthetic)
 
 
 def _check_enough(splits: Splits, settings: TrainSettings) -> None:
@@ -168,6 +202,16 @@ def _check_enough(splits: Splits, settings: TrainSettings) -> None:
     if not any(layout.scorable(each.codes) for each in (splits.real, splits.synthetic)):
         wanted = "all three labels" if layout.whole else " or ".join(layout.parts)
         raise TrainingDataError(f"no row with {wanted} given is left to score on ({folds})")
+
+
+def _source_counts(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Photos and variants of each source under each licence, in order of their names."""
+    variant = rows["parent_id"].notna()
+    counts = variant.groupby([rows["source"], rows["licence"]]).agg(["size", "sum"])
+    return [
+        {"source": str(source), "licence": str(licence), "photos": int(size - made), "variants": int(made)}
+        for (source, licence), (size, made) in zip(counts.index, counts.to_numpy(), strict=True)
+    ]
 
 
 def _label_counts(labels: NDArray[np.int64]) -> dict[str, int]:

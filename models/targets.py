@@ -28,6 +28,10 @@ class Targets:
         """The same on another device."""
         return Targets(self.codes.to(device), self.years.to(device), self.weights.to(device))
 
+    def unweighted(self) -> Targets:
+        """The same labels, each counting alike."""
+        return Targets(self.codes, self.years, torch.ones_like(self.weights))
+
     def take(self, rows: torch.Tensor) -> Targets:
         """Those of some rows, in their order."""
         return Targets(self.codes[rows], self.years[rows], self.weights[rows])

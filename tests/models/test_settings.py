@@ -25,6 +25,8 @@ from models.settings import TrainSettings
         ("head", "double"),
         ("augment", "lots"),
         ("device", "tpu"),
+        ("crop", "ears"),
+        ("sizes", "small"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_it_may_be(name: str, value: object) -> None:
@@ -40,6 +42,8 @@ def test_two_starting_points_contradict() -> None:
 
 
 def test_settings_travel_as_json_without_folders() -> None:
-    held = json.loads(json.dumps(TrainSettings(weights=Path("/home/someone/w.safetensors")).to_dict()))
+    settings = TrainSettings(weights=Path("/home/someone/w.safetensors"), cache=Path("/home/someone/packed"))
+    held = json.loads(json.dumps(settings.to_dict()))
+    assert held["cache"] == "packed"
     assert held["weights"] == "w.safetensors"
     assert held["model"] == "resnet18"
