@@ -22,7 +22,7 @@ def score(
     against: Annotated[
         Path | None,
         typer.Argument(
-            help="The manifest: of a checkpoint needed, of a run for more detail. Or the true classes, a CSV."
+            help="The manifest: of a checkpoint needed, of a run for more detail. Or a CSV of true classes."
         ),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the page, JSON, plots and worst.jpg.")] = Path(
@@ -94,12 +94,15 @@ def _show_parts(result: ScoreResult) -> None:
 
 
 def _cells(part: Part) -> list[str]:
+    from rich.markup import escape
+
     heads = [part.heads.get(name) for name in ("mask", "gender", "age_group")]
-    return [f"{part.rows:,}", f"{part.people:,}", _told(part.macro_f1), _told(part.accuracy), *map(_told, heads)]
+    figures = [part.macro_f1, part.accuracy, *heads]
+    return [f"{part.rows:,}", f"{part.people:,}", *(escape(_told(each)) for each in figures)]
 
 
 def _told(figure: Figure | None) -> str:
     if figure is None:
         return "-"
-    spread = "" if figure.low is None else rf" \[{figure.low:.3f}, {figure.high:.3f}]"
+    spread = "" if figure.low is None else f" [{figure.low:.3f}, {figure.high:.3f}]"
     return f"{figure.value:.3f}{spread}"

@@ -67,11 +67,11 @@ def work_out(scored: Scored) -> Figures:
     from models.errors import TrainingDataError
     from models.scoring import score
 
-    compared = ((scored.truth >= 0) & (scored.answers >= 0)).any(axis=1)
+    compared: NDArray[np.bool_] = ((scored.truth >= 0) & (scored.answers >= 0)).any(axis=1)
     if not compared.any():
         raise TrainingDataError("no photo has a label to compare its answer with: there is nothing to score")
     headline = "real" if (compared & ~scored.synthetic).any() else "synthetic"
-    chosen = compared & (scored.synthetic == (headline == "synthetic"))
+    chosen: NDArray[np.bool_] = compared & (scored.synthetic == (headline == "synthetic"))
     people = np.array(scored.people, dtype=object)
     truth, answers = scored.truth[chosen], scored.answers[chosen]
     return Figures(

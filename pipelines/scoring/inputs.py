@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -148,13 +148,13 @@ def _out_of_fold(what: Path, against: Path | None) -> Scored:
     from models.team import TEAM, open_run
 
     table = read_oof(what)
-    codes, notes, checkpoints = table.chances.codes(), (), {}
+    codes, notes = _with_cutoffs(table, None)
+    checkpoints: dict[int, Path] = {}
     if what.is_dir() and (what / TEAM).is_file():
         team = open_run(what)
         codes, notes = _with_cutoffs(table, team.blend.cutoffs)
         if len(team.groups) == 1:
-            checkpoints = {int(m.checkpoint.parent.name.removeprefix("fold-")): m.checkpoint for m in team.members
-                           if m.checkpoint.parent.name.removeprefix("fold-").isdecimal()}  # fmt: skip
+            checkpoints = _by_fold(member.checkpoint for member in team.members)
     rows, root = _matched(against, table.photo_ids)
     name = what.name if what.is_dir() else what.resolve().parent.name
     return Scored(
@@ -170,6 +170,12 @@ def _out_of_fold(what: Path, against: Path | None) -> Scored:
         checkpoints=checkpoints,
         notes=notes,
     )
+
+
+def _by_fold(checkpoints: Iterable[Path]) -> dict[int, Path]:
+    """The checkpoints in folders named `fold-K`, by K."""
+    named = {path: path.parent.name.removeprefix("fold-") for path in checkpoints}
+    return {int(name): path for path, name in named.items() if name.isdecimal()}
 
 
 def _with_cutoffs(table: OutOfFold, cutoffs: Any) -> tuple[NDArray[np.int64], tuple[str, ...]]:

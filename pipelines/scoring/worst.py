@@ -1,4 +1,4 @@
-"""A sheet of the surest wrong answers: where labels are wrong, photos are odd, or the model looks at the wrong thing."""
+"""A sheet of the surest wrong answers: wrong labels, odd photos, models that look elsewhere."""
 
 from __future__ import annotations
 
