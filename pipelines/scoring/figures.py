@@ -67,7 +67,7 @@ def work_out(scored: Scored) -> Figures:
     from models.errors import TrainingDataError
     from models.scoring import score
 
-    compared: NDArray[np.bool_] = ((scored.truth >= 0) & (scored.answers >= 0)).any(axis=1)
+    compared = np.asarray(((scored.truth >= 0) & (scored.answers >= 0)).any(axis=1), dtype=bool)
     if not compared.any():
         raise TrainingDataError("no photo has a label to compare its answer with: there is nothing to score")
     headline = "real" if (compared & ~scored.synthetic).any() else "synthetic"
