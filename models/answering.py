@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     import torch
 
     from models.data import Examples
-    from models.settings import Device
+    from models.settings import Device, Tta
     from models.team import Member, Team
-    from models.views import Tta
+
 
 LOADED: Final = 1 << 30
 """Bytes of checkpoints that are held in memory together, so that a photo is read once for all of them."""

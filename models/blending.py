@@ -21,6 +21,7 @@ from models.heads import HEADS, SIZES, to_codes
 How = Literal["mean", "weighted", "stacking"]
 """`mean`: groups that answer the same count alike. `weighted`: by weights. `stacking`: a regression on log chances."""
 
+Cuts = Mapping[str, Sequence[float] | None]
 _CUT_SIZES: Final = {"label": N_LABELS, **dict(zip(HEADS, SIZES, strict=True))}
 
 
@@ -81,13 +82,13 @@ class Blend:
         weights: of each group, not negative, for `weighted` alone; only their proportions count.
         stacking: for `stacking` alone.
         cutoffs: factors on chances before the likeliest is taken: `label` (18), `mask` (3), `gender` (2), `age_group`
-            (3), any of them; None for none.
+            (3), any of them; None for those that have none.
     """
 
     how: How = "mean"
     weights: Mapping[str, float] | None = None
     stacking: Stacking | None = None
-    cutoffs: Mapping[str, Sequence[float]] | None = None
+    cutoffs: Cuts | None = None
 
     def __post_init__(self) -> None:
         if self.how not in get_args(How):
@@ -99,9 +100,11 @@ class Blend:
         if self.weights is not None and not _are_weights(self.weights.values()):
             raise TeamError("weights must be numbers of which none is below 0 and one is above")
         for name, factors in (self.cutoffs or {}).items():
-            if len(factors) != _CUT_SIZES.get(name) or not _finite(factors) or min(factors) <= 0:
+            if name in _CUT_SIZES and factors is None:
+                continue
+            if factors is None or len(factors) != _CUT_SIZES.get(name) or not _finite(factors) or min(factors) <= 0:
                 told = ", ".join(f"{each} {size}" for each, size in _CUT_SIZES.items())
-                raise TeamError(f"cutoffs are numbers above 0, by head ({told}); {name!r} has {list(factors)}")
+                raise TeamError(f"cutoffs are numbers above 0, by head ({told}); {name!r} has {factors!r}")
 
     def check_groups(self, groups: Sequence[str]) -> None:
         """Raises TeamError unless the weights, or the stacking, are of exactly these groups."""
@@ -141,7 +144,9 @@ class Blend:
             "how": self.how,
             "weights": None if self.weights is None else dict(self.weights),
             "stacking": None if self.stacking is None else asdict(self.stacking),
-            "cutoffs": None if self.cutoffs is None else {name: list(row) for name, row in self.cutoffs.items()},
+            "cutoffs": None
+            if self.cutoffs is None
+            else {name: row and list(row) for name, row in self.cutoffs.items()},
         }
 
 
@@ -169,7 +174,7 @@ def blend_from(values: Mapping[str, Any]) -> Blend:
     return Blend(values.get("how", "mean"), weights, stacking, cutoffs or None)
 
 
-def codes_of(chances: Chances, cutoffs: Mapping[str, Sequence[float]] | None = None) -> NDArray[np.int64]:
+def codes_of(chances: Chances, cutoffs: Cuts | None = None) -> NDArray[np.int64]:
     """(N, 3) codes of the likeliest, once chances are multiplied by their cut-offs; -1 for no answer.
 
     Where there are chances of the classes, each is multiplied by its own factor and by those of its mask state, gender
@@ -177,10 +182,10 @@ def codes_of(chances: Chances, cutoffs: Mapping[str, Sequence[float]] | None = N
     """
     if not cutoffs:
         return chances.codes()
-    by_head = [np.asarray(cutoffs.get(name, np.ones(size))) for name, size in zip(HEADS, SIZES, strict=True)]
+    by_head = [np.asarray(cutoffs.get(name) or np.ones(size)) for name, size in zip(HEADS, SIZES, strict=True)]
     if chances.label is not None:
         mask, gender, age = by_head
-        factors = (mask[:, None, None] * gender[:, None] * age).reshape(-1) * np.asarray(cutoffs.get("label", 1.0))
+        factors = (mask[:, None, None] * gender[:, None] * age).reshape(-1) * np.asarray(cutoffs.get("label") or 1.0)
         return to_codes((chances.label * factors).argmax(axis=1).astype(np.int64))
     factors_of = dict(zip(HEADS, by_head, strict=True))
     return Chances(None, {name: each * factors_of[name] for name, each in chances.heads.items()}).codes()

@@ -44,6 +44,20 @@ class TeamError(ModelsError):
     exit_code = 2
 
 
+class OnnxError(ModelsError):
+    """An ONNX file is missing, broken, or not one of ours."""
+
+    exit_code = 2
+
+
+class ExportError(ModelsError):
+    """A team can't be written in another form, or what was written answers otherwise than it."""
+
+
+class AttributionError(ModelsError):
+    """A model has no feature map from which to tell where it sees its answer."""
+
+
 class EvaluationFolderError(ModelsError):
     """A folder to predict on is not in the competition's form."""
 

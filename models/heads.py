@@ -8,13 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from datasets.labels import AGE_GROUPS, GENDERS, MASK_STATES, N_LABELS
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # commands make their options of settings, which know this module: --help waits for no numpy
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
 
     from models.settings import AgeAs, Head
 
@@ -27,6 +26,8 @@ MISSING: Final = -1
 
 def to_labels(codes: NDArray[np.int64]) -> NDArray[np.int64]:
     """(N, 3) codes to (N,) labels 0..17; -1 where any of the three is missing."""
+    import numpy as np
+
     mask, gender, age = codes[:, 0], codes[:, 1], codes[:, 2]
     labels = (mask * SIZES[1] + gender) * SIZES[2] + age
     return np.where((codes == MISSING).any(axis=1), MISSING, labels)
@@ -34,6 +35,8 @@ def to_labels(codes: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def to_codes(labels: NDArray[np.int64]) -> NDArray[np.int64]:
     """(N,) labels 0..17 to (N, 3) codes."""
+    import numpy as np
+
     rest, age = np.divmod(labels, SIZES[2])
     mask, gender = np.divmod(rest, SIZES[1])
     return np.stack([mask, gender, age], axis=1)

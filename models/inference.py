@@ -16,8 +16,9 @@ from models.data import Examples, PhotoDataset, make_loader
 from models.devices import mixed_precision
 from models.heads import Layout
 from models.sampling import InOrder
+from models.settings import Tta
 from models.transforms import PhotoTransform
-from models.views import Tta, views
+from models.views import views
 
 Progress = Callable[[int, int], None]
 

@@ -18,6 +18,8 @@ Crop = Literal["middle", "face"]
 Device = Literal["auto", "cpu", "cuda"]
 Update = Literal["all", "heads"]
 Wandb = Literal["off", "offline", "online"]
+Tta = Literal["none", "flip", "flip5"]
+"""Views of a photo that are averaged, as `models.views` makes them."""
 
 _RANGES: dict[str, tuple[float, float]] = {
     "image_size": (16, 2048),

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any, Final
@@ -17,13 +18,14 @@ from datasets.atomic import atomic_write
 from models.blending import Blend, blend_from
 from models.checkpoint import CheckpointConfig, read_config
 from models.errors import ModelsError, TeamError
-from models.settings import Device
+from models.heads import HEADS
+from models.settings import Device, Tta
 
 if TYPE_CHECKING:
     from models.answering import TeamAnswers
     from models.data import Examples
     from models.inference import Progress
-    from models.views import Tta
+
 
 TEAM: Final = "team.json"
 CHECKPOINT: Final = "model.safetensors"
@@ -70,6 +72,24 @@ class Team:
     def groups(self) -> tuple[str, ...]:
         """The names of the runs, in the order of their first members."""
         return tuple(dict.fromkeys(member.group for member in self.members))
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """Which of `models.heads.HEADS` somebody answers, in their order; reads the members' descriptions."""
+        counted = set(self.blend.needed(self.groups))
+        answered = {
+            name
+            for member, config in zip(self.members, self.configs(), strict=True)
+            if member.group in counted
+            for name in config.parts
+        }
+        return tuple(name for name in HEADS if name in answered)
+
+    @property
+    def most_frequent(self) -> int:
+        """The label 0..17 that is commonest where its members were trained; reads their descriptions."""
+        votes = Counter(config.most_frequent for config in self.configs())
+        return min(votes, key=lambda label: (-votes[label], label))
 
     def configs(self) -> list[CheckpointConfig]:
         """What each member is, in order.

@@ -32,6 +32,8 @@ COMMANDS = (
     "predict",
     "ensemble",
     "score",
+    "classify",
+    "export-model",
     "run",
     "serve",
     "demo",
@@ -48,6 +50,8 @@ EXTRAS = {
     "sklearn": "train",
     "torchmetrics": "train",
     "safetensors": "train",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
     "ray": "ray",
 }
 DEBUG_VARIABLE = "PALETTE_DEBUG"

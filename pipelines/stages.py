@@ -18,7 +18,7 @@ from pipelines.types import PhotoPlacing, ProgressCallback
 
 if TYPE_CHECKING:
     from datasets.merge import MergeOptions
-    from models.settings import Device
+    from models.settings import Device, Tta
     from pipelines.mask_input import MaskInput
     from pipelines.masking import MaskOptions
 
@@ -305,33 +305,49 @@ def train_stage(settings: TrainFlowSettings, *, progress: ProgressCallback | Non
 
 
 def predict_stage(
-    checkpoint: Path, eval_dir: Path, out: Path, *, device: Device = "auto", progress: ProgressCallback | None = None
+    run: Path,
+    eval_dir: Path,
+    out: Path,
+    *,
+    device: Device = "auto",
+    progress: ProgressCallback | None = None,
+    tta: Tta = "none",
+    chances: Path | None = None,
+    batch_size: int = 64,
+    workers: int = -1,
 ) -> dict[str, Any]:
     """Write a submission for an eval folder.
 
     Args:
-        checkpoint: `model.safetensors`, or the folder it is in.
+        run: A checkpoint, a team.json, or the folder of either.
         eval_dir: Holds info.csv and images/.
         out: The submission's CSV file.
         device: auto, cpu or cuda.
         progress: Called with (photos done, photos in all).
+        tta: Views of each photo to average over.
+        chances: Where to write the chances to, CSV or Parquet.
+        batch_size: Photos at once.
+        workers: Processes that read photos; -1 chooses.
 
     Returns:
-        `submission`, `photos`, `answers` (how many by class name), `refusals` (by reason; answered all the same).
+        `submission`, `photos`, `answers` (how many by class name), `refusals` (by reason; answered all the same), and
+        `chances` where they were asked for.
 
     Raises:
-        ModelsError: The checkpoint or the folder is not usable.
+        ModelsError: The run or the folder is not usable.
     """
     from datasets.labels import label_name
     from datasets.manifest import read_refusals
     from models.predict import predict, refusals_path
 
-    file = checkpoint / "model.safetensors" if checkpoint.is_dir() else checkpoint
-    answers = predict(file, eval_dir, out, device=device, progress=progress)
+    answers = predict(
+        run, eval_dir, out, device, progress, tta=tta, chances=chances, batch_size=batch_size, workers=workers
+    )
     counts = answers["ans"].value_counts().sort_index()
     named = {label_name(int(str(label))): int(count) for label, count in counts.items()}
     refusals = count_reasons(read_refusals(refusals_path(out)))
-    return {"submission": out, "photos": len(answers), "answers": named, "refusals": refusals}
+    files = {"submission": out} | ({"chances": chances} if chances is not None else {})
+    return {**files, "photos": len(answers), "answers": named, "refusals": refusals}
 
 
 def _save_json(value: Mapping[str, Any], path: Path) -> None:

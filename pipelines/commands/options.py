@@ -7,15 +7,28 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields
+from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 import click
 import typer
 
+from models.settings import Device, Tta
 from pipelines.types import PhotoPlacing
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON document.")]
 WorkersOption = Annotated[int, typer.Option("--workers", "-j", min=0, help="Processes; 0 takes every core.")]
+RunArgument = Annotated[
+    Path, typer.Argument(metavar="RUN", help="Folder that palette train or palette ensemble wrote, or a checkpoint.")
+]
+DeviceOption = Annotated[Device, typer.Option(help="auto takes a GPU when there is one.")]
+TtaOption = Annotated[
+    Tta, typer.Option("--tta", help="Views of each photo to average over: flip mirrors it, flip5 also cuts windows.")
+]
+BatchOption = Annotated[int, typer.Option("--batch-size", min=1, max=65_536, help="Photos at once.")]
+ReadersOption = Annotated[
+    int, typer.Option("--workers", "-j", min=-1, max=256, help="Processes that read photos; -1 chooses.")
+]
 PhotosOption = Annotated[PhotoPlacing, typer.Option("--photos", help="How photos get beside the manifest.")]
 LicenceOption = Annotated[
     str | None, typer.Option("--licence", help="SPDX id to use instead of the source's own, where you have permission.")

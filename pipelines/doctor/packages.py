@@ -16,6 +16,7 @@ from pipelines.doctor.installation import PROJECT, Installation
 EXTRAS: Mapping[str, str] = {
     "pipelines": "needed by palette run, serve, report and demo",
     "train": "needed by palette train, predict and pseudo-label",
+    "onnx": "needed only by palette export-model, and to use the files it writes",
     "ray": "needed only to mask on a Ray cluster",
 }
 ROOMS = ("synth", "datasets", "models", "pipelines")

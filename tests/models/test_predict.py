@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,11 +9,15 @@ import pytest
 from PIL import Image
 
 from datasets.manifest import read_refusals
+from models.blending import Blend
 from models.checkpoint import read_config
-from models.errors import CheckpointError, EvaluationFolderError
+from models.data import Examples
+from models.errors import EvaluationFolderError, SettingsError, TeamError
 from models.predict import predict, refusals_path
+from models.team import Team, member_of, open_run, write_team
 from tests.models.builders import colour_coded
 from tests.models.conftest import Trained
+from tests.models.team_builders import checkpoint_at
 
 
 def eval_folder(root: Path, labels: list[int], seed: int = 5) -> list[str]:
@@ -124,6 +129,83 @@ def test_a_folder_of_another_form_is_named(single: Trained, tmp_path: Path) -> N
 
 def test_without_a_checkpoint_nothing_is_written(tmp_path: Path) -> None:
     eval_folder(tmp_path, [0])
-    with pytest.raises(CheckpointError, match="no checkpoint"):
+    with pytest.raises(TeamError, match="no run at"):
         predict(tmp_path / "model.safetensors", tmp_path, tmp_path / "s.csv")
     assert not (tmp_path / "s.csv").exists()
+
+
+def test_a_team_answers_with_its_chances_beside(tmp_path: Path) -> None:
+    names = eval_folder(tmp_path, [17, 3, 8])
+    write_info(tmp_path, [*names, "missing.jpg", names[0]])
+    parts: tuple[tuple[str, ...], ...] = (("mask", "gender"), ("age_group",))
+    files = [checkpoint_at(tmp_path / f"{at}.safetensors", at, "triple", each) for at, each in enumerate(parts)]
+    members = tuple(member_of(file, file.stem) for file in files)
+    write_team(tmp_path / "team", Team(members, Blend(cutoffs={"mask": (1.0, 1.0, 1e9)})))
+    tables = {}
+    for suffix in ("csv", "parquet"):
+        given = tmp_path / f"chances.{suffix}"
+        submission = predict(tmp_path / "team", tmp_path, tmp_path / "s.csv", "cpu", tta="flip", chances=given)
+        tables[suffix] = pd.read_csv(given) if suffix == "csv" else pd.read_parquet(given)
+    assert (submission["ans"][[0, 1, 2, 4]] >= 12).all()  # the cut-off takes not_wear
+    assert submission["ans"][0] == submission["ans"][4]
+    table = tables["parquet"]
+    assert list(table) == [
+        *("ImageID", "ans", *(f"label_{at}" for at in range(18))),
+        *("mask_0", "mask_1", "mask_2", "gender_0", "gender_1", "age_group_0", "age_group_1", "age_group_2"),
+    ]
+    assert table["ImageID"].tolist() == [*names, "missing.jpg", names[0]]
+    assert table["ans"].tolist() == submission["ans"].tolist()
+    assert table.filter(like="label_").sum(axis=1, min_count=1).round(6).fillna(-1).tolist() == [1, 1, 1, -1, 1]
+    pd.testing.assert_frame_equal(tables["csv"], table, check_exact=False, rtol=1e-5)
+    said = open_run(tmp_path / "team").answer(photos(tmp_path, names), device="cpu", workers=0, tta="flip")
+    np.testing.assert_allclose(table.filter(like="mask_").to_numpy()[:3], said.chances.heads["mask"], atol=1e-6)
+
+
+def photos(root: Path, names: list[str]) -> Examples:
+    return Examples.unlabelled([root / "images" / name for name in names], names)
+
+
+def test_views_change_what_is_answered(single: Trained, tmp_path: Path) -> None:
+    eval_folder(tmp_path, list(range(18)))
+    tables = []
+    for tta in ("none", "flip"):
+        given = tmp_path / f"{tta}.parquet"
+        predict(single.result.checkpoint, tmp_path, tmp_path / "s.csv", "cpu", tta=tta, chances=given)  # type: ignore[arg-type]
+        tables.append(pd.read_parquet(given).filter(like="label_").to_numpy())
+    assert 1e-4 < np.abs(tables[0] - tables[1]).max() < 0.5
+
+
+def test_a_run_that_lacks_a_head_is_no_submission(tmp_path: Path) -> None:
+    eval_folder(tmp_path, [0])
+    checkpoint = checkpoint_at(tmp_path / "m.safetensors", 0, "triple", ("mask", "age_group"))
+    with pytest.raises(TeamError, match="answers mask, age_group alone, and a submission needs gender"):
+        predict(checkpoint, tmp_path, tmp_path / "s.csv", "cpu")
+    assert not (tmp_path / "s.csv").exists()
+
+
+def test_chances_need_a_known_suffix(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r".csv or .parquet"):
+        predict(tmp_path, tmp_path, tmp_path / "s.csv", chances=tmp_path / "chances.json")
+
+
+@pytest.mark.parametrize("name", ["a,b.jpg", 'a"b.jpg', " a.jpg ", "NA", "a\r\nb.jpg", "=1+1", "007"])
+def test_names_come_back_as_they_were(tmp_path: Path, name: str) -> None:
+    (tmp_path / "images").mkdir()
+    write_info(tmp_path, [name, "b.jpg"])
+    predict(checkpoint_at(tmp_path / "m.safetensors"), tmp_path, tmp_path / "s.csv", "cpu")
+    again = pd.read_csv(tmp_path / "s.csv", dtype=str, keep_default_na=False)
+    assert again["ImageID"].tolist() == [name, "b.jpg"]
+
+
+def test_a_submission_that_does_not_read_back_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = eval_folder(tmp_path, [0, 1])
+    plain = pd.DataFrame.to_csv
+
+    def turned(frame: pd.DataFrame, *args: Any, **options: Any) -> Any:
+        return plain(frame[::-1], *args, **options)
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", turned)
+    with pytest.raises(EvaluationFolderError, match="row 1 of"):
+        predict(checkpoint_at(tmp_path / "m.safetensors"), tmp_path, tmp_path / "s.csv", "cpu")
+    assert not (tmp_path / "s.csv").exists()
+    assert len(names) == 2

@@ -1,0 +1,53 @@
+"""The one module that runs onnxruntime."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import OnnxError, SettingsError
+from models.onnx_notes import INPUT
+from models.settings import Device
+
+_CPU: Final = "CPUExecutionProvider"
+_CUDA: Final = "CUDAExecutionProvider"
+_ERRORS_ONLY: Final = 3
+
+
+def start_session(path: Path, device: Device) -> Any:
+    """An onnxruntime session; `OMP_NUM_THREADS` is obeyed where it is set.
+
+    Raises:
+        ModuleNotFoundError: the extra `onnx` is not installed.
+        OnnxError: the file is missing or no ONNX model.
+        SettingsError: a GPU was asked for and this onnxruntime has none.
+    """
+    import onnxruntime
+
+    there = onnxruntime.get_available_providers()
+    if device == "cuda" and _CUDA not in there:
+        raise SettingsError("device is cuda, and onnxruntime sees no GPU here: choose auto or cpu")
+    if not Path(path).is_file():
+        raise OnnxError(f"no model at {path}: give the file that palette export-model wrote")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    options.intra_op_num_threads = int(threads) if threads.isdecimal() else 0
+    providers = [_CPU] if device == "cpu" else [each for each in (_CUDA, _CPU) if each in there]
+    try:
+        return onnxruntime.InferenceSession(Path(path).read_bytes(), options, providers=providers)
+    except Exception as error:  # onnxruntime raises a dozen kinds on damaged files
+        raise OnnxError(f"{path} is no ONNX model that can be read ({str(error).splitlines()[0][:200]})") from error
+
+
+def run_session(session: Any, pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
+    """What a model of ours says of (N, size, size, 3) uint8 RGB, by the names of its outputs."""
+    names = [output.name for output in session.get_outputs()]
+    return {
+        name: np.asarray(each, dtype=np.float64)
+        for name, each in zip(names, session.run(names, {INPUT: pixels}), strict=True)
+    }
