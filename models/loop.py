@@ -18,6 +18,7 @@ from models.data import Batch, Item, none_read
 from models.errors import TrainingDataError
 from models.inference import Progress
 from models.losses import LabelLoss
+from models.mixing import Mixer
 from models.optimisers import clip_gradients
 from models.sampling import BalancedSampler
 from models.settings import TrainSettings
@@ -35,6 +36,7 @@ class Run:
         wrapped: the model as several processes train it together; the model itself where there is one.
         ema: the running mean of its weights, where asked for.
         loss: of a batch.
+        mixer: mixes the photos of a batch, where asked for.
         optimiser: with its schedule, stepped once for `settings.accumulate` batches.
         sampler: draws the rows of an epoch.
         history: a row an epoch.
@@ -49,6 +51,7 @@ class Run:
     wrapped: nn.Module
     ema: ModelEmaV3 | None
     loss: LabelLoss
+    mixer: Mixer
     optimiser: Any
     schedule: LambdaLR
     sampler: BalancedSampler
@@ -72,6 +75,7 @@ def train_epoch(run: Run, loader: DataLoader[Item], epoch: int, progress: Progre
     # Seeded by epoch, so that a run that goes on draws what it would have drawn.
     torch.manual_seed(run.settings.seed * 100_003 + epoch)
     run.sampler.set_epoch(epoch)
+    run.loss.set_epoch(epoch / run.settings.epochs)
     run.optimiser.zero_grad(set_to_none=True)
     _set_training(run)
     total, rows = 0.0, 0
@@ -83,7 +87,7 @@ def train_epoch(run: Run, loader: DataLoader[Item], epoch: int, progress: Progre
         # A photo alone would break batch normalisation; of several processes none may leave out a step.
         if count >= 2 or run.accelerator.num_processes > 1:
             whole = (at + 1) % run.settings.accumulate == 0 or at == last
-            total += _step(run, batch if count >= 2 else _blank(run), step=whole) * count
+            total += _step(run, batch if count >= 2 else _blank(run), (epoch, at), step=whole) * count
             rows += count
         drawn += batch.drawn * run.accelerator.num_processes
         if progress is not None:
@@ -112,12 +116,13 @@ def _set_training(run: Run) -> None:
         run.network.eval()
 
 
-def _step(run: Run, batch: Batch, *, step: bool) -> float:
-    """Adds a batch's gradients, and steps where the last of those that belong together is in."""
+def _step(run: Run, batch: Batch, place: tuple[int, int], *, step: bool) -> float:
+    """Adds the gradients of the batch at (epoch, number), and steps where it ends what belongs together."""
     device = run.accelerator.device
+    mixed = run.mixer.mix(batch.images.to(device), batch.targets.to(device), *place)
     with run.accelerator.autocast():
-        logits = run.wrapped(batch.images.to(device))
-    loss = run.loss(logits, batch.targets.to(device))
+        logits = run.wrapped(mixed.images)
+    loss: Any = run.loss.mixed(logits, mixed)
     if step:
         run.accelerator.backward(loss / run.settings.accumulate)
         run.accelerator.unscale_gradients(run.optimiser)

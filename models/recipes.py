@@ -108,9 +108,14 @@ _BACKBONES: Final = (
         _vit("vit_base_patch16_clip_224.laion2b", 6e-5, 0.6, ema=0.9998),
     ),
 )
+_ALL: Final = "mask,gender,age_group"
 _HEADS: Final = (
     Recipe(
-        "one-head", "head", "one answer of 18 classes", "what the competition's organisers gave out", {"head": "single"}
+        "one-head",
+        "head",
+        "one answer of 18 classes",
+        "",
+        {"head": "single", "parts": _ALL, "age_as": "classes"},
     ),
     Recipe(
         "three-heads",
@@ -133,9 +138,19 @@ _HEADS: Final = (
         "used by the competition's second place",
         {"head": "triple", "parts": "mask,gender", "age_as": "classes"},
     ),
-    Recipe("mask-only", "head", "a model of the mask, for a team of three", "", {"head": "triple", "parts": "mask"}),
     Recipe(
-        "gender-only", "head", "a model of the gender, for a team of three", "", {"head": "triple", "parts": "gender"}
+        "mask-only",
+        "head",
+        "a model of the mask, for a team of three",
+        "",
+        {"head": "triple", "parts": "mask", "age_as": "classes"},
+    ),
+    Recipe(
+        "gender-only",
+        "head",
+        "a model of the gender, for a team of three",
+        "",
+        {"head": "triple", "parts": "gender", "age_as": "classes"},
     ),
     Recipe("age-only", "head", "a model of the age, for a team", "", {"head": "triple", "parts": "age_group"}),
     Recipe(
@@ -201,14 +216,14 @@ _IMBALANCE: Final = (
         "imbalance",
         "classes weighted by their effective number of samples",
         "Cui et al. 2019, Class-Balanced Loss Based on Effective Number of Samples",
-        {"loss": "class_balanced", "balance": 0.0},
+        {"loss": "class_balanced", "class_weight_power": 0.0, "balance": 0.0},
     ),
     Recipe(
         "ldam",
         "imbalance",
         "the rarer the class, the larger a margin; in the last fifth classes are weighted too",
         "Cao et al. 2019, Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss",
-        {"loss": "ldam", "drw_from": 0.8, "balance": 0.0},
+        {"loss": "ldam", "drw_from": 0.8, "class_weight_power": 0.0, "balance": 0.0},
     ),
     Recipe(
         "logit-adjusted",

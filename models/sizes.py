@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from models.settings import TrainSettings
 
 SMALLEST: Final = 16
+_STEP: Final = 16
 _EXAMPLE: Final = "such as 64:0.5,96 for half of the epochs at 64 pixels and the rest at 96"
 
 
@@ -18,7 +19,8 @@ def parse_sizes(text: str, image_size: int) -> tuple[tuple[int, float], ...]:
     """The sides of a schedule, pixels, each with the share of the epochs after which it ends; the last with 1.
 
     Args:
-        text: `side:share` joined by commas, the last a side alone; empty for `image_size` throughout.
+        text: `side:share` joined by commas, the last a side alone; a side in pixels, or as `50%` of `image_size` in
+            steps of 16 pixels; empty for `image_size` throughout.
         image_size: side that is evaluated and predicted at, which no other may exceed: photos are kept for that one.
 
     Raises:
@@ -51,10 +53,15 @@ def size_at(epoch: int, settings: TrainSettings) -> int:
 
 
 def _side(text: str, image_size: int, whole: str) -> int:
-    if not text.strip().isdecimal() or not SMALLEST <= int(text) <= image_size:
+    text = text.strip()
+    if text.endswith("%") and text[:-1].isdecimal() and 0 < int(text[:-1]) <= 100:
+        # To the nearest step that nets halve evenly, and never beyond what is evaluated at.
+        side = _STEP * round(image_size * int(text[:-1]) / 100 / _STEP)
+        return image_size if text == "100%" else min(max(side, SMALLEST), image_size)
+    if not text.isdecimal() or not SMALLEST <= int(text) <= image_size:
         raise SettingsError(
             f"sizes must have sides from {SMALLEST} to image_size ({image_size}), {_EXAMPLE}; "
-            f"{text.strip()!r} in {whole!r} is none"
+            f"{text!r} in {whole!r} is none"
         )
     return int(text)
 

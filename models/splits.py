@@ -20,11 +20,10 @@ from models.data import Examples, with_packed
 from models.errors import SettingsError, TrainingDataError
 from models.heads import AGE, HEADS, MISSING, WORDS
 from models.packed import Progress
+from models.provenance import CONFIDENCE, FROM, label_weights, origins
 from models.settings import Crop, TrainSettings
 
 _FOLDS = 5
-_FROM = {"mask": "mask_from", "gender": "gender_from", "age_group": "age_from"}
-_CONFIDENCE = {"mask": "mask_confidence", "gender": "gender_confidence", "age_group": "age_confidence"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +35,8 @@ class Splits:
         real: photos of the held-out fold; pseudo-labels don't count as truth.
         synthetic: variants of the held-out fold, likewise.
         notes: `rows` by set, `people` by set, `left_out` of training by reason, `labels` of training by name,
-            `sources` of training (source, licence, photos, variants), and `folds_made_here`.
+            `sources` of training (source, licence, photos, variants), `origins` of its labels (see
+            `models.provenance`), and `folds_made_here`.
     """
 
     train: Examples
@@ -63,16 +63,19 @@ def split_manifest(manifest: Path, settings: TrainSettings) -> Splits:
     check_folds(frame, read_people(root).same)
     held_out = frame["fold"].eq(settings.fold).to_numpy(dtype=bool)
     variant = frame["parent_id"].notna().to_numpy(dtype=bool)
+    weights = label_weights(frame, settings)
     trusted = _codes(frame, settings.pseudo_confidence, settings.age_confidence)
+    # A label that counts nothing is as good as missing: it neither keeps a row in nor makes its class less rare.
+    trusted = np.where(weights > 0, trusted, MISSING)
     truth = _codes(frame, None)
     reasons = _reasons_against(trusted, variant, settings)
     train = ~held_out & (reasons == "")
     scorable = held_out & (truth != MISSING).any(axis=1)
-    weights = np.repeat(np.where(variant, settings.synthetic_weight, 1.0).astype(np.float32)[:, None], 3, axis=1)
+    alike = np.ones_like(weights)
     splits = Splits(
         train=_examples(frame, root, train, trusted, weights, settings.crop),
-        real=_examples(frame, root, scorable & ~variant, truth, weights, settings.crop),
-        synthetic=_examples(frame, root, scorable & variant, truth, weights, settings.crop),
+        real=_examples(frame, root, scorable & ~variant, truth, alike, settings.crop),
+        synthetic=_examples(frame, root, scorable & variant, truth, alike, settings.crop),
         notes={},
     )
     _check_enough(splits, settings)
@@ -83,6 +86,7 @@ def split_manifest(manifest: Path, settings: TrainSettings) -> Splits:
         left_out=dict(sorted(Counter(reasons[~held_out & (reasons != "")].tolist()).items())),
         labels=_label_counts(splits.train.labels),
         sources=_source_counts(frame[train]),
+        origins=origins(frame[train], splits.train.codes, splits.train.weights),
         folds_made_here=made_here,
     )
     return splits
@@ -120,12 +124,12 @@ def _codes(frame: pd.DataFrame, pseudo_confidence: float | None, age_confidence:
     columns = []
     for name, words in zip(HEADS, WORDS, strict=True):
         code = pd.Categorical(frame[name], categories=list(words)).codes.astype(np.int64)
-        pseudo = frame[_FROM[name]].eq("pseudo").to_numpy(dtype=bool)
-        sure = frame[_CONFIDENCE[name]].fillna(0.0).to_numpy(dtype=np.float64)
+        pseudo = frame[FROM[name]].eq("pseudo").to_numpy(dtype=bool)
+        sure = frame[CONFIDENCE[name]].fillna(0.0).to_numpy(dtype=np.float64)
         doubted = pseudo & (sure < pseudo_confidence if pseudo_confidence is not None else True)
         if name == "age_group":
             # A given label without a confidence has not been doubted by anyone.
-            doubted |= (frame[_CONFIDENCE[name]] < age_confidence).to_numpy(dtype=bool)
+            doubted |= (frame[CONFIDENCE[name]] < age_confidence).to_numpy(dtype=bool)
         columns.append(np.where(doubted, MISSING, code))
     return np.stack(columns, axis=1)
 

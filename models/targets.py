@@ -28,10 +28,14 @@ class Targets:
         """The same on another device."""
         return Targets(self.codes.to(device), self.years.to(device), self.weights.to(device))
 
-    def unweighted(self) -> Targets:
-        """The same labels, each counting alike."""
-        return Targets(self.codes, self.years, torch.ones_like(self.weights))
-
     def take(self, rows: torch.Tensor) -> Targets:
         """Those of some rows, in their order."""
         return Targets(self.codes[rows], self.years[rows], self.weights[rows])
+
+    def with_rows(self, other: Targets) -> Targets:
+        """These rows, and after them another's."""
+        return Targets(
+            torch.cat([self.codes, other.codes]),
+            torch.cat([self.years, other.years]),
+            torch.cat([self.weights, other.weights]),
+        )

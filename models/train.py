@@ -17,21 +17,22 @@ from torch.utils.data import DataLoader
 
 from datasets.refusals import Refusal
 from models.checkpoint import save_checkpoint
-from models.classifier import Built, build_classifier
+from models.classifier import Built, build_classifier, try_out
 from models.data import Examples, Item, PhotoDataset, SizedLoader, make_loader, none_read
 from models.devices import choose_device, choose_workers, make_accelerator
 from models.errors import TrainingDataError
 from models.inference import Progress, Reading, answer
 from models.loop import Run, steps_per_epoch, train_epoch
-from models.losses import LabelLoss
+from models.losses import make_loss, plain_loss
+from models.mixing import Mixer
 from models.model_card import CARD, model_card
 from models.optimisers import freeze_body, make_optimiser, make_schedule
 from models.outcome import config_of, metrics_of, plot_run, write_json
 from models.resume import clear_state, fingerprint, load_state, save_state
-from models.sampling import BalancedSampler, class_weights
+from models.sampling import BalancedSampler, make_sampler
 from models.scoring import Scores, score
 from models.settings import TrainSettings
-from models.sizes import size_at
+from models.sizes import parse_sizes, size_at
 from models.splits import packed_splits, split_manifest
 from models.trackers import Trackers
 from models.transforms import PhotoTransform
@@ -89,8 +90,10 @@ def train(manifest: Path, out: Path, settings: TrainSettings, progress: Progress
     built = build_classifier(
         settings.model, settings.layout, settings.image_size, pretrained=settings.pretrained, weights=settings.weights
     )
+    for side, _ in parse_sizes(settings.sizes, settings.image_size)[:-1]:
+        try_out(built.network, settings.model, side)
     reading = Reading(settings.image_size, built.mean, built.std, settings.batch_size, workers)
-    sampler = BalancedSampler(splits.train.codes, settings.balance, settings.seed)
+    sampler = make_sampler(splits.train, settings)
     loaders = SizedLoader(partial(_make_loader, splits.train, sampler, reading, settings, accelerator))
     steps = steps_per_epoch(loaders.at(size_at(0, settings)), settings)
     run = _set_up(built, splits.train, sampler, steps, settings, accelerator)
@@ -143,7 +146,7 @@ def evaluate(run: Run, examples: Examples, reading: Reading) -> tuple[Scores, fl
     run.refusals += answers.refusals
     if not len(answers.index):
         raise TrainingDataError(none_read("score on", answers.refusals))
-    loss = LabelLoss(settings.layout)(answers.logits, examples.targets(answers.index).unweighted())
+    loss = plain_loss(settings.layout)(answers.logits, examples.targets(answers.index))
     return score(examples.codes[answers.index], answers.chances.codes()), float(loss)
 
 
@@ -158,7 +161,7 @@ def _make_loader(
     transform = PhotoTransform(size, reading.mean, reading.std, settings.augment)
     dataset = PhotoDataset(examples, transform, reading.image_size, _STAGE)
     # A last batch of one photo would break batch normalisation; a set smaller than a batch must still be drawn.
-    drop_last = len(examples) >= reading.batch_size
+    drop_last = len(sampler) >= reading.batch_size
     loader = make_loader(dataset, sampler, reading.batch_size, reading.workers, drop_last=drop_last)
     if accelerator.num_processes == 1:
         return loader
@@ -177,7 +180,7 @@ def _set_up(
     if settings.update == "heads":
         freeze_body(network)
     ema = ModelEmaV3(network, decay=settings.ema, use_warmup=True) if settings.ema else None
-    weights = class_weights(examples.codes, settings.class_weight_power) if settings.class_weight_power else None
+    amounts = sampler.probabilities[:, None] * examples.weights
     optimiser = make_optimiser(network, settings)
     return Run(
         settings=settings,
@@ -185,7 +188,8 @@ def _set_up(
         network=network,
         wrapped=accelerator.prepare_model(network),
         ema=ema,
-        loss=LabelLoss(settings.layout, settings.label_smoothing, weights).to(accelerator.device),
+        loss=make_loss(settings.layout, settings, examples.codes, amounts).to(accelerator.device),
+        mixer=Mixer(settings),
         optimiser=accelerator.prepare_optimizer(optimiser),
         schedule=make_schedule(optimiser, steps, settings),
         sampler=sampler,

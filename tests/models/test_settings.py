@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,12 @@ from models.settings import TrainSettings
         ("device", "tpu"),
         ("crop", "ears"),
         ("sizes", "small"),
+        ("loss", "hinge"),
+        ("effective_beta", 1.0),
+        ("synthetic_share", -0.5),
+        ("mix", "cutout"),
+        ("mix_alpha", 0.0),
+        ("trust", "none"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_it_may_be(name: str, value: object) -> None:
@@ -39,6 +46,14 @@ def test_a_wrong_setting_is_named_with_what_it_may_be(name: str, value: object) 
 def test_two_starting_points_contradict() -> None:
     with pytest.raises(SettingsError, match="one of them"):
         TrainSettings(pretrained=True, weights=Path("w.safetensors"))
+
+
+@pytest.mark.parametrize("changes", [{"loss": "class_balanced"}, {"loss": "ldam", "drw_from": 0.8}])
+def test_classes_are_weighted_in_one_way(changes: dict[str, Any]) -> None:
+    TrainSettings(**changes)
+    TrainSettings(loss="ldam", class_weight_power=0.5)
+    with pytest.raises(SettingsError, match="both weigh the classes"):
+        TrainSettings(class_weight_power=0.5, **changes)
 
 
 def test_settings_travel_as_json_without_folders() -> None:

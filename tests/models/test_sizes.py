@@ -4,7 +4,7 @@ import pytest
 
 from models.errors import SettingsError
 from models.settings import TrainSettings
-from models.sizes import size_at
+from models.sizes import parse_sizes, size_at
 
 
 def sides(sizes: str, epochs: int, image_size: int = 96) -> list[int]:
@@ -56,3 +56,12 @@ def test_a_schedule_that_can_not_be_is_a_clear_error(sizes: str, told: str) -> N
         TrainSettings(sizes=sizes, image_size=96)
     assert told in str(caught.value)
     assert "64:0.5,96" in str(caught.value)
+
+
+def test_sides_may_be_shares_of_the_image_size() -> None:
+    assert parse_sizes("50%:0.5,100%", 224) == ((112, 0.5), (224, 1.0))
+    assert parse_sizes("35%:0.5,100%", 100) == ((32, 0.5), (100, 1.0))
+    assert parse_sizes("1%:0.5,24", 24) == ((16, 0.5), (24, 1.0))
+    for wrong in ("0%:0.5,24", "101%:0.5,24", "x%:0.5,24"):
+        with pytest.raises(SettingsError, match="is none"):
+            parse_sizes(wrong, 24)
