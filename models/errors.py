@@ -80,3 +80,9 @@ class GenderModelError(ModelsError):
     """A saved gender model is missing or broken."""
 
     exit_code = 2
+
+
+class OutOfFoldError(ModelsError):
+    """An out-of-fold table is missing or broken, or tables are of other photos."""
+
+    exit_code = 2

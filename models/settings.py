@@ -19,11 +19,11 @@ Device = Literal["auto", "cpu", "cuda"]
 Update = Literal["all", "heads"]
 Keep = Literal["best", "last"]
 Wandb = Literal["off", "offline", "online"]
+Tta = Literal["none", "flip", "flip5"]
+"""Views of a photo that are averaged, as `models.views` makes them."""
 Loss = Literal["cross_entropy", "focal", "class_balanced", "ldam", "logit_adjusted", "f1"]
 Mix = Literal["none", "mixup", "cutmix", "both"]
 Trust = Literal["all", "confidence"]
-Tta = Literal["none", "flip", "flip5"]
-"""Views of a photo that are averaged, as `models.views` makes them."""
 
 _RANGES: dict[str, tuple[float, float]] = {
     "image_size": (16, 2048),

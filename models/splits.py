@@ -92,6 +92,18 @@ def split_manifest(manifest: Path, settings: TrainSettings) -> Splits:
     return splits
 
 
+def folds_of(manifest: Path, seed: int) -> list[int]:
+    """The folds that hold a row to score on, rising.
+
+    Args:
+        manifest: its file or its folder.
+        seed: of the settings: where the manifest has no folds, it makes them.
+    """
+    frame, _ = _with_folds(read_manifest(Path(manifest)), seed)
+    known = (_codes(frame, None) != MISSING).any(axis=1)
+    return sorted({int(fold) for fold in frame["fold"][known]})
+
+
 def _with_folds(frame: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, bool]:
     made_here = bool(frame["fold"].isna().all()) and len(frame) > 0
     if made_here:

@@ -15,6 +15,8 @@ def brief_training(result: Mapping[str, Any]) -> dict[str, Any]:
     metrics = result.get("metrics")
     if metrics is None:
         return dict(result)
+    if "folds" in metrics:
+        return _brief_folds(result)
     scores = metrics["scores"][metrics["headline"]]
     by_head = {name: scores["heads"][name]["macro_f1_present"] for name in scores["heads"]}
     return {
@@ -29,6 +31,26 @@ def brief_training(result: Mapping[str, Any]) -> dict[str, Any]:
         "macro_f1_of_classes_present": scores["macro_f1_present"],
         "accuracy": metrics["accuracy"],
         "macro_f1_by_head": by_head,
+    }
+
+
+def _brief_folds(result: Mapping[str, Any]) -> dict[str, Any]:
+    """How good a model of each fold is on the people of that fold."""
+    metrics = result["metrics"]
+    scores, spread = metrics["scores"][metrics["headline"]], metrics["spread"]["macro_f1"]
+    cutoffs = metrics["cutoffs"]
+    return {
+        "team": result["checkpoint"],
+        "reused": result["reused"],
+        "device": metrics["device"],
+        "seconds": metrics["seconds"],
+        "held_out_photos": scores["rows"],
+        "macro_f1_of_18_classes": metrics["macro_f1"],
+        "accuracy": metrics["accuracy"],
+        "macro_f1_of_a_fold": f"{spread['mean']:.4f} on average, {spread['min']:.4f} to {spread['max']:.4f}",
+        "macro_f1_with_cut_offs": cutoffs["nested"][cutoffs["kept"]] if cutoffs["kept"] else None,
+        "macro_f1_by_head": {name: each["macro_f1_present"] for name, each in scores["heads"].items()},
+        "macro_f1_by_fold": {f"fold {name}": each["macro_f1"] for name, each in metrics["folds"].items()},
     }
 
 

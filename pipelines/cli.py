@@ -30,6 +30,8 @@ COMMANDS = (
     "export",
     "train",
     "predict",
+    "ensemble",
+    "score",
     "classify",
     "export-model",
     "run",

@@ -190,6 +190,11 @@ class TrainFlowSettings(_Settings):
     manifest: Path = Field(default=Path("out/merge"), description="the merged manifest, or its folder")
     out: Path = Field(default=Path("out/train"), description="where the checkpoint, metrics and plots go")
     training: Training = Field(default=TrainSettings(), description="how to train: settings, and recipes by name")
+    folds: str | None = Field(
+        default=None,
+        coerce_numbers_to_str=True,
+        description="train a model for each of these folds, held out in turn: all, or numbers with commas",
+    )
 
 
 def read_settings_file(path: Path) -> dict[str, Any]:

@@ -273,7 +273,7 @@ def train_stage(settings: TrainFlowSettings, *, progress: ProgressCallback | Non
         progress: Called with (steps done, steps in all).
 
     Returns:
-        `checkpoint` (its path), `reused`, and `metrics`.
+        `checkpoint` (its path; with folds that of `team.json`), `reused`, and `metrics`.
 
     Raises:
         ModelsError: The manifest holds too little to learn from, or the model is unknown.
@@ -282,7 +282,7 @@ def train_stage(settings: TrainFlowSettings, *, progress: ProgressCallback | Non
     from datasets.manifest import manifest_file, read_manifest
 
     read_manifest(settings.manifest)
-    from models.train import train  # after the check: torch takes seconds
+    from pipelines.fold_training import train_one_or_all  # after the check: torch takes seconds
 
     weights = settings.training.weights  # one that isn't there is for train to complain of
     key = key_of(
@@ -291,16 +291,16 @@ def train_stage(settings: TrainFlowSettings, *, progress: ProgressCallback | Non
         manifest=file_digest(manifest_file(settings.manifest)),
         settings=asdict(settings.training),
         weights=file_digest(weights) if weights is not None and weights.is_file() else None,
+        **({} if settings.folds is None else {"folds": settings.folds}),
     )
     stored = settings.out / TRAIN_SUMMARY
     if is_finished(settings.out, key):
         finished: dict[str, Any] = json.loads(stored.read_text(encoding="utf-8"))
         return finished | {"reused": True}
     forget(settings.out)
-    result = train(settings.manifest, settings.out, settings.training, progress=progress)
-    summary = {"checkpoint": str(result.checkpoint), "metrics": result.metrics}
+    summary, files = train_one_or_all(settings, progress)
     _save_json(summary, stored)
-    mark_finished(settings.out, key, [result.checkpoint, stored])
+    mark_finished(settings.out, key, [*files, stored])
     return summary | {"reused": False}
 
 

@@ -46,6 +46,10 @@ def train(
     listed: Annotated[
         bool, typer.Option("--list", help="Show the recipes and end.", is_eager=True, callback=_list_recipes)
     ] = False,
+    folds: Annotated[
+        str | None,
+        typer.Option(help="Hold out each of these folds in turn, a model a fold: all, or numbers with commas."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train a classifier and score it on people it hasn't seen."""
@@ -56,5 +60,6 @@ def train(
     from pipelines.summary import show_summary
 
     with progress_bar("training", unit="photos") as progress:
-        result = train_stage(TrainFlowSettings(manifest=manifest, out=out, training=settings), progress=progress)
+        asked = TrainFlowSettings(manifest=manifest, out=out, training=settings, folds=folds)
+        result = train_stage(asked, progress=progress)
     show_summary("Trained", result if as_json else brief_training(result), as_json=as_json)

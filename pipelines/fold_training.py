@@ -1,0 +1,31 @@
+"""One run of training, or a run for each fold: what the training stage calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipelines.settings import TrainFlowSettings
+from pipelines.types import ProgressCallback
+
+
+def train_one_or_all(
+    settings: TrainFlowSettings, progress: ProgressCallback | None
+) -> tuple[dict[str, Any], list[Path]]:
+    """Train with one fold held out, or with each of those that the settings name.
+
+    Returns:
+        `checkpoint` (of a run with folds, its `team.json`) and `metrics`; and the files that must stay as they are for
+        the run to count as finished.
+    """
+    if settings.folds is None:
+        from models.train import train
+
+        result = train(settings.manifest, settings.out, settings.training, progress=progress)
+        return {"checkpoint": str(result.checkpoint), "metrics": result.metrics}, [result.checkpoint]
+    from models.cross_validation import parse_folds, train_folds
+
+    folds = parse_folds(settings.folds)
+    made = train_folds(settings.manifest, settings.out, settings.training, progress, folds=folds)
+    models = [settings.out / f"fold-{fold}" / "model.safetensors" for fold in made.metrics["folds"]]
+    return {"checkpoint": str(made.team), "metrics": made.metrics}, [made.team, made.oof, *models]

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from datasets.labels import N_LABELS
+from models.blending import Blend, blend_from
+from models.chances import of_heads, of_labels
+from models.ensembles import fit_shares, fit_stacking, make_ensemble, pick_shares
+from models.errors import OutOfFoldError, SettingsError
+from models.heads import to_codes
+from models.oof import OutOfFold
+from models.scoring import score
+from tests.models.oof_builders import noisy, table_of
+
+
+def members(count: int = 900, seed: int = 0, useless: bool = True) -> dict[str, OutOfFold]:
+    """Two members that err apart from each other, and one that knows nothing."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, N_LABELS, count)
+    made = {name: table_of(labels, noisy(labels, rng, 2.2)) for name in ("one", "two")}
+    if useless:
+        made["useless"] = table_of(labels, rng.dirichlet(np.ones(N_LABELS), count))
+    return made
+
+
+def f1(table: OutOfFold) -> float:
+    return score(table.truth, table.chances.codes()).macro_f1
+
+
+def test_an_ensemble_beats_its_members_out_of_fold() -> None:
+    tables = members(useless=False)
+    made = make_ensemble(tables)
+    assert made.chosen.macro_f1 > max(f1(each) for each in tables.values()) + 0.03
+    assert made.chosen.macro_f1 == f1(made.chosen.table)
+    assert [each.name for each in made.candidates] == ["mean", "weighted", "weighted_f1", "stacking"]
+    assert made.chosen.macro_f1 == max(each.macro_f1 for each in made.candidates)
+    told = json.loads(json.dumps(made.to_dict()))
+    assert told["members"]["one"]["macro_f1"] == f1(tables["one"])
+    assert set(told["ensembles"]) == {"mean", "weighted", "weighted_f1", "stacking"}
+
+
+def test_a_useless_member_gets_next_to_nothing() -> None:
+    tables = members()
+    shares = fit_shares(tables)
+    assert shares["useless"] < 0.06
+    assert shares["one"] == pytest.approx(shares["two"], abs=0.12)
+    assert sum(shares.values()) == pytest.approx(1.0)
+    assert min(shares.values()) >= 0
+    assert pick_shares(tables)["useless"] < 0.2
+    by_name = {each.name: each for each in make_ensemble(tables).candidates}
+    assert by_name["weighted"].log_loss is not None
+    assert by_name["mean"].log_loss is not None
+    assert by_name["weighted"].log_loss < by_name["mean"].log_loss
+
+
+def test_a_member_that_is_surely_wrong_gets_nothing_and_is_not_asked() -> None:
+    rng = np.random.default_rng(2)
+    labels = rng.integers(0, N_LABELS, 400)
+    tables = {
+        "good": table_of(labels, noisy(labels, rng, 3.0)),
+        "wrong": table_of(labels, noisy((labels + 1) % N_LABELS, rng, 6.0)),
+    }
+    for shares in (fit_shares(tables), pick_shares(tables)):
+        assert shares["good"] > 0.9
+    assert fit_shares(tables)["wrong"] < 0.02
+
+
+def test_the_shares_are_those_that_made_the_truth() -> None:
+    rng = np.random.default_rng(4)
+    one, two = (rng.dirichlet(np.ones(N_LABELS) * 0.3, 6000) for _ in range(2))
+    mixed = 0.7 * one + 0.3 * two
+    labels = (mixed.cumsum(axis=1) > rng.random((6000, 1))).argmax(axis=1)
+    shares = fit_shares({"one": table_of(labels, one), "two": table_of(labels, two)})
+    assert shares["one"] == pytest.approx(0.7, abs=0.03)
+
+
+def test_stacking_undoes_a_known_mix_up() -> None:
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, N_LABELS, 900)
+    # One member calls each class by its neighbour's name: no mean helps, a regression does.
+    tables = {
+        "shifted": table_of(labels, noisy((labels + 1) % N_LABELS, rng, 4.0)),
+        "weak": table_of(labels, noisy(labels, rng, 0.5)),
+    }
+    made = make_ensemble(tables)
+    assert made.chosen.name == "stacking"
+    assert made.chosen.macro_f1 > 0.8 > 2 * max(each.macro_f1 for each in made.candidates[:3])
+
+
+def test_each_fold_is_answered_by_what_was_fitted_on_the_others() -> None:
+    tables = members(400)
+    (made,) = make_ensemble(tables, "stacking").candidates
+    others = {name: each.take(each.folds != 2) for name, each in tables.items()}
+    inside = {name: each.take(each.folds == 2).chances for name, each in tables.items()}
+    expected = fit_stacking(others).apply(inside)
+    assert np.allclose(np.asarray(made.table.take(made.table.folds == 2).chances.label), np.asarray(expected.label))
+
+
+def test_noise_stacked_is_seen_through() -> None:
+    rng = np.random.default_rng(6)
+    labels = rng.integers(0, N_LABELS, 300)
+    tables = {name: table_of(labels, rng.dirichlet(np.ones(N_LABELS), 300)) for name in ("a", "b")}
+    assert make_ensemble(tables, "stacking").chosen.macro_f1 < 0.12
+
+
+def test_stacking_keeps_to_the_regression_and_survives_json() -> None:
+    rng = np.random.default_rng(7)
+    labels = np.where(rng.random(200) < 0.5, 3, 11)
+    tables = {name: table_of(labels, noisy(labels, rng, 2.0)) for name in ("a", "b")}
+    stacking = fit_stacking(tables)
+    assert stacking.classes == (3, 11)
+    blend = blend_from(json.loads(json.dumps(Blend("stacking", stacking=stacking).to_dict())))
+    label = np.asarray(blend.apply({name: each.chances for name, each in tables.items()}).label)
+    assert label.sum(axis=1) == pytest.approx(1.0)
+    assert label[:, [3, 11]].sum(axis=1) == pytest.approx(1.0)
+    assert (label.argmax(axis=1) == labels).mean() > 0.9
+
+
+def test_models_of_other_heads_make_one_together() -> None:
+    whole = members(200, useless=False)["one"]
+    heads = whole.chances.heads
+    tables = {
+        "faces": whole.with_chances(of_heads({"mask": heads["mask"], "gender": heads["gender"]})),
+        "ages": whole.with_chances(of_heads({"age_group": heads["age_group"]})),
+    }
+    made = make_ensemble(tables)
+    assert [each.name for each in made.candidates] == ["mean"]
+    assert made.chosen.table.chances.label is not None
+    assert set(made.members) == {"faces", "ages"}
+    for how in ("weighted", "stacking"):
+        with pytest.raises(SettingsError, match="needs members that each answer"):
+            make_ensemble(tables, how)
+
+
+def test_what_cannot_be_judged_is_not_fitted() -> None:
+    tables = {name: each.take(each.folds == 0) for name, each in members(120).items()}
+    assert [each.name for each in make_ensemble(tables).candidates] == ["mean"]
+    with pytest.raises(SettingsError, match="two folds at least"):
+        make_ensemble(tables, "weighted")
+
+
+def test_one_run_or_an_unknown_way_is_refused() -> None:
+    tables = members(60)
+    with pytest.raises(OutOfFoldError, match="two runs at least"):
+        make_ensemble({"one": tables["one"]})
+    with pytest.raises(SettingsError, match="not 'sum'"):
+        make_ensemble(tables, "sum")  # type: ignore[arg-type]
+
+
+def test_variants_are_answered_but_shape_nothing_where_photos_are() -> None:
+    tables = members(400)
+    for each in tables.values():
+        each.synthetic[::2] = True
+    lied = {
+        name: OutOfFold(
+            each.photo_ids,
+            each.folds,
+            each.synthetic,
+            np.where(each.synthetic[:, None], to_codes((each.labels + 5) % N_LABELS), each.truth),
+            of_labels(np.asarray(each.chances.label)),
+        )
+        for name, each in tables.items()
+    }
+    one, other = (make_ensemble(each, "weighted").candidates[0] for each in (tables, lied))
+    assert one.blend.weights == other.blend.weights
+    assert len(one.table) == 400
