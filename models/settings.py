@@ -66,7 +66,7 @@ class TrainSettings:
         workers: processes that read photos; -1 chooses by device and cores, 0 reads in the training process.
         resume: go on from a run that was killed, if the output folder holds one with these settings and this manifest.
         cache: folder for packed photos: decoded once and kept as raw pixels, so that epochs don't wait for JPEGs. A
-            photo takes at most (1.25 image_size) squared times 3 bytes: 236 kB at 224 pixels. Runs may share it.
+            photo takes at most (1.25 image_size) squared times 3 bytes: 235 kB at 224 pixels. Runs may share it.
         crop: the square that is cut out of a photo: `middle`, or about its `face` as `faces.csv` beside the manifest
             has it; `palette train` looks for the faces where that is missing. Without a face the middle is taken.
         sizes: sides of the squares that are trained on, such as `64:0.5,96`: half of the epochs at 64 pixels, the rest
