@@ -7,6 +7,7 @@ its source, in this order.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from datasets.atomic import atomic_write
 from datasets.errors import PhotoError
@@ -80,6 +82,32 @@ def boxes_of_manifest(manifest: Path, *, workers: int = 1, progress: ProgressCal
     return BoxesSummary(folder / FACES, _counts(table["found"].tolist()), False)
 
 
+def boxes_of_files(
+    paths: Sequence[Path], cache: Path, *, workers: int = 1, progress: ProgressCallback | None = None
+) -> NDArray[np.float32]:
+    """Find the faces of photos that no manifest lists, such as an evaluation folder's.
+
+    Args:
+        paths: Of the photos.
+        cache: Folder that keeps landmarks by content; made.
+        workers: Processes.
+        progress: Called with (photos done, photos to do).
+
+    Returns:
+        (N, 4) float32 x, y, width, height as shares of each photo; what is usual among them where no face is found, and
+        nan where that is not known.
+
+    Raises:
+        SynthError: The finder's models are missing, or the cache can't be written.
+    """
+    found = _find_all([("", path) for path in paths], cache, workers, progress)
+    shares = np.array(found, dtype=np.float32).reshape(-1, 4)
+    known = np.isfinite(shares[:, 0])
+    if known.sum() >= FEWEST:
+        shares[~known] = np.median(shares[known], axis=0)
+    return shares
+
+
 def _known(path: Path) -> dict[tuple[str, str], str] | None:
     """How each photo's box is known by the table that is there; None without one that can be read."""
     try:
@@ -101,16 +129,22 @@ def _look(frame: pd.DataFrame, folder: Path, workers: int, progress: ProgressCal
 
     # Several rows may be copies of one file.
     files = {sha256: folder / path for sha256, path in zip(frame["sha256"], frame["path"], strict=True)}
-    work = partial(find_box, folder / FOLDER / LANDMARKS)
-    items = list(files.items())
-    boxes = map_files(work, items, workers=min(workers, max(len(items), 1)), crashed=_crashed, progress=progress)
+    boxes = _find_all(list(files.items()), folder / FOLDER / LANDMARKS, workers, progress)
     by_file = dict(zip(files, boxes, strict=True))
     table = frame[["photo_id", "sha256"]].reset_index(drop=True)
-    found = [by_file[sha256] for sha256 in table["sha256"]]
-    shares = np.array([each if each is not None else (np.nan,) * 4 for each in found], dtype=np.float64).reshape(-1, 4)
+    shares = np.array([by_file[sha256] for sha256 in table["sha256"]], dtype=np.float64).reshape(-1, 4)
     table[_SHARES] = shares
     table["found"] = np.where(np.isnan(shares[:, 0]), "", "found")
     return fill_in(table, frame.reset_index(drop=True))
+
+
+def _find_all(
+    items: Sequence[tuple[str, Path]], cache: Path, workers: int, progress: ProgressCallback | None
+) -> list[tuple[float, float, float, float]]:
+    """The box of each photo, nan where there is none."""
+    work, several = partial(find_box, cache), min(workers, max(len(items), 1))
+    boxes = map_files(work, items, workers=several, crashed=_crashed, progress=progress)
+    return [(math.nan,) * 4 if box is None else box for box in boxes]
 
 
 def find_box(cache: Path, item: tuple[str, Path]) -> tuple[float, float, float, float] | None:
@@ -118,7 +152,7 @@ def find_box(cache: Path, item: tuple[str, Path]) -> tuple[float, float, float, 
 
     Args:
         cache: Folder of landmarks found before.
-        item: SHA-256 of the bytes that are meant, and the file.
+        item: SHA-256 of the bytes that are meant (empty: whichever they are), and the file.
 
     Returns:
         x, y, width and height of its box, brows to chin and ear to ear, as shares of the photo; None where no face is
@@ -129,9 +163,9 @@ def find_box(cache: Path, item: tuple[str, Path]) -> tuple[float, float, float, 
         photo = read_photo(path, max_side=MAX_SIDE)
     except PhotoError:
         return None
-    if photo.sha256 != sha256:
+    if sha256 not in ("", photo.sha256):
         return None
-    faces = _find(photo.rgb, sha256, cache)
+    faces = _find(photo.rgb, photo.sha256, cache)
     return share_of(faces[0], photo.rgb.shape) if faces else None
 
 

@@ -40,11 +40,10 @@ def prepare_photos(
     """
     training = settings.training
     workers = worker_count(max(training.workers, 0))
-    os.environ.update({name: value for name, value in ONE_THREAD.items() if name not in os.environ})
     if training.crop == "face":
         from pipelines.face_boxes import boxes_of_manifest
 
-        with bars("finding faces") as progress:
+        with bars("finding faces") as progress, _one_thread_each():
             boxes_of_manifest(settings.manifest, workers=workers, progress=progress)
     if training.cache is None:
         return
@@ -57,8 +56,23 @@ def prepare_photos(
     plan = plan_packing(training.cache, wanted, stored_side(training.image_size))
     if plan.new:
         tell(packing_line(plan))
-        with bars("packing photos") as progress:
+        with bars("packing photos") as progress, _one_thread_each():
             packed_splits(splits, training, workers=workers, progress=progress)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let worker processes that start in this block compute with one thread; training afterwards has them all."""
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    os.environ.update(ONE_THREAD)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def packing_line(plan: PackingPlan) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -103,12 +104,14 @@ def test_faces_and_pack_are_made_once(manifest: Path, tmp_path: Path, monkeypatc
     from pipelines.settings import TrainFlowSettings
 
     monkeypatch.setattr(face_boxes, "_find", lambda rgb, sha256, cache: [])
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     training = replace(QUICK_TRAINING, crop="face", cache=tmp_path / "cache", workers=1)
     settings = TrainFlowSettings(manifest=manifest, out=tmp_path / "out", training=training)
     lines: list[str] = []
     for _ in range(2):
         prepare_photos(settings, tell=lines.append)
     assert len(lines) == 1
+    assert "OMP_NUM_THREADS" not in os.environ  # training may use every core
     assert (manifest.parent / FACES).is_file()
     (index,) = (tmp_path / "cache").rglob(INDEX)
     assert index.read_text().count('"key"') == 72

@@ -15,7 +15,7 @@ from datasets.portraits.draw import draw_person
 from datasets.portraits.person import Person
 from models.boxes import FACES, read_boxes
 from pipelines import face_boxes
-from pipelines.face_boxes import boxes_of_manifest, fill_in, share_of
+from pipelines.face_boxes import boxes_of_files, boxes_of_manifest, fill_in, share_of
 from synth import FaceFinder
 from synth.face import STEADY, Face
 from tests.models.builders import row, save_rows
@@ -134,3 +134,27 @@ def test_a_face_that_is_not_found_is_where_it_likely_is() -> None:
 def test_with_no_face_at_all_nothing_is_guessed() -> None:
     told = filled([("s:a", None, "s:p", "s", SIZE, None), ("s:a#v", "s:a", "s:p", "s", SIZE, None)])
     assert {found for found, _ in told.values()} == {""}
+
+
+def test_photos_without_a_manifest_get_boxes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(face_boxes, "FEWEST", 2)
+    shapes = [(40, 40), (40, 80), (40, 60)]
+    for at, (height, width) in enumerate(shapes):
+        Image.fromarray(np.full((height, width, 3), at, np.uint8)).save(tmp_path / f"{at}.png")
+
+    def find(rgb: np.ndarray, sha256: str, cache: Path) -> list[Face]:
+        assert len(sha256) == 64
+        points = np.tile([10.0, 10.0], (68, 1))
+        points[1] = (30.0, 20.0)
+        return [] if rgb.shape[1] == 60 else [Face.from_landmarks(points)]
+
+    monkeypatch.setattr(face_boxes, "_find", find)
+    paths = [tmp_path / f"{at}.png" for at in range(3)]
+    first, second, usual, gone = boxes_of_files([*paths, tmp_path / "gone.png"], tmp_path / "cache")
+    np.testing.assert_allclose(first, [0.25, 0.25, 0.5, 0.25])
+    np.testing.assert_allclose(second, [0.125, 0.25, 0.25, 0.25])
+    np.testing.assert_allclose(usual, (first + second) / 2)
+    np.testing.assert_array_equal(usual, gone)
+    monkeypatch.setattr(face_boxes, "FEWEST", 3)
+    assert np.isnan(boxes_of_files(paths, tmp_path / "cache")[2]).all()
+    assert boxes_of_files([], tmp_path / "cache").shape == (0, 4)
