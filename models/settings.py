@@ -125,7 +125,7 @@ class TrainSettings:
         tensorboard: write the curves for TensorBoard as well, below the output folder.
         wandb: log to Weights & Biases: `offline` keeps the log below the output folder, `online` sends it.
         cache: folder for packed photos: decoded once and kept as raw pixels, so that epochs don't wait for JPEGs. A
-            photo takes at most (1.25 image_size) squared times 3 bytes: 236 kB at 224 pixels. Runs may share it.
+            photo takes at most (1.25 image_size) squared times 3 bytes: 235 kB at 224 pixels. Runs may share it.
         crop: the square that is cut out of a photo: `middle`, or about its `face` as `faces.csv` beside the manifest
             has it; `palette train` looks for the faces where that is missing. Without a face the middle is taken.
         sizes: sides of the squares that are trained on, such as `64:0.5,96`: half of the epochs at 64 pixels, the rest

@@ -27,6 +27,11 @@ Steps = tuple[list[Any], list[Any]]
 PATCH: Final = (0.04, 0.09)
 """Sides of the patches that `faces` covers, as shares of the square's: a nose is about 0.12 wide."""
 
+_SHARP: Final = 224
+"""Pixels of a side for which blurs are given: one of 64 holds as much of a face as three or four of these."""
+
+_SMOOTH: Final = {"downscale": cv2.INTER_AREA, "upscale": cv2.INTER_LINEAR}
+
 
 class PhotoTransform:
     """Central square, augmentation of place, resize, other augmentation, normalisation.
@@ -72,15 +77,16 @@ def _none(size: int) -> Steps:
 
 
 def _light(size: int) -> Steps:
-    return _general(1.0)
+    return _general(size, 1.0)
 
 
 def _strong(size: int) -> Steps:
-    return _general(1.8)
+    return _general(size, 1.8)
 
 
-def _general(more: float) -> Steps:
+def _general(size: int, more: float) -> Steps:
     """What may change without changing the label: place, light, colour, and the marks of camera and encoder."""
+    soft = more * size / _SHARP
     return [
         A.HorizontalFlip(p=0.5),
         A.Affine(
@@ -92,8 +98,8 @@ def _general(more: float) -> Steps:
         ),
     ], [
         A.RandomBrightnessContrast(0.15 * more, 0.15 * more, p=0.6),
-        A.HueSaturationValue(round(6 * more), round(20 * more), round(10 * more), p=0.4),
-        A.GaussianBlur(blur_limit=0, sigma_limit=(0.2, 0.8 * more), p=0.2),
+        A.HueSaturationValue(round(4 * more), round(16 * more), round(10 * more), p=0.4),
+        A.GaussianBlur(blur_limit=0, sigma_limit=(0.2 * soft, 0.9 * soft), p=0.2),
         A.GaussNoise(std_range=(0.005, 0.02 * more), p=0.2),
         A.ImageCompression(quality_range=(round(80 - 15 * more), 98), p=0.3),
     ]
@@ -103,10 +109,9 @@ def _faces(size: int) -> Steps:
     """What differs between photos of the same person: pose of the head, lamp, camera, messenger, something in the way.
 
     Nothing here may hide what a label is read from. Patches are smaller than a nose, so that none turns a mask under
-    the nose into one over it; blurs leave the lines of a face, which tell its age, and are in shares of the side, since
-    a pixel of 64 holds as much of a face as four of 224.
+    the nose into one over it; blurs leave the lines of a face, which tell its age.
     """
-    soft = size / 224
+    soft = size / _SHARP
     return [
         A.HorizontalFlip(p=0.5),
         A.Affine(
@@ -120,10 +125,10 @@ def _faces(size: int) -> Steps:
     ], [
         A.OneOf(
             [
-                A.RandomBrightnessContrast(0.2, 0.2),
+                A.RandomBrightnessContrast(0.15, 0.2),
                 A.RandomGamma((75, 130)),
-                A.PlanckianJitter(mode="blackbody"),
-                A.ColorJitter((0.85, 1.15), (0.85, 1.15), (0.7, 1.3), (-0.02, 0.02)),
+                A.PlanckianJitter(mode="blackbody", temperature_limit=(4500, 9000)),
+                A.ColorJitter((0.9, 1.1), (0.85, 1.15), (0.7, 1.3), (-0.02, 0.02)),
             ],
             p=0.7,
         ),
@@ -131,14 +136,14 @@ def _faces(size: int) -> Steps:
         A.OneOf(
             [
                 A.GaussianBlur(blur_limit=0, sigma_limit=(0.3 * soft, 1.2 * soft)),
-                A.Downscale(scale_range=(0.6, 0.9)),
+                A.Downscale(scale_range=(0.6, 0.9), interpolation_pair=_SMOOTH),
                 A.Sharpen(alpha=(0.1, 0.3), lightness=(1.0, 1.0)),
             ],
             p=0.25,
         ),
         A.GaussNoise(std_range=(0.005, 0.025), p=0.2),
         A.ImageCompression(quality_range=(60, 98), p=0.3),
-        A.CoarseDropout(num_holes_range=(1, 3), hole_height_range=PATCH, hole_width_range=PATCH, fill="random", p=0.3),
+        A.CoarseDropout((1, 3), PATCH, PATCH, fill="random_uniform", p=0.3),
     ]
 
 

@@ -35,15 +35,21 @@ def in_rows(tiles: Sequence[Tile], columns: int) -> list[list[Tile]]:
     return [list(tiles[at : at + columns]) for at in range(0, len(tiles), columns)]
 
 
-def save_sheet(rows: Sequence[Sequence[Tile]], file: Path) -> Path:
-    """Write a sheet as a JPEG, whole or not at all.
+def save_sheet(rows: Sequence[Sequence[Tile]], file: Path, size: tuple[int, int] | None = None) -> Path:
+    """Write a sheet, whole or not at all: a PNG where the file's name ends so, else a JPEG.
+
+    Args:
+        rows: Of tiles.
+        file: To write.
+        size: Width and height of a tile's picture, pixels; the sheet's own where not given.
 
     Raises:
         OutputError: It can't be written.
     """
     from datasets.atomic import atomic_write
-    from synth.sheet import contact_sheet
+    from synth.sheet import TILE, contact_sheet
 
+    kind, options = ("PNG", {}) if file.suffix.lower() == ".png" else ("JPEG", {"quality": 88})
     with atomic_write(file) as temporary:
-        contact_sheet(rows).save(temporary, format="JPEG", quality=88)
+        contact_sheet(rows, size or TILE).save(temporary, format=kind, **options)
     return file

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.ingesting import ingest_into, open_source, sheets_of
 from pipelines.reuse import code_digest, file_digest, forget, is_finished, key_of, mark_finished
 from pipelines.settings import SourceSettings, SynthFlowSettings, TrainFlowSettings
+from pipelines.training_photos import prepare_photos
 from pipelines.types import PhotoPlacing, ProgressCallback
 
 if TYPE_CHECKING:
@@ -282,14 +283,18 @@ def train_stage(settings: TrainFlowSettings, *, progress: ProgressCallback | Non
     from datasets.manifest import manifest_file, read_manifest
 
     read_manifest(settings.manifest)
+    from models.boxes import FACES
     from pipelines.fold_training import train_one_or_all  # after the check: torch takes seconds
 
+    prepare_photos(settings)
+    faces = manifest_file(settings.manifest).parent / FACES
     weights = settings.training.weights  # one that isn't there is for train to complain of
     key = key_of(
         stage="train",
         code=code_digest("models", "datasets"),
         manifest=file_digest(manifest_file(settings.manifest)),
-        settings=asdict(settings.training),
+        settings=asdict(replace(settings.training, cache=None)),
+        faces=file_digest(faces) if settings.training.crop == "face" else None,
         weights=file_digest(weights) if weights is not None and weights.is_file() else None,
         **({} if settings.folds is None else {"folds": settings.folds}),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 from prefect import flow, task
@@ -12,6 +13,8 @@ from pipelines import artifacts, stages
 from pipelines.brief import brief_training
 from pipelines.flows import logs
 from pipelines.settings import TrainFlowSettings
+from pipelines.training_photos import prepare_photos
+from pipelines.types import ProgressCallback
 
 DEFAULTS = TrainFlowSettings()
 
@@ -19,8 +22,13 @@ DEFAULTS = TrainFlowSettings()
 @task(name="train", cache_policy=NO_CACHE)
 def train_task(settings: TrainFlowSettings) -> dict[str, Any]:
     """Train, or find the same training finished."""
+    prepare_photos(settings, bars=_bar)
     with artifacts.progress_artifact("palette-training", "training") as progress:
         return stages.train_stage(settings, progress=progress)
+
+
+def _bar(description: str) -> AbstractContextManager[ProgressCallback]:
+    return artifacts.progress_artifact(f"palette-{description.replace(' ', '-')}", description)
 
 
 @flow(name="train-flow", validate_parameters=True)

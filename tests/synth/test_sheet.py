@@ -54,3 +54,8 @@ def test_a_tile_may_hold_the_picture_itself() -> None:
     sheet = contact_sheet([[Tile(Image.new("RGB", (60, 50), (40, 40, 40)), "TYPE 1", "male, 25")]])
     assert sheet.size == size(1, 1)
     assert sheet.getpixel((GAP + 10, GAP + 10)) == (40, 40, 40)
+
+
+def test_tiles_may_be_of_another_shape(tmp_path: Path) -> None:
+    sheet = contact_sheet([tiles(tmp_path, 3)], (100, 100))
+    assert sheet.size == (GAP + 3 * (100 + GAP), GAP + 100 + CAPTION + GAP)
