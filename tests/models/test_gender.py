@@ -145,6 +145,58 @@ def test_a_source_of_few_people_is_not_held_out_whole() -> None:
     assert fitted(vectors, genders, persons, sources=sources).held_out["other_sources"] == {}
 
 
+def test_a_small_second_source_does_not_silence_a_big_one() -> None:
+    vectors, genders, persons = people(624, gap=2.0)
+    sources = np.where(np.arange(624) < 24, "small", "big")
+    alone = fitted(vectors[24:], genders[24:], persons[24:]).held_out
+    both = fitted(vectors, genders, persons, sources=sources).held_out
+    assert alone["coverage"] > 0.5
+    assert both["coverage"] > 0.9 * alone["coverage"]
+    # Only of the small one do those learn enough who have not seen it.
+    assert set(both["other_sources"]) == {"small"}
+
+
+def test_a_source_is_held_out_where_the_rest_holds_half_of_all_people() -> None:
+    vectors, genders, persons = people(400, gap=2.0)
+    even = np.where(np.arange(400) < 200, "one", "two")
+    assert set(fitted(vectors, genders, persons, sources=even).held_out["other_sources"]) == {"one", "two"}
+    uneven = np.where(np.arange(400) < 202, "one", "two")
+    assert set(fitted(vectors, genders, persons, sources=uneven).held_out["other_sources"]) == {"two"}
+
+
+@pytest.mark.parametrize(("most", "photos"), [(30, [40] * 24), (80, [40] * 3 + [1] * 37), (25, [1] * 300)])
+def test_of_more_photos_than_it_takes_it_learns_from_some_of_everybody(
+    most: int, photos: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.gender_fit.MAX_PHOTOS", most)
+    vectors, genders, persons = people(len(photos), gap=4.0)
+    rows = np.repeat(np.arange(len(photos)), photos)
+    learned = learn_gender(vectors[rows], genders[rows], persons[rows])
+    used = np.flatnonzero(np.isfinite(learned.female))
+    assert len(used) == most
+    counts = np.unique(rows[used], return_counts=True)[1]
+    assert len(counts) == min(most, len(photos))
+    # Nobody has two photos among them while another, who has more, has one.
+    assert counts.max() - counts.min() <= 1 or set(photos) == {40, 1}
+    assert learned.model.held_out["people"] == len(counts)
+
+
+def test_of_more_people_than_it_takes_some_are_of_the_rare_gender(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.gender_fit.MAX_PHOTOS", 40)
+    vectors, _, persons = people(900, gap=4.0)
+    genders = np.where(np.arange(900) < 12, "female", "male")
+    learned = learn_gender(vectors, genders, persons)
+    used = np.isfinite(learned.female)
+    assert used.sum() == 40
+    assert (genders[used] == "female").sum() >= 10
+
+
+def test_few_people_of_many_photos_are_too_few() -> None:
+    vectors, genders, persons = people(3, gap=4.0, photos=40)
+    with pytest.raises(TooFewLabelsError, match="there are 2 male"):
+        learn_gender(vectors, genders, persons)
+
+
 def test_a_face_unlike_all_others_is_not_decided_on(model: GenderModel) -> None:
     vectors, _, _ = people(50, gap=1.5, seed=3)
     strange = model.predict_proba(vectors + 50 * np.random.default_rng(0).normal(size=vectors.shape))
