@@ -74,8 +74,8 @@ def _figure(labelled: PseudoLabelled, file: Path) -> Path | None:
 
     right = given["said"].eq(given["gender"]).to_numpy(dtype=bool)
     title = f"Gender of {len(given)} people, by a model that has not seen them"
-    confidence = given["confidence"].to_numpy(dtype=float)
-    return plot_confidence(confidence, right, labelled.report["threshold"], file, title)
+    confidence, decided = given["confidence"].to_numpy(dtype=float), given["decided"].to_numpy(dtype=bool)
+    return plot_confidence(confidence, right, decided, file, title)
 
 
 def _sheet(inputs: Inputs, rows: pd.DataFrame, file: Path) -> Path | None:
