@@ -1,4 +1,4 @@
-"""Whose photos gender is learned from, and by what photos people are judged: the model and its stage share the rules."""
+"""Whose photos gender is learned from, and by what photos people are judged; the model and its stage share it."""
 
 from __future__ import annotations
 
