@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from datasets.labels import GENDERS
+from datasets.labels import AGE_GROUPS, GENDERS
 from datasets.manifest import validate_manifest, with_labels
 from models.errors import TooFewLabelsError
 from models.face_views import SIZE, FaceViews
@@ -22,7 +22,7 @@ from models.gender_people import Speaking, seen_masked_only, speaking, teaching
 __all__ = ["GenderModel", "PseudoLabelled", "learn_gender", "pseudo_label"]
 
 GIVEN_COLUMNS = ["photo_id", "person_id", "gender", "said", "confidence", "decided"]
-DECIDED_COLUMNS = ["person_id", "photo_id", "said", "confidence", "reason"]
+DECIDED_COLUMNS = ["person_id", "photo_id", "said", "confidence", "reason", "age_group"]
 
 YOUNGEST = 10.0
 """Years. Under ten the embedding tells gender little better than a coin does, whatever confidence it claims."""
@@ -66,8 +66,9 @@ class PseudoLabelled:
         given: the photos that were learned from, `photo_id, person_id, gender, said, confidence, decided`: the gender
             given, the one a model says that has not seen the person, its confidence in that, and whether that reaches
             the threshold for somebody of this age; the most surely contradicted first, the most surely confirmed last.
-        decided: people whose gender was looked for, `person_id, photo_id, said, confidence, reason`: of one photo each
-            the likelier gender, the confidence in it, and why it was filled in (`pseudo`) or not; the least sure first.
+        decided: people whose gender was looked for, `person_id, photo_id, said, confidence, reason, age_group`: of one
+            photo each the likelier gender, the confidence in it, why it was filled in (`pseudo`) or not, and their age
+            group, the oldest where photos differ; the least sure first, and last those of whom nothing was said.
     """
 
     manifest: pd.DataFrame
@@ -130,7 +131,7 @@ def pseudo_label(
     report["people_filled"] = sum(each.gender is not None for each in decisions.values())
     report["rows_filled"] = int((missing & filled["gender"].notna()).sum())
     report["status"] = "labelled" if report["people_filled"] else "abstained"
-    return PseudoLabelled(filled, report, given, _decided_table(decisions))
+    return PseudoLabelled(filled, report, given, _decided_table(decisions, frame))
 
 
 def _among(rows: pd.DataFrame, embeddings: Mapping[str, Any]) -> pd.DataFrame:
@@ -181,13 +182,17 @@ def _given_table(rows: pd.DataFrame, learned: GenderFit, years: NDArray[np.float
     return told.loc[order, GIVEN_COLUMNS].reset_index(drop=True)
 
 
-def _decided_table(decisions: Mapping[str, _Decision]) -> pd.DataFrame:
+def _decided_table(decisions: Mapping[str, _Decision], frame: pd.DataFrame) -> pd.DataFrame:
+    """`PseudoLabelled.decided`; who has a gender given on another row was not looked for."""
+    order = {name: place for place, name in enumerate(AGE_GROUPS)}
+    oldest = frame["age_group"].map(order).groupby(frame["person_id"]).max()
+    groups = {str(person): AGE_GROUPS[int(place)] for person, place in oldest.dropna().items()}
     rows = [
-        (person, each.photo_id, each.said, each.confidence, each.reason)
+        (person, each.photo_id, each.said, each.confidence if each.said else None, each.reason, groups.get(person, ""))
         for person, each in decisions.items()
-        if each.said
+        if each.reason != "given"
     ]
-    told = pd.DataFrame(rows, columns=DECIDED_COLUMNS)
+    told = pd.DataFrame(rows, columns=DECIDED_COLUMNS).astype({"confidence": "float64"})
     return told.sort_values(["confidence", "person_id"], ignore_index=True)
 
 

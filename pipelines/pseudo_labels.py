@@ -50,6 +50,11 @@ class PseudoLabelResult:
     report: dict[str, Any]
     sheets: dict[str, Path]
 
+    @property
+    def tables(self) -> bool:
+        """Whether there are tables of genders for the report."""
+        return bool(self.sheets.keys() & {"given_genders", "pseudo_genders"})
+
 
 def photos_to_embed(frame: pd.DataFrame, learn_from: int) -> set[str]:
     """Return the ids of the photos whose embedding is needed.

@@ -313,6 +313,51 @@ def test_children_and_faces_not_found_are_left_alone() -> None:
     assert result.report["abstained"]["no_embedding"] == 1
 
 
+def test_everybody_who_was_looked_at_is_told_of_with_their_age_group() -> None:
+    rows, embeddings, _ = known_and_unknown(unknown=4)
+    rows[120] |= {"age": 5.0}
+    del embeddings[rows[121]["photo_id"]]
+    rows[122] |= {"age": None}
+    rows += [row("older.jpg", "p123", mask="wear", age=61.0), row("again.jpg", "p0", mask="wear", age=40.0)]
+    decided = pseudo_label(make_manifest(rows), embeddings, precision=0.6).decided
+    told = decided.set_index("person_id")
+    assert sorted(told.index) == [f"sample:p{each}" for each in range(120, 124)]
+    assert told["reason"].to_dict() == {
+        "sample:p120": "too_young",
+        "sample:p121": "no_embedding",
+        "sample:p122": "pseudo",
+        "sample:p123": "pseudo",
+    }
+    assert told["age_group"][[f"sample:p{each}" for each in range(120, 124)]].tolist() == [
+        "under_30",
+        "30_to_59",
+        "",
+        "60_plus",
+    ]
+    # The least sure first, and those of whom nothing is said last.
+    assert decided["confidence"].isna().tolist() == [False, False, True, True]
+    assert decided["confidence"][0] <= decided["confidence"][1]
+
+
+def test_given_genders_are_told_with_what_is_decided_at_the_threshold_for_their_age() -> None:
+    vectors, genders, persons, ages = by_band(0, 600)
+    rows = [
+        row(f"{person}.jpg", person, mask="not_wear", age=age, gender=gender)
+        for person, gender, age in zip(persons, genders, ages, strict=True)
+    ]
+    embeddings = {each["photo_id"]: vector for each, vector in zip(rows, vectors, strict=True)}
+    rows.append(row("unknown.jpg", "unknown", mask="not_wear"))
+    result = pseudo_label(make_manifest(rows), embeddings)
+    given = result.given.merge(make_manifest(rows)[["photo_id", "age"]])
+    thresholds = result.report["threshold_by_age"]
+    assert thresholds["under 20"] is None
+    grown = given["age"].eq(40)
+    assert (given["decided"] == grown & given["confidence"].ge(thresholds["20 to 59"])).all()
+    assert 0 < given["decided"].sum() < len(given)
+    assert len(result.report["held_out"]["other_sources"]) == 0
+    assert given["decided"].mean() == pytest.approx(result.report["held_out"]["coverage"])
+
+
 def test_a_bare_face_speaks_for_its_person_before_a_masked_one() -> None:
     rows, embeddings, truth = known_and_unknown(unknown=2)
     masked = row("masked.jpg", "p120", mask="wear", age=40.0)
