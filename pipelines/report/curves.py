@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from pipelines.report.charts import draw
-from pipelines.report.svg import FIRST, INK, QUIET, SECOND
+from pipelines.report.svg import FIRST, INK, QUIET
 from pipelines.report.text import number, share
 
 if TYPE_CHECKING:
@@ -75,15 +75,16 @@ def coverage_chart(
     def paint(axes: Any) -> None:
         axes.plot(coverage, precision, color=FIRST, linewidth=1.5)
         if decided is not None:
-            axes.scatter([decided[0]], [decided[1]], s=40, color=SECOND, zorder=3)
-            right = decided[0] > 0.6
+            axes.scatter([decided[0]], [decided[1]], s=34, color=INK, zorder=3)
+            # The curve falls to the right: there is room above it there, and below it on the other side.
+            right = decided[0] > 0.55
             axes.annotate(
                 f"{share(decided[0])} decided, {share(decided[1])} right",
                 decided,
-                xytext=(-6 if right else 6, -10),
+                xytext=(-8, -8) if right else (8, 5),
                 textcoords="offset points",
                 ha="right" if right else "left",
-                va="top",
+                va="top" if right else "bottom",
                 fontsize=10,
                 color=INK,
             )
