@@ -339,6 +339,64 @@ def test_everybody_who_was_looked_at_is_told_of_with_their_age_group() -> None:
     assert decided["confidence"][0] <= decided["confidence"][1]
 
 
+def test_youngest_counts_from_its_year_on_and_by_the_oldest_photo() -> None:
+    rows, embeddings, _ = known_and_unknown(unknown=4)
+    for at, age in ((120, 9.99), (121, 10.0), (122, 5.0)):
+        rows[at] |= {"age": age}
+    rows.append(row("older.jpg", "p122", mask="wear", age=40.0))
+    told = pseudo_label(make_manifest(rows), embeddings, precision=0.5).decided.set_index("person_id")["reason"]
+    assert [told[f"sample:p{at}"] for at in (120, 121, 122, 123)] == ["too_young", "pseudo", "pseudo", "pseudo"]
+
+
+def test_the_age_that_decides_is_that_of_the_oldest_photo() -> None:
+    vectors, genders, persons, ages = by_band(0)
+    rows = [
+        row(f"{person}.jpg", person, mask="not_wear", age=age, gender=gender)
+        for person, gender, age in zip(persons, genders, ages, strict=True)
+    ]
+    sure = vectors[(ages == 40) & (genders == "female")][0]
+    rows += [row(f"new{age}.jpg", f"new{age}", mask="not_wear", age=float(age)) for age in (15, 40)]
+    rows.append(row("new15later.jpg", "new15", mask="wear", age=40.0))
+    rows.append(row("new40later.jpg", "new40", mask="wear", age=70.0))
+    embeddings = {each["photo_id"]: vector for each, vector in zip(rows, [*vectors, sure, sure], strict=False)}
+    result = pseudo_label(make_manifest(rows), embeddings)
+    assert result.report["reason"] is None
+    told = result.decided.set_index("person_id")["reason"]
+    assert told.to_dict() == {"sample:new15": "pseudo", "sample:new40": "unsure"}
+
+
+def test_given_genders_begin_with_the_most_surely_contradicted() -> None:
+    rows, embeddings, _ = known_and_unknown(unknown=2, gap=2.0)
+    given = pseudo_label(make_manifest(rows), embeddings).given
+    right = given["said"].eq(given["gender"])
+    assert 0 < (~right).sum() < 60
+    assert right.is_monotonic_increasing
+    assert given["confidence"][~right].is_monotonic_decreasing
+    assert given["confidence"][right].is_monotonic_increasing
+
+
+def test_where_no_confidence_is_enough_it_says_so() -> None:
+    rows, embeddings, _ = known_and_unknown(gap=0.0)
+    report = pseudo_label(make_manifest(rows), embeddings).report
+    assert report["threshold"] is None
+    assert report["status"] == "abstained"
+    assert "no confidence reached a precision of 0.97" in report["reason"]
+    assert report["abstained"] == {"unsure": 40}
+
+
+def test_people_are_scored_alike_in_batches_of_any_size_and_shown_by_their_first_photo(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows, embeddings, _ = known_and_unknown(unknown=5)
+    rows += [row(f"a{at}.jpg", f"p{at}", mask="not_wear", age=40.0) for at in range(120, 125)]
+    embeddings |= {f"sample:a{at}.jpg": embeddings[f"sample:p{at}.jpg"] for at in range(120, 125)}
+    whole = pseudo_label(make_manifest(rows), embeddings)
+    assert set(whole.decided["photo_id"]) == {f"sample:a{at}.jpg" for at in range(120, 125)}
+    assert (whole.report["people_missing"], whole.report["rows_filled"]) == (5, 2 * whole.report["people_filled"])
+    monkeypatch.setattr("models.gender._AT_ONCE", 3)
+    pd.testing.assert_frame_equal(pseudo_label(make_manifest(rows), embeddings).decided, whole.decided)
+
+
 def test_given_genders_are_told_with_what_is_decided_at_the_threshold_for_their_age() -> None:
     vectors, genders, persons, ages = by_band(0, 600)
     rows = [

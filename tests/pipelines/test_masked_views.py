@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections import Counter
 from typing import Any
 
 import cv2
@@ -14,7 +15,7 @@ from datasets.portraits.person import Person
 from models.face_views import SIZE, FaceViews
 from pipelines.faces import embedder_version
 from pipelines.masked_views import MaskedViews, refound
-from synth import Face, FaceFinder, MaskEngine
+from synth import Face, FaceFinder, MaskEngine, PhotoRefusedError
 
 Found = tuple[np.ndarray, np.ndarray]
 
@@ -57,6 +58,29 @@ def beside(face: Found, factor: float) -> tuple[np.ndarray, np.ndarray, np.ndarr
     both[:, : other.shape[1]] = other
     both[: small.shape[0], other.shape[1] :] = small
     return both, landmarks / factor + [other.shape[1], 0], FaceFinder().find(other, rivals=1.0)[0].landmarks
+
+
+class Asked(MaskEngine):
+    """An engine that refuses all, and remembers what was asked for."""
+
+    def mask(self, photo: Any, **wanted: Any) -> Any:
+        self.__dict__.setdefault("asked", []).append((wanted["wear"], wanted["seed"]))
+        raise PhotoRefusedError("folded", "not today")
+
+
+def test_which_mask_is_drawn_goes_by_the_pixels_and_one_in_five_leaves_the_nose_out(face: Found) -> None:
+    views, engine = MaskedViews(), Asked()
+    views._engine = engine
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (8, 8, 3), dtype=np.uint8) for _ in range(300)]
+    for rgb in [*pictures, *pictures]:
+        assert np.isnan(views.embed(rgb, face[1])).all()
+    first, again = engine.__dict__["asked"][:300], engine.__dict__["asked"][300:]
+    assert first == again
+    assert len({seed for _, seed in first}) == 300
+    styles = Counter(wear for wear, _ in first)
+    assert set(styles) == {"correct", "nose_out"}
+    assert 0.12 < styles["nose_out"] / 300 < 0.28
 
 
 @pytest.mark.parametrize("smaller", [1.15, 3.0])
