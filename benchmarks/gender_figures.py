@@ -1,4 +1,4 @@
-"""What a gender model's answers are worth, with intervals by person: the figures of the benchmark of genders."""
+"""What a gender model's answers are worth, with intervals by photo: the figures of the benchmark of genders."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DRAWS = 1000
 
 @dataclass(frozen=True)
 class Answers:
-    """Of N photos, one a person.
+    """Of N photos.
 
     Attributes:
         female: (N,) P(female), by the model.
@@ -100,7 +100,7 @@ FIGURES: dict[str, Callable[[Answers], float]] = {
 
 
 def measured(figure: Callable[[Answers], float], answers: Answers, seed: int = 0) -> Figure:
-    """A figure with its bootstrap interval; people are drawn, and each has one photo."""
+    """A figure with its bootstrap interval; photos are drawn, each counted as a person of its own."""
     count = len(answers.female)
     if not count:
         return Figure(float("nan"), float("nan"), float("nan"))

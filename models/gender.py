@@ -11,21 +11,24 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from datasets.labels import GENDERS
-from datasets.manifest import validate_manifest, with_labels, without_mask
+from datasets.labels import AGE_GROUPS, GENDERS
+from datasets.manifest import validate_manifest, with_labels
 from models.errors import TooFewLabelsError
 from models.face_views import SIZE, FaceViews
 from models.gender_fit import GenderFit, learn_gender
 from models.gender_model import GenderModel
+from models.gender_people import Speaking, seen_masked_only, speaking, teaching
 
 __all__ = ["GenderModel", "PseudoLabelled", "learn_gender", "pseudo_label"]
 
-GIVEN_COLUMNS = ["photo_id", "person_id", "gender", "said", "confidence"]
-DECIDED_COLUMNS = ["person_id", "photo_id", "said", "confidence", "reason"]
+GIVEN_COLUMNS = ["photo_id", "person_id", "gender", "said", "confidence", "decided"]
+DECIDED_COLUMNS = ["person_id", "photo_id", "said", "confidence", "reason", "age_group"]
 
 YOUNGEST = 10.0
 """Years. Under ten the embedding tells gender little better than a coin does, whatever confidence it claims."""
 
+_AT_ONCE = 4096
+"""Photos that are scored at a time."""
 
 _EMPTY_REPORT: Final[dict[str, Any]] = {
     "status": "nothing_missing",
@@ -60,11 +63,12 @@ class PseudoLabelled:
             by reason (`unsure`, `too_young`, `no_embedding`, `given_genders_differ`, `no_model`, and `masked_only`: no
             photo without a mask, and no model for those). `masked_only` is None, or of the model for them what stands
             here of the other: `labelled_people`, `held_out`, `threshold`, `threshold_by_age`, `reason`.
-        given: the photos that were learned from, `photo_id, person_id, gender, said, confidence`: the gender given,
-            the one a model says that has not seen the person, and its confidence in that; the most surely contradicted
-            first, the most surely confirmed last.
-        decided: people whose gender was looked for, `person_id, photo_id, said, confidence, reason`: of one photo each
-            the likelier gender, the confidence in it, and why it was filled in (`pseudo`) or not; the least sure first.
+        given: the photos that were learned from, `photo_id, person_id, gender, said, confidence, decided`: the gender
+            given, the one a model says that has not seen the person, its confidence in that, and whether that reaches
+            the threshold for somebody of this age; the most surely contradicted first, the most surely confirmed last.
+        decided: people whose gender was looked for, `person_id, photo_id, said, confidence, reason, age_group`: of one
+            photo each the likelier gender, the confidence in it, why it was filled in (`pseudo`) or not, and their age
+            group, the oldest where photos differ; the least sure first, and last those of whom nothing was said.
     """
 
     manifest: pd.DataFrame
@@ -114,44 +118,30 @@ def pseudo_label(
     report = _EMPTY_REPORT | {"people_missing": int(people[missing].nunique())}
     if not missing.any():
         return PseudoLabelled(frame, report)
-    bare, covered = _usable(frame, people, embeddings)
-    teaching = _teaching(frame, people)
-    learned, given = _learn(frame[bare & teaching], embeddings, precision, seed, report)
-    models = {False: None if learned is None else learned.model, True: None}
-    if (covered & missing).any() and masked:
-        drawn = frame["photo_id"].isin(list(masked)) & without_mask(frame)
+    judged, teachers = speaking(frame, embeddings), frame[teaching(frame)]
+    model, given = _learn(_among(teachers, embeddings), embeddings, precision, seed, report)
+    of_masked = None
+    if masked and seen_masked_only(frame, embeddings).any():
         report["masked_only"] = {"reason": None}
-        learned, _ = _learn(frame[drawn & teaching], masked, precision, seed, report["masked_only"])
-        models[True] = None if learned is None else learned.model
-    decisions = _decide(frame, people, embeddings, {False: bare, True: covered}, models, youngest)
+        of_masked, _ = _learn(_among(teachers, masked), masked, precision, seed, report["masked_only"])
+    decisions = _decide(frame, people, embeddings, judged, (model, of_masked), youngest)
     filled = _fill(frame, people, decisions)
     abstained = Counter(each.reason for each in decisions.values() if each.gender is None)
     report["abstained"] = dict(sorted(abstained.items()))
     report["people_filled"] = sum(each.gender is not None for each in decisions.values())
     report["rows_filled"] = int((missing & filled["gender"].notna()).sum())
     report["status"] = "labelled" if report["people_filled"] else "abstained"
-    return PseudoLabelled(filled, report, given, _decided_table(decisions))
+    return PseudoLabelled(filled, report, given, _decided_table(decisions, frame))
 
 
-def _usable(
-    frame: pd.DataFrame, people: pd.Series[Any], embeddings: Mapping[str, Any]
-) -> tuple[pd.Series[bool], pd.Series[bool]]:
-    """Rows that speak for their person: embedded without a mask, or with one where the person has no other."""
-    embedded = frame["photo_id"].isin(list(embeddings))
-    bare = embedded & without_mask(frame)
-    return bare, embedded & ~bare.groupby(people).transform("any")
-
-
-def _teaching(frame: pd.DataFrame, people: pd.Series[Any]) -> pd.Series[bool]:
-    """Rows of a gender that was given, of people of whom only one was."""
-    given = frame["gender"].notna() & frame["gender_from"].fillna("given").isin(["given", "corrected"])
-    return given & frame["gender"].where(given).groupby(people).transform("nunique").eq(1)
+def _among(rows: pd.DataFrame, embeddings: Mapping[str, Any]) -> pd.DataFrame:
+    return rows[rows["photo_id"].isin(list(embeddings))]
 
 
 def _learn(
     rows: pd.DataFrame, embeddings: Mapping[str, Any], precision: float, seed: int, report: dict[str, Any]
-) -> tuple[GenderFit | None, pd.DataFrame]:
-    """The fit, its figures noted in the report, and what it says of those it learned from.
+) -> tuple[GenderModel | None, pd.DataFrame]:
+    """The model, its figures noted in the report, and what is said of those it learned from.
 
     None, with the reason in the report, when there is too little to learn.
     """
@@ -177,43 +167,58 @@ def _learn(
             f"on {model.held_out['people']} held-out people no confidence reached a precision of {precision:g}: "
             "ask for a lower precision or add people with a gender"
         )
-    return learned, _given_table(rows, learned.female)
+    return model, _given_table(rows, learned, years)
 
 
-def _given_table(rows: pd.DataFrame, female: NDArray[np.float64]) -> pd.DataFrame:
-    """`PseudoLabelled.given`, from P(female) by row; nan where a row was not learned from."""
-    said = np.where(female >= 0.5, GENDERS[1], GENDERS[0])
-    told = rows[["photo_id", "person_id", "gender"]].assign(said=said, confidence=np.maximum(female, 1 - female))
+def _given_table(rows: pd.DataFrame, learned: GenderFit, years: NDArray[np.float64]) -> pd.DataFrame:
+    """`PseudoLabelled.given`, of the rows that were learned from; years are their ages, nan where unknown."""
+    female = learned.female
+    said, confidence = np.where(female >= 0.5, GENDERS[1], GENDERS[0]), np.maximum(female, 1 - female)
+    told = rows[["photo_id", "person_id", "gender"]].assign(said=said, confidence=confidence)
+    told["decided"] = confidence >= learned.model.thresholds_for(years)
     told = told[np.isfinite(female)]
     doubt = told["confidence"].where(told["gender"].eq(told["said"]), -told["confidence"])
     order = pd.DataFrame({"doubt": doubt, "photo_id": told["photo_id"]}).sort_values(["doubt", "photo_id"]).index
     return told.loc[order, GIVEN_COLUMNS].reset_index(drop=True)
 
 
-def _decided_table(decisions: Mapping[str, _Decision]) -> pd.DataFrame:
+def _decided_table(decisions: Mapping[str, _Decision], frame: pd.DataFrame) -> pd.DataFrame:
+    """`PseudoLabelled.decided`; who has a gender given on another row was not looked for."""
+    order = {name: place for place, name in enumerate(AGE_GROUPS)}
+    oldest = frame["age_group"].map(order).groupby(frame["person_id"]).max()
+    groups = {str(person): AGE_GROUPS[int(place)] for person, place in oldest.dropna().items()}
     rows = [
-        (person, each.photo_id, each.said, each.confidence, each.reason)
+        (person, each.photo_id, each.said, each.confidence if each.said else None, each.reason, groups.get(person, ""))
         for person, each in decisions.items()
-        if each.said
+        if each.reason != "given"
     ]
-    told = pd.DataFrame(rows, columns=DECIDED_COLUMNS)
+    told = pd.DataFrame(rows, columns=DECIDED_COLUMNS).astype({"confidence": "float64"})
     return told.sort_values(["confidence", "person_id"], ignore_index=True)
 
 
-def _stack(photo_ids: pd.Series[Any], embeddings: Mapping[str, Any]) -> NDArray[np.float64]:
-    vectors = [np.asarray(embeddings[each], dtype=np.float64) for each in photo_ids]
-    return np.stack(vectors) if vectors else np.zeros((0, SIZE))
+def _stack(photo_ids: pd.Series[Any], embeddings: Mapping[str, Any]) -> NDArray[np.float32]:
+    vectors = [np.asarray(embeddings[each], dtype=np.float32) for each in photo_ids]
+    return np.stack(vectors) if vectors else np.zeros((0, SIZE), dtype=np.float32)
+
+
+def _scores(model: GenderModel | None, photo_ids: pd.Series[Any], embeddings: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Of photos, a few thousand at a time: a set's descriptions all in one array may not fit beside the embeddings."""
+    if model is None:
+        return np.zeros(len(photo_ids))
+    starts = range(0, len(photo_ids), _AT_ONCE)
+    told = [model.score(_stack(photo_ids.iloc[at : at + _AT_ONCE], embeddings)) for at in starts]
+    return np.concatenate([np.zeros(0), *told])
 
 
 def _decide(
     frame: pd.DataFrame,
     people: pd.Series[Any],
     embeddings: Mapping[str, Any],
-    usable: Mapping[bool, pd.Series[Any]],
-    models: Mapping[bool, GenderModel | None],
+    judged: Speaking,
+    models: tuple[GenderModel | None, GenderModel | None],
     youngest: float,
 ) -> dict[str, _Decision]:
-    """A decision for every person with a row that lacks a gender."""
+    """A decision for every person with a row that lacks a gender; the models are of bare faces and of masked ones."""
     wanted = people.isin(people[frame["gender"].isna()])
     given: dict[str, set[str]] = {}
     ages: dict[str, list[float]] = {}
@@ -224,15 +229,12 @@ def _decide(
         person: _Decision(None, 0.0, "no_embedding") if len(genders) != 1 else _Decision(min(genders), 1.0, "given")
         for person, genders in given.items()
     }
-    for covered, rows_of in usable.items():
-        rows, model = frame[wanted & rows_of].sort_values("photo_id"), models[covered]
-        scores = np.zeros(len(rows))
-        if model is not None and len(rows):
-            scores = model.score(_stack(rows["photo_id"], embeddings))
-        photos = rows[["person_id", "photo_id"]].assign(score=scores)
-        for person, group in photos.groupby("person_id"):
+    for chosen, model, reason in zip(judged, models, ("no_model", "masked_only"), strict=True):
+        rows = frame[wanted & chosen].sort_values("photo_id")
+        scores = _scores(model, rows["photo_id"], embeddings)
+        for person, group in rows[["person_id", "photo_id"]].assign(score=scores).groupby("person_id"):
             if len(given[str(person)]) != 1:
-                decisions[str(person)] = _decide_one(group, ages[str(person)], model, covered)
+                decisions[str(person)] = _decide_one(group, ages[str(person)], model, reason)
     for person, genders in given.items():
         if len(genders) > 1:
             decisions[person] = _Decision(None, 0.0, "given_genders_differ")
@@ -241,9 +243,10 @@ def _decide(
     return decisions
 
 
-def _decide_one(photos: pd.DataFrame, ages: list[float], model: GenderModel | None, covered: bool) -> _Decision:
+def _decide_one(photos: pd.DataFrame, ages: list[float], model: GenderModel | None, without: str) -> _Decision:
+    """Of one person's photos; `without` is why there is no decision where there is no model."""
     if model is None:
-        return _Decision(None, 0.0, "masked_only" if covered else "no_model")
+        return _Decision(None, 0.0, without)
     scores = photos["score"].to_numpy()
     gender, confidence, said = model.decide(scores, max(ages) if ages else None)
     reason = "unsure" if gender is None else "pseudo"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from datasets.labels import GENDERS
@@ -31,9 +32,10 @@ MIN_PEOPLE_PER_BAND = 100
 """An age band of fewer held-out people has no calibration and no threshold of its own."""
 
 MAX_PHOTOS = 6_000
-"""A kernel machine's fit grows with the square of the photos; more than this are drawn from, person by person."""
+"""A kernel machine's fit grows with the square of the photos; of more some of each person are drawn."""
 
 _FOLDS = 10
+_LEAST_LEFT = 0.5
 # Chosen by the log loss on held-out people of the FairFace sample, 0.272 by a machine for each part of `FaceViews`: it
 # is 0.277 by one for all of them, and without a kernel some 0.025 more. A round of self-training, confident answers on
 # another source joining, changed no accuracy on held-out people of it or of a third, so that there is none.
@@ -81,19 +83,20 @@ def learn_gender(
 ) -> GenderFit:
     """Learns gender from faces; calibrates it, and chooses when to abstain, on people it has not seen.
 
-    Every photo is scored by a machine fitted without its person (`GroupKFold`); where several sources have people
-    enough, by one fitted without its whole source, since those who lack a gender are mostly of another source too. One
-    score a person, of a photo drawn by the seed, then fits Platt's sigmoid (with his smoothed targets, Platt 1999) and
-    the threshold: the lowest confidence at which the lower Wilson bound (one-sided 80 %) of the share of right
-    decisions among the people above it reaches `precision`. Age bands with people enough have both of their own: on
-    held-out people of the FairFace sample that takes the log loss from 0.285 to 0.280. Where no threshold does, the
-    model abstains always. A face unlike all that were learned from has a confidence near a coin's, as the kernel fades.
+    Every photo is scored by a machine fitted without its person (`GroupKFold`); where its source has people enough and
+    the other sources at least half of all, by one fitted without that whole source, since those who lack a gender are
+    mostly of another source too. One score a person, of a photo drawn by the seed, then fits Platt's sigmoid (with his
+    smoothed targets, Platt 1999) and the threshold: the lowest confidence at which the lower Wilson bound (one-sided
+    80 %) of the share of right decisions among the people above it reaches `precision`. Age bands with people enough
+    have both of their own: on held-out people of the FairFace sample that takes the log loss from 0.285 to 0.280. Where
+    no threshold does, the model abstains always. A face unlike all that were learned from has a confidence near a
+    coin's, as the kernel fades.
 
     Args:
         faces: (N, D), of `FaceViews` or of `FaceEmbedder`.
         genders: (N,) `male` or `female`.
         persons: (N,) who is in each photo.
-        seed: of the folds, the photo drawn per person, and the people drawn when there are more than `MAX_PHOTOS`.
+        seed: of the folds, the photo drawn per person, and those drawn when there are more than `MAX_PHOTOS`.
         precision: share of right decisions to reach among those made, 0.5 to below 1.
         ages: (N,) in years, nan where unknown; no age is known without.
         sources: (N,) where each photo is from; one source without.
@@ -101,7 +104,8 @@ def learn_gender(
     Returns:
         The model, and what is said of the photos. The model's `held_out` has `people`, `accuracy`, `calibration_error`
         (expected, ten bins of confidence), `brier`, `coverage` and `precision` (of the decisions made, None without
-        any), `precision_wanted`, and `other_sources`: the same of each source held out whole, by its name.
+        any), `precision_wanted`, and `other_sources`: the same of each source held out whole,
+        by its name.
 
     Raises:
         TooFewLabelsError: fewer than `MIN_PEOPLE_PER_GENDER` people of one gender.
@@ -112,7 +116,7 @@ def learn_gender(
         raise SettingsError(f"precision must be from 0.5 to below 1, not {precision}")
     whole = _checked(faces, genders, persons, ages, sources)
     rng = np.random.default_rng(seed)
-    kept = _draw_people(whole.people, rng)
+    kept = _draw_photos(whole.people, whole.female, rng)
     known = whole.of(kept)
     mean, scale = _scaling(known.vectors)
     x, blocks = (known.vectors - mean) / scale, blocks_of(len(mean))
@@ -249,12 +253,18 @@ def _without_people(values: FloatArray, known: _Known, seed: int) -> FloatArray:
 
 
 def _without_sources(values: FloatArray, known: _Known) -> FloatArray:
-    """Scores by a machine that has seen nobody of the photo's source; nan where that or the rest has too few people."""
+    """Scores by a machine that has seen nobody of the photo's source; nan where too few people are left for it.
+
+    Without a source that holds most people there is no saying what the model, which learns from all, knows of others:
+    a machine of the few that remain is so much worse that nobody would be decided on.
+    """
     female, people = known.female, known.people
-    scores = np.full(len(people), np.nan)
+    scores, everybody = np.full(len(people), np.nan), len(np.unique(people))
     for name in np.unique(known.sources):
         held_out = np.flatnonzero(known.sources == name)
         learn = np.flatnonzero((known.sources != name) & ~np.isin(people, people[held_out]))
+        if len(np.unique(people[learn])) < _LEAST_LEFT * everybody:
+            continue
         if _enough(female[held_out], people[held_out]) and _enough(female[learn], people[learn]):
             scores[held_out] = _scored(values, female, learn, held_out)
     return scores
@@ -264,15 +274,19 @@ def _enough(female: Codes, people: NDArray[np.str_]) -> bool:
     return all(len(np.unique(people[female == code])) >= MIN_PEOPLE_PER_GENDER for code in (0, 1))
 
 
-def _draw_people(people: NDArray[np.str_], rng: np.random.Generator) -> Codes:
-    """Rows of as many whole people, in random order, as make up `MAX_PHOTOS`; all rows when there are fewer."""
+def _draw_photos(people: NDArray[np.str_], female: Codes, rng: np.random.Generator) -> Codes:
+    """Rows of at most `MAX_PHOTOS`, drawn: one photo of everybody, then a second of those who have one, and so on.
+
+    So many people that one photo of each is too much are drawn from, and those of a rare gender who are needed are
+    among them.
+    """
     if len(people) <= MAX_PHOTOS:
         return np.arange(len(people))
-    names, inverse, counts = np.unique(people, return_inverse=True, return_counts=True)
-    order = rng.permutation(len(names))
-    keep = np.zeros(len(names), dtype=bool)
-    keep[order[np.cumsum(counts[order]) <= MAX_PHOTOS]] = True
-    return np.flatnonzero(keep[inverse])
+    shuffled = rng.permutation(len(people))
+    turns = pd.Series(people[shuffled]).groupby(people[shuffled]).cumcount().to_numpy(copy=True)
+    for code in (0, 1):
+        turns[np.flatnonzero((turns == 0) & (female[shuffled] == code))[:MIN_PEOPLE_PER_GENDER]] = -1
+    return np.sort(shuffled[np.argsort(turns, kind="stable")[:MAX_PHOTOS]])
 
 
 def _one_each(people: NDArray[np.str_], rng: np.random.Generator) -> Codes:

@@ -68,14 +68,17 @@ def plot_head_confusions(scores: Scores, path: Path, title: str) -> Path:
 
 
 def plot_confidence(
-    confidence: NDArray[np.float64], right: NDArray[np.bool_], threshold: float | None, path: Path, title: str
+    confidence: NDArray[np.float64], right: NDArray[np.bool_], decided: NDArray[np.bool_] | None, path: Path, title: str
 ) -> Path:
-    """What confidences are worth: how often decisions of each are right, and how many can be made at what precision.
+    """What confidences are worth: how often those of each are right, and how many can be decided at what precision.
+
+    The curve is of one threshold for everybody. What is decided at the thresholds in use, which may go by age, is a
+    point of its own.
 
     Args:
         confidence: (N,) of decisions on people held out, 0.5 to 1; N at least 1.
         right: (N,) whether they are right.
-        threshold: below which the model abstains; None where it always does.
+        decided: (N,) whether each reaches the threshold that is used for it; None where there are no thresholds.
         path: of the PNG.
         title: over both pictures.
     """
@@ -90,9 +93,10 @@ def plot_confidence(
     bins_axes.set(title=f"Reliability, calibration error {error:.3f}", xlabel="confidence", ylabel="share right")
     coverage, precision = precision_by_coverage(confidence, right)
     curve_axes.plot(coverage, precision, label="people, the surest first")
-    if threshold is not None:
-        share = float(np.mean(confidence >= threshold))
-        curve_axes.axvline(share, color="grey", linestyle=":", label=f"decided: {share:.0%}, from {threshold:.3f} on")
+    if decided is not None and decided.any():
+        share, reached = float(decided.mean()), float(right[decided].mean())
+        label = f"decided: {share:.1%}, of which {reached:.1%} are right"
+        curve_axes.plot([share], [reached], marker="o", linestyle="none", color="black", label=label)
     curve_axes.set(title="Precision by coverage", xlabel="share decided", ylabel="share right", xlim=(0, 1))
     for axes in (bins_axes, curve_axes):
         axes.grid(alpha=0.25)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.atomic import atomic_write
 from datasets.errors import PhotoError
 from datasets.manifest import Refusal
 from datasets.photos import read_photo
 from datasets.workers import map_files
+from pipelines.face_cache import Embedding, FaceCache
 from pipelines.reuse import code_digest, file_digest, key_of
 from pipelines.types import ProgressCallback
 
@@ -25,13 +24,11 @@ if TYPE_CHECKING:
 
     from synth import FaceFinder
 
-Embedding = NDArray[np.floating[Any]]
-
 CACHE = "faces.npz"
 MAX_SIDE = 1024
 """Pixels. The network sees 150 of them across a face, so a larger decode brings nothing."""
 SAVE_EVERY = 1000
-"""Photos between two writes of the cache: two minutes' work on one core is the most that a kill can lose."""
+"""Photos to a part of the cache: two minutes' work on one core is the most that a kill can lose."""
 STAGE = "embed"
 
 
@@ -56,50 +53,6 @@ class Embedded:
     embeddings: dict[str, Embedding]
     refusals: list[Refusal]
     reused: int
-
-
-@dataclass
-class FaceCache:
-    """Embeddings by the SHA-256 of a photo's file; a photo without a face is remembered too.
-
-    Attributes:
-        path: The .npz file.
-        version: Of the code that finds and embeds faces; a cache of another version is left unread.
-        known: (D,) floats by the file's SHA-256; None where no face was found.
-    """
-
-    path: Path
-    version: str
-    known: dict[str, Embedding | None] = field(default_factory=dict)
-
-    @classmethod
-    def open(cls, path: Path, version: str) -> FaceCache:
-        """Return the cache in a file; an empty one when there is none, or it is broken or of another version."""
-        cache = cls(path, version)
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                rows = np.asarray(stored["embeddings"])
-                hashes = [str(text) for text in stored["sha256"]]
-                faceless = [str(text) for text in stored["faceless"]]
-                if str(stored["version"]) == version and rows.ndim == 2 and len(rows) == len(hashes):
-                    cache.known = {**dict(zip(hashes, rows, strict=True)), **dict.fromkeys(faceless)}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            pass
-        return cache
-
-    def save(self) -> None:
-        """Write the cache, atomically, in an order that does not depend on who was embedded first."""
-        found = {name: row for name, row in sorted(self.known.items()) if row is not None}
-        rows = np.stack(list(found.values())) if found else np.zeros((0, 0), np.float32)
-        faceless = sorted(name for name, row in self.known.items() if row is None)
-        with atomic_write(self.path) as temporary, Path(temporary).open("wb") as handle:
-            np.savez(
-                handle,
-                version=np.array(self.version),
-                sha256=np.array(list(found), dtype="U64"),
-                embeddings=rows,
-                faceless=np.array(faceless, dtype="U64"),
-            )
 
 
 def embedder_version(embedder: Embedder) -> str:
@@ -175,6 +128,8 @@ def embed_files(
     reused = sum(sha256 in store.known for sha256, _ in photos)
     todo = {sha256: path for sha256, path in photos if sha256 not in store.known}
     refused = _fill(store, todo, embedder, workers, progress, len(photos) - len(todo))
+    if todo or store.part_files():
+        store.merge()
     return store, refused, reused
 
 
@@ -194,12 +149,13 @@ def _fill(
         report = None if progress is None else _shifted(progress, reused + start, total)
         part = items[start : start + SAVE_EVERY]
         work = _Work(embedder, store.version)
+        found: dict[str, Embedding | None] = {}
         for answer in map_files(work, part, workers=min(workers, len(part)), crashed=_crashed, progress=report):
             if answer.refusal is not None:
                 refused[answer.sha256] = answer.refusal
             else:
-                store.known[answer.sha256] = answer.row
-        store.save()
+                found[answer.sha256] = answer.row
+        store.add(found)
     return refused
 
 

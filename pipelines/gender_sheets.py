@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.contact_sheets import in_rows, photo_tile, save_sheet
+from pipelines.errors import MissingInputError, PipelinesError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +24,56 @@ ROWS, COLUMNS = 5, 8
 """Of a sheet."""
 DIGITS = 6
 """Of a confidence: beyond them machines differ in their rounding."""
+
+
+@dataclass(frozen=True, eq=False)
+class GenderTables:
+    """What the pseudo-label stage left of its answers; see `models.gender.PseudoLabelled`.
+
+    Attributes:
+        given: photo_id, person_id, gender, said, confidence (float), decided (bool); may be empty.
+        decided: person_id, photo_id, said, confidence (float, nan where nothing was said), reason, age_group; likewise.
+    """
+
+    given: pd.DataFrame
+    decided: pd.DataFrame
+
+
+def read_gender_tables(folder: Path) -> GenderTables:
+    """Read the tables that `write_gender_sheets` left in a stage's folder.
+
+    Raises:
+        MissingInputError: There is neither of them.
+        PipelinesError: One holds something else than the stage writes.
+        LabelsError: One can't be read, or lacks a column.
+    """
+    from models.gender import DECIDED_COLUMNS, GIVEN_COLUMNS
+
+    if not any((folder / name).is_file() for name in (GIVEN, DECIDED)):
+        raise MissingInputError(
+            f"{folder} holds neither {GIVEN} nor {DECIDED}: name the folder that palette pseudo-label wrote to"
+        )
+    given, decided = _read(folder / GIVEN, GIVEN_COLUMNS), _read(folder / DECIDED, DECIDED_COLUMNS)
+    if not given["decided"].isin(["True", "False"]).all() or given["confidence"].isna().any():
+        raise PipelinesError(f"{folder / GIVEN} isn't as palette pseudo-label wrote it: run that again")
+    return GenderTables(given.assign(decided=given["decided"].eq("True")), decided)
+
+
+def _read(file: Path, columns: list[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    from datasets.tables import read_table
+
+    rows = read_table(file, tuple(columns)) if file.is_file() else pd.DataFrame(columns=columns, dtype=str)
+    confidence = pd.to_numeric(rows["confidence"], errors="coerce")
+    if not (confidence.between(0.5, 1) | rows["confidence"].eq("")).all():
+        raise PipelinesError(f"{file} holds confidences that are not from 0.5 to 1: run palette pseudo-label again")
+    return rows[columns].assign(confidence=confidence.astype(float))
+
+
+def one_each(given: pd.DataFrame) -> pd.DataFrame:
+    """Return one photo of each person, and not the one that happens to be doubted most."""
+    return given.sort_values("photo_id").drop_duplicates("person_id")
 
 
 def write_gender_sheets(inputs: Inputs, labelled: PseudoLabelled, out: Path) -> dict[str, Path]:
@@ -65,8 +117,7 @@ def _table(rows: pd.DataFrame, file: Path) -> Path | None:
 
 
 def _figure(labelled: PseudoLabelled, file: Path) -> Path | None:
-    # Of a person with several photos one, and not the one that happens to be doubted most.
-    given = labelled.given.sort_values("photo_id").drop_duplicates("person_id")
+    given = one_each(labelled.given)
     if not len(given):
         file.unlink(missing_ok=True)
         return None
@@ -74,8 +125,8 @@ def _figure(labelled: PseudoLabelled, file: Path) -> Path | None:
 
     right = given["said"].eq(given["gender"]).to_numpy(dtype=bool)
     title = f"Gender of {len(given)} people, by a model that has not seen them"
-    confidence = given["confidence"].to_numpy(dtype=float)
-    return plot_confidence(confidence, right, labelled.report["threshold"], file, title)
+    confidence, decided = given["confidence"].to_numpy(dtype=float), given["decided"].to_numpy(dtype=bool)
+    return plot_confidence(confidence, right, decided, file, title)
 
 
 def _sheet(inputs: Inputs, rows: pd.DataFrame, file: Path) -> Path | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +15,14 @@ from pipelines.reuse import code_digest
 
 if TYPE_CHECKING:
     from models.face_views import FaceViews
-    from synth import MaskEngine
+    from synth import Face, MaskEngine
 
 MASKED_CACHE = "masked_faces.npz"
 STYLES, WEIGHTS = ("correct", "nose_out"), (0.8, 0.2)
 """How the drawn masks are worn: below the nose about as often as on the competition's photos."""
+
+_SMALLER = 0.7
+"""A detector's box of a face is at least so large beside its landmarks'; it comes in steps of 1.2 and cuts the jaw."""
 
 
 class MaskedViews:
@@ -41,7 +46,7 @@ class MaskedViews:
         return {**self.__dict__, "_engine": None}
 
     def embed(self, rgb: NDArray[np.uint8], landmarks: NDArray[np.floating[Any]], /) -> NDArray[np.floating[Any]]:
-        """Return the description of a bare face with a mask on; nan where none can be drawn, or no face is found then.
+        """Return the description of a bare face with a mask on; nan where none can be drawn, or it isn't found then.
 
         Args:
             rgb: (H, W, 3) uint8, RGB.
@@ -53,12 +58,39 @@ class MaskedViews:
         if self._engine is None:
             self._engine = MaskEngine()
         seed = int.from_bytes(hashlib.sha256(np.ascontiguousarray(rgb).tobytes()).digest()[:8], "little")
+        known = np.asarray(landmarks, dtype=np.float64)
         wear = str(np.random.default_rng(seed).choice(STYLES, p=WEIGHTS))
         try:
-            worn = self._engine.mask(rgb, wear=wear, seed=seed, landmarks=np.asarray(landmarks, dtype=np.float64))
+            worn = self._engine.mask(rgb, wear=wear, seed=seed, landmarks=known)
         except PhotoRefusedError:
             return np.full(SIZE, np.nan, dtype=np.float16)
-        faces = self._engine.finder.find(worn.rgb, rivals=1.0)
-        if not faces:
+        found = refound(self._engine.finder.find(worn.rgb, partial(_rivals, known=known)), known)
+        if found is None:
             return np.full(SIZE, np.nan, dtype=np.float16)
-        return self._views.embed(worn.rgb, faces[0].landmarks)
+        return self._views.embed(worn.rgb, found.landmarks)
+
+
+def _rivals(largest: Face, _: tuple[int, ...], known: NDArray[np.float64]) -> float:
+    """Return how small other faces are looked for beside the largest found: not at all, unless it is a bystander's."""
+    if refound([largest], known) is not None:
+        return 1.0
+    side = float(np.sqrt(np.prod(known.max(0) - known.min(0))))
+    return min(_SMALLER * side / max(float(np.sqrt(largest.area)), 1.0), 1.0)
+
+
+def refound(faces: Sequence[Face], known: NDArray[np.float64]) -> Face | None:
+    """Return the face that is the one masked: others stand about, and a mask may hide it so that only they are found.
+
+    That is the one whose middle lies nearest to where the bare face's was, within its landmarks' box; None where none
+    does.
+
+    Args:
+        faces: Found after the mask was drawn.
+        known: (68, 2) `x, y` in pixels, landmarks of the bare face.
+    """
+    low, high = known.min(0), known.max(0)
+    # The middles of boxes: behind a mask the lower landmarks are but guessed.
+    middles = [face.box.reshape(2, 2).mean(0) for face in faces]
+    away = [float(np.linalg.norm(each - (low + high) / 2)) for each in middles]
+    inside = [index for index, each in enumerate(middles) if (each >= low).all() and (each <= high).all()]
+    return faces[min(inside, key=lambda index: away[index])] if inside else None

@@ -50,32 +50,24 @@ class PseudoLabelResult:
     report: dict[str, Any]
     sheets: dict[str, Path]
 
-
-def _learnable(frame: pd.DataFrame, learn_from: int) -> set[str]:
-    """Up to so many photos with a gender and without a mask as far as known, evenly over the sources."""
-    from datasets.manifest import without_mask
-
-    rows = frame[frame["gender"].notna() & without_mask(frame)].sort_values(["sha256", "photo_id"]).head(learn_from)
-    return set(rows["photo_id"])
-
-
-def masked_only(frame: pd.DataFrame) -> pd.Series[bool]:
-    """Return which rows are of people without a gender of whom every photo shows a mask."""
-    worn = frame["mask"].isin(["wear", "incorrect"]).groupby(frame["person_id"]).transform("all")
-    return worn & frame["gender"].isna().groupby(frame["person_id"]).transform("all")
+    @property
+    def tables(self) -> bool:
+        """Whether there are tables of genders for the report."""
+        return bool(self.sheets.keys() & {"given_genders", "pseudo_genders"})
 
 
 def photos_to_embed(frame: pd.DataFrame, learn_from: int) -> set[str]:
     """Return the ids of the photos whose embedding is needed.
 
-    That is every photo without a gender, and up to `learn_from` photos with one, without a mask as far as known:
-    a mask hides what the embedding needs. The choice goes by the files' hashes, so it is the same on any machine
-    and in any order, and even over the sources.
+    That is every photo without a gender, and up to `learn_from` of those that can teach, evenly over the sources; see
+    `models.gender_people.chosen_to_teach`.
     """
+    from models.gender_people import chosen_to_teach
+
     missing = frame["gender"].isna()
     if not missing.any():
         return set()
-    return set(frame.loc[missing, "photo_id"]) | _learnable(frame, learn_from)
+    return set(frame.loc[missing, "photo_id"]) | chosen_to_teach(frame, learn_from)
 
 
 def pseudo_label_stage(
@@ -111,7 +103,7 @@ def pseudo_label_stage(
     if embedder is None and wanted:
         embedder = gender_embedder()
     embeddings, refused = embed_wanted(given, wanted, out, options.workers, embedder, progress)
-    masked = _read_masked(given, whole, out, options, masked_embedder, progress)
+    masked = _read_masked(given, whole, embeddings, out, options, masked_embedder, progress)
     labelled = pseudo_label(whole, embeddings, precision=options.precision, seed=options.seed, masked=masked)
     report = dict(labelled.report) | {"photos_embedded": len(embeddings), "not_embedded": refused}
     changed = labelled.manifest.assign(person_id=given.whole["person_id"])
@@ -122,6 +114,7 @@ def pseudo_label_stage(
 def _read_masked(
     given: Inputs,
     whole: pd.DataFrame,
+    embeddings: Mapping[str, Any],
     out: Path,
     options: PseudoLabelOptions,
     embedder: Embedder | None,
@@ -130,11 +123,12 @@ def _read_masked(
     """Faces to learn from with masks drawn on them, by photo id; none where nobody is seen with a mask only."""
     import numpy as np
 
+    from models.gender_people import chosen_to_teach, seen_masked_only
     from pipelines.masked_views import MASKED_CACHE, MaskedViews
 
-    if not masked_only(whole).any():
+    if not seen_masked_only(whole, embeddings).any():
         return {}
-    wanted = _learnable(whole, options.learn_from)
+    wanted = chosen_to_teach(whole, options.learn_from)
     if embedder is None and wanted:
         embedder = MaskedViews()
     read, _ = embed_wanted(given, wanted, out, options.workers, embedder, progress, MASKED_CACHE)

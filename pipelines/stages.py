@@ -224,6 +224,7 @@ def report_stage(
     base_source: str = "competition",
     title: str | None = None,
     ingested: Sequence[Path] = (),
+    genders: Path | None = None,
 ) -> Path:
     """Write the data report of a merged manifest: one HTML page.
 
@@ -233,12 +234,15 @@ def report_stage(
         base_source: The source that the others are added to.
         title: The page's headline.
         ingested: Manifests from before anything was refused, so that refused photos can be shown.
+        genders: The folder that `pseudo_label_stage` wrote to, so that its answers are told of.
 
     Raises:
+        PipelinesError: That folder holds no tables of genders, or others than the stage writes.
         DatasetsError: The folder holds no manifest, or a table beside it can't be read.
     """
     from datasets.card import CARD
     from datasets.manifest import manifest_file, read_manifest, read_refusals
+    from pipelines.gender_sheets import read_gender_tables
     from pipelines.report import write_report
 
     folder = manifest_file(merged).parent
@@ -252,6 +256,7 @@ def report_stage(
         base_source=base_source,
         places=_places(ingested),
         card=folder / CARD,
+        genders=None if genders is None else read_gender_tables(genders),
         **named,
     )
 

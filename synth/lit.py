@@ -89,11 +89,11 @@ def _brightness(
     upright = cv2.multiply(squared, 1 / STEEPEST**2) + np.float32(1)
     shortened = np.float32(1) / cv2.sqrt(upright + squared)
     upright = cv2.sqrt(upright)
-    frame = _frame(worn)
+    frame = [pose.turned(each) for each in _frame(worn)]
 
     def towards(direction: FloatArray) -> FloatArray:
         # Only the sheet's own frame varies slowly; it is taken from the grid, the relief from the texels.
-        coarse = [((each @ pose.rotation.T) @ direction).astype(np.float32) for each in frame]
+        coarse = [(each @ direction).astype(np.float32) for each in frame]
         plain, across, down = (cv2.resize(each, (width, height)) for each in coarse)
         return np.asarray((plain * upright - (across * slope_x + down * slope_y)) * shortened)
 

@@ -71,7 +71,9 @@ def mask_everyone(engine: MaskEngine, ready: Prepared, wear: str, mask: str | Lo
         own = int.from_bytes(hashlib.sha256(f"{seed}|face {number}".encode()).digest()[:8], "big") >> 2
         more = engine.mask(replace(other, rgb=masked.rgb), wear=wear, mask=masked.mask_type, seed=own)
         covered = _least(masked.coverage, more.coverage)
-        masked = replace(masked, rgb=more.rgb, coverage=covered, drawn=(*masked.drawn, *more.drawn))
+        # Of each mask only where it lies is of use: the photos in between, one a face, would stay in memory.
+        drawn = tuple(replace(each, rgb=more.rgb) for each in (*masked.drawn, *more.drawn))
+        masked = replace(masked, rgb=more.rgb, coverage=covered, drawn=drawn)
     return masked
 
 

@@ -18,6 +18,10 @@ def report(
         list[Path] | None,
         typer.Option(help="A manifest that was merged, so that refused photos and duplicates are shown. Repeatable."),
     ] = None,
+    genders: Annotated[
+        Path | None,
+        typer.Option(help="The folder palette pseudo-label wrote to, so that its answers are told of."),
+    ] = None,
     title: Annotated[str | None, typer.Option(help="The page's headline.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -25,5 +29,5 @@ def report(
     from pipelines.stages import report_stage
     from pipelines.summary import show_summary
 
-    page = report_stage(manifest, out, base_source=base, title=title, ingested=ingested or [])
+    page = report_stage(manifest, out, base_source=base, title=title, ingested=ingested or [], genders=genders)
     show_summary("Report", {"report": page, "bytes": page.stat().st_size}, as_json=as_json)

@@ -104,11 +104,12 @@ def merge_task(
 
 
 @task(name="report", cache_policy=NO_CACHE)
-def report_task(merged: Path, ingested: list[Path], settings: SynthFlowSettings) -> Path:
+def report_task(merged: Path, ingested: list[Path], labelled: PseudoLabelResult, settings: SynthFlowSettings) -> Path:
     """Write the data report."""
     base = next(source for source in settings.sources if source.folder == settings.base)
     page = settings.out / "report" / "index.html"
-    return stages.report_stage(merged, page, base_source=base.source_name, ingested=ingested)
+    genders = settings.out / "pseudo-label" if labelled.tables else None
+    return stages.report_stage(merged, page, base_source=base.source_name, ingested=ingested, genders=genders)
 
 
 @flow(name="synth-flow", validate_parameters=True)
@@ -138,7 +139,7 @@ def synth_flow(settings: SynthFlowSettings = DEFAULTS) -> dict[str, Any]:
     merged = merge_task(inputs, [found.table] if found else [], evaluation, settings)
     summary = {
         "manifest": merged.manifest,
-        "report": report_task(merged.manifest, list(manifests.values()), settings),
+        "report": report_task(merged.manifest, list(manifests.values()), labelled, settings),
         "ingest": {name: result.summary for name, result in all_read.items()},
         "reused": [name for name, result in all_read.items() if result.reused],
         "pseudo_label": labelled.report | {"sheets": labelled.sheets},

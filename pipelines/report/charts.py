@@ -84,7 +84,7 @@ def bars(
         _value_axis(axes.xaxis, percent)
         _legend(axes, len(series))
 
-    return _draw(name, title, (width, 52 + len(labels) * (12 * len(series) + 8)), paint)
+    return draw(name, title, (width, 52 + len(labels) * (12 * len(series) + 8)), paint)
 
 
 def stacked_columns(
@@ -123,7 +123,7 @@ def stacked_columns(
         _value_axis(axes.yaxis, percent=False)
         _legend(axes, len(series))
 
-    return _draw(name, title, size, paint)
+    return draw(name, title, size, paint)
 
 
 def _value_axis(axis: Any, percent: bool) -> None:
@@ -146,7 +146,7 @@ def _legend(axes: Any, series: int) -> None:
         )
 
 
-def _draw(name: str, title: str, size: tuple[int, int], paint: Callable[[Any], None]) -> Markup:
+def draw(name: str, title: str, size: tuple[int, int], paint: Callable[[Any], None]) -> Markup:
     """Let `paint` fill one pair of axes, and render it."""
     with rc_context({**SETTINGS, "svg.hashsalt": name}), warnings.catch_warnings():
         # Text is only measured here and drawn by the browser, whose fonts know more scripts than matplotlib's.

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pandas as pd
@@ -15,8 +15,12 @@ from markupsafe import Markup
 
 from datasets.atomic import atomic_write
 from pipelines.report import pairs, sections
+from pipelines.report.genders import genders as genders_section
 from pipelines.report.licensing import licences
 from pipelines.report.text import visible
+
+if TYPE_CHECKING:
+    from pipelines.gender_sheets import GenderTables
 
 CONTENTS = (
     ("overview", "Overview"),
@@ -26,6 +30,7 @@ CONTENTS = (
     ("ages", "Ages"),
     ("variants", "Variants"),
     ("labels", "Labels"),
+    ("genders", "Genders"),
     ("folds", "Folds"),
     ("photos", "Photos"),
     ("duplicates", "Duplicates"),
@@ -46,6 +51,7 @@ def write_report(
     made_at: str = "",
     places: Mapping[str, Path] | None = None,
     card: Path | None = None,
+    genders: GenderTables | None = None,
 ) -> Path:
     """Write the report on a merged manifest: one HTML file that asks for nothing from anywhere.
 
@@ -64,6 +70,7 @@ def write_report(
         places: where refused photos lie, by photo id, so that they can be shown: those of a manifest that was read
             before anything was refused. One that isn't named is looked for under `root`.
         card: the data card, to which the page's head links by a relative path.
+        genders: what the pseudo-label stage said of genders, where it is known.
 
     Returns:
         `out`.
@@ -85,6 +92,7 @@ def write_report(
             duplicates=pairs.pairs(refusals, frame, root, places or {}),
             refusals=sections.refusals(refusals, root, places or {}),
             licences=licences(frame, excluded),
+            genders=genders_section(genders),
             **_counted(frame, refusals, base_source),
         )
     )

@@ -59,7 +59,10 @@ def test_groups_are_those_that_have_people() -> None:
 
 def test_photos_learned_from_are_no_test() -> None:
     taught = np.random.default_rng(0).normal(size=(5, 128))
-    assert unseen(taught, np.vstack([taught[2] + 0.001, -taught[0]])).tolist() == [False, True]
+    step = np.zeros(128)
+    step[0] = 1.0
+    faces = np.vstack([taught[2], taught[1] + 0.24 * step, taught[1] + 0.26 * step, -taught[0]])
+    assert unseen(taught, faces).tolist() == [False, False, True, True]
 
 
 def test_both_models_learn_what_is_there_and_ours_decides_on_no_child() -> None:

@@ -5,8 +5,9 @@ import pickle
 import numpy as np
 import pytest
 
-from models.embedding import FaceEmbedder
+from models.embedding import FaceEmbedder, default_model_path, face_chip, jittered
 from models.errors import EmbeddingError
+from models.face_network import FaceNetwork
 from models.face_views import BLOCKS, SIZE, FaceViews, blocks_of
 
 Face = tuple[np.ndarray, np.ndarray]
@@ -38,6 +39,29 @@ def test_a_description_begins_with_dlibs_embedding_of_about_the_same_face(face: 
     assert np.isfinite(told).all()
     other = FaceEmbedder().embed(np.ascontiguousarray(face[0][::-1]), face[1])
     assert np.linalg.norm(told[:128] - plain) < np.linalg.norm(told[:128] - other)
+
+
+def test_a_description_is_the_mean_over_four_views_of_what_the_network_makes(face: Face, views: FaceViews) -> None:
+    import torch
+
+    rgb, points = face
+    moved = jittered(points, 2)
+    chips = [face_chip(rgb, points), face_chip(rgb, points)[:, ::-1], face_chip(rgb, moved[0])]
+    chips.append(face_chip(rgb, moved[1])[:, ::-1])
+    embeddings, maps = FaceNetwork(default_model_path()).run(np.stack(chips))
+
+    def halves(values: np.ndarray) -> np.ndarray:
+        grid = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(values), (4, 4)).numpy()
+        folded = np.stack([(grid[..., 0] + grid[..., 3]) / 2, (grid[..., 1] + grid[..., 2]) / 2], axis=-1)
+        return folded.reshape(len(values), -1)
+
+    whole = np.concatenate([embeddings, maps[13].reshape(4, -1), halves(maps[9]), halves(maps[6])], axis=1)
+    np.testing.assert_allclose(views.embed(rgb, points), whole.mean(axis=0), rtol=2e-3, atol=1e-4)
+
+
+def test_weights_do_not_travel_with_it(face: Face, views: FaceViews) -> None:
+    views.embed(*face)
+    assert len(pickle.dumps(views)) < 2_000
 
 
 def test_the_early_parts_do_not_know_left_from_right(face: Face, views: FaceViews) -> None:

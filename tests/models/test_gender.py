@@ -145,6 +145,59 @@ def test_a_source_of_few_people_is_not_held_out_whole() -> None:
     assert fitted(vectors, genders, persons, sources=sources).held_out["other_sources"] == {}
 
 
+def test_a_small_second_source_does_not_silence_a_big_one() -> None:
+    vectors, genders, persons = people(624, gap=2.0)
+    sources = np.where(np.arange(624) < 24, "small", "big")
+    alone = fitted(vectors[24:], genders[24:], persons[24:]).held_out
+    both = fitted(vectors, genders, persons, sources=sources).held_out
+    assert alone["coverage"] > 0.5
+    assert both["coverage"] > 0.9 * alone["coverage"]
+    # Only of the small one do those learn enough who have not seen it.
+    assert set(both["other_sources"]) == {"small"}
+
+
+def test_a_source_is_held_out_where_the_rest_holds_half_of_all_people() -> None:
+    vectors, genders, persons = people(400, gap=2.0)
+    even = np.where(np.arange(400) < 200, "one", "two")
+    assert set(fitted(vectors, genders, persons, sources=even).held_out["other_sources"]) == {"one", "two"}
+    uneven = np.where(np.arange(400) < 202, "one", "two")
+    assert set(fitted(vectors, genders, persons, sources=uneven).held_out["other_sources"]) == {"two"}
+
+
+@pytest.mark.parametrize(("most", "photos"), [(30, [40] * 24), (80, [40] * 3 + [1] * 37), (25, [1] * 300)])
+def test_of_more_photos_than_it_takes_it_learns_from_some_of_everybody(
+    most: int, photos: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.gender_fit.MAX_PHOTOS", most)
+    vectors, genders, persons = people(len(photos), gap=4.0)
+    rows = np.repeat(np.arange(len(photos)), photos)
+    learned = learn_gender(vectors[rows], genders[rows], persons[rows])
+    used = np.flatnonzero(np.isfinite(learned.female))
+    assert len(used) == most
+    counts = np.unique(rows[used], return_counts=True)[1]
+    assert len(counts) == min(most, len(photos))
+    # Of those who have many photos nobody teaches with two more than another.
+    many = counts[np.array(photos)[np.unique(rows[used])] == 40]
+    assert np.ptp(many) <= 1 if len(many) else counts.max() == 1
+    assert learned.model.held_out["people"] == len(counts)
+
+
+def test_of_more_people_than_it_takes_some_are_of_the_rare_gender(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.gender_fit.MAX_PHOTOS", 40)
+    vectors, _, persons = people(900, gap=4.0)
+    genders = np.where(np.arange(900) < 12, "female", "male")
+    learned = learn_gender(vectors, genders, persons)
+    used = np.isfinite(learned.female)
+    assert used.sum() == 40
+    assert (genders[used] == "female").sum() >= 10
+
+
+def test_few_people_of_many_photos_are_too_few() -> None:
+    vectors, genders, persons = people(3, gap=4.0, photos=40)
+    with pytest.raises(TooFewLabelsError, match="there are 2 male"):
+        learn_gender(vectors, genders, persons)
+
+
 def test_a_face_unlike_all_others_is_not_decided_on(model: GenderModel) -> None:
     vectors, _, _ = people(50, gap=1.5, seed=3)
     strange = model.predict_proba(vectors + 50 * np.random.default_rng(0).normal(size=vectors.shape))
@@ -258,6 +311,109 @@ def test_children_and_faces_not_found_are_left_alone() -> None:
     assert result.manifest.loc[[120, 121], "gender"].isna().all()
     assert result.report["abstained"]["too_young"] == 1
     assert result.report["abstained"]["no_embedding"] == 1
+
+
+def test_everybody_who_was_looked_at_is_told_of_with_their_age_group() -> None:
+    rows, embeddings, _ = known_and_unknown(unknown=4)
+    rows[120] |= {"age": 5.0}
+    del embeddings[rows[121]["photo_id"]]
+    rows[122] |= {"age": None}
+    rows += [row("older.jpg", "p123", mask="wear", age=61.0), row("again.jpg", "p0", mask="wear", age=40.0)]
+    decided = pseudo_label(make_manifest(rows), embeddings, precision=0.6).decided
+    told = decided.set_index("person_id")
+    assert sorted(told.index) == [f"sample:p{each}" for each in range(120, 124)]
+    assert told["reason"].to_dict() == {
+        "sample:p120": "too_young",
+        "sample:p121": "no_embedding",
+        "sample:p122": "pseudo",
+        "sample:p123": "pseudo",
+    }
+    assert told["age_group"][[f"sample:p{each}" for each in range(120, 124)]].tolist() == [
+        "under_30",
+        "30_to_59",
+        "",
+        "60_plus",
+    ]
+    # The least sure first, and those of whom nothing is said last.
+    assert decided["confidence"].isna().tolist() == [False, False, True, True]
+    assert decided["confidence"][0] <= decided["confidence"][1]
+
+
+def test_youngest_counts_from_its_year_on_and_by_the_oldest_photo() -> None:
+    rows, embeddings, _ = known_and_unknown(unknown=4)
+    for at, age in ((120, 9.99), (121, 10.0), (122, 5.0)):
+        rows[at] |= {"age": age}
+    rows.append(row("older.jpg", "p122", mask="wear", age=40.0))
+    told = pseudo_label(make_manifest(rows), embeddings, precision=0.5).decided.set_index("person_id")["reason"]
+    assert [told[f"sample:p{at}"] for at in (120, 121, 122, 123)] == ["too_young", "pseudo", "pseudo", "pseudo"]
+
+
+def test_the_age_that_decides_is_that_of_the_oldest_photo() -> None:
+    vectors, genders, persons, ages = by_band(0)
+    rows = [
+        row(f"{person}.jpg", person, mask="not_wear", age=age, gender=gender)
+        for person, gender, age in zip(persons, genders, ages, strict=True)
+    ]
+    sure = vectors[(ages == 40) & (genders == "female")][0]
+    rows += [row(f"new{age}.jpg", f"new{age}", mask="not_wear", age=float(age)) for age in (15, 40)]
+    rows.append(row("new15later.jpg", "new15", mask="wear", age=40.0))
+    rows.append(row("new40later.jpg", "new40", mask="wear", age=70.0))
+    embeddings = {each["photo_id"]: vector for each, vector in zip(rows, [*vectors, sure, sure], strict=False)}
+    result = pseudo_label(make_manifest(rows), embeddings)
+    assert result.report["reason"] is None
+    told = result.decided.set_index("person_id")["reason"]
+    assert told.to_dict() == {"sample:new15": "pseudo", "sample:new40": "unsure"}
+
+
+def test_given_genders_begin_with_the_most_surely_contradicted() -> None:
+    rows, embeddings, _ = known_and_unknown(unknown=2, gap=2.0)
+    given = pseudo_label(make_manifest(rows), embeddings).given
+    right = given["said"].eq(given["gender"])
+    assert 0 < (~right).sum() < 60
+    assert right.is_monotonic_increasing
+    assert given["confidence"][~right].is_monotonic_decreasing
+    assert given["confidence"][right].is_monotonic_increasing
+
+
+def test_where_no_confidence_is_enough_it_says_so() -> None:
+    rows, embeddings, _ = known_and_unknown(gap=0.0)
+    report = pseudo_label(make_manifest(rows), embeddings).report
+    assert report["threshold"] is None
+    assert report["status"] == "abstained"
+    assert "no confidence reached a precision of 0.97" in report["reason"]
+    assert report["abstained"] == {"unsure": 40}
+
+
+def test_people_are_scored_alike_in_batches_of_any_size_and_shown_by_their_first_photo(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows, embeddings, _ = known_and_unknown(unknown=5)
+    rows += [row(f"a{at}.jpg", f"p{at}", mask="not_wear", age=40.0) for at in range(120, 125)]
+    embeddings |= {f"sample:a{at}.jpg": embeddings[f"sample:p{at}.jpg"] for at in range(120, 125)}
+    whole = pseudo_label(make_manifest(rows), embeddings)
+    assert set(whole.decided["photo_id"]) == {f"sample:a{at}.jpg" for at in range(120, 125)}
+    assert (whole.report["people_missing"], whole.report["rows_filled"]) == (5, 2 * whole.report["people_filled"])
+    monkeypatch.setattr("models.gender._AT_ONCE", 3)
+    pd.testing.assert_frame_equal(pseudo_label(make_manifest(rows), embeddings).decided, whole.decided)
+
+
+def test_given_genders_are_told_with_what_is_decided_at_the_threshold_for_their_age() -> None:
+    vectors, genders, persons, ages = by_band(0, 600)
+    rows = [
+        row(f"{person}.jpg", person, mask="not_wear", age=age, gender=gender)
+        for person, gender, age in zip(persons, genders, ages, strict=True)
+    ]
+    embeddings = {each["photo_id"]: vector for each, vector in zip(rows, vectors, strict=True)}
+    rows.append(row("unknown.jpg", "unknown", mask="not_wear"))
+    result = pseudo_label(make_manifest(rows), embeddings)
+    given = result.given.merge(make_manifest(rows)[["photo_id", "age"]])
+    thresholds = result.report["threshold_by_age"]
+    assert thresholds["under 20"] is None
+    grown = given["age"].eq(40)
+    assert (given["decided"] == grown & given["confidence"].ge(thresholds["20 to 59"])).all()
+    assert 0 < given["decided"].sum() < len(given)
+    assert len(result.report["held_out"]["other_sources"]) == 0
+    assert given["decided"].mean() == pytest.approx(result.report["held_out"]["coverage"])
 
 
 def test_a_bare_face_speaks_for_its_person_before_a_masked_one() -> None:

@@ -16,7 +16,7 @@ from datasets.manifest import make_manifest, read_manifest, write_manifest
 from datasets.portraits.draw import draw_person
 from datasets.portraits.person import Person
 from pipelines import faces
-from pipelines.faces import Embedded, Embedder, FaceCache, embed_photos, embedder_version
+from pipelines.faces import Embedded, Embedder, embed_photos, embedder_version
 
 EMBEDDING_SIZE = 128
 
@@ -109,22 +109,6 @@ def test_another_embedder_does_not_get_the_first_ones_answers(tmp_path: Path, fa
     np.testing.assert_allclose(second, 2 * first)
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04broken", b"not a zip"])
-def test_a_broken_cache_is_an_empty_one(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "faces.npz").write_bytes(content)
-    assert FaceCache.open(tmp_path / "faces.npz", "version").known == {}
-
-
-def test_the_caches_bytes_do_not_depend_on_the_order_of_work(tmp_path: Path) -> None:
-    vectors = {letter * 64: np.full(EMBEDDING_SIZE, ord(letter), np.float32) for letter in "abc"}
-    for name, order in (("one.npz", "abc"), ("two.npz", "cba")):
-        FaceCache(tmp_path / name, "version", {letter * 64: vectors[letter * 64] for letter in order}).save()
-    stored = [FaceCache.open(tmp_path / name, "version").known for name in ("one.npz", "two.npz")]
-    assert list(stored[0]) == list(stored[1]) == sorted(vectors)
-    for name in vectors:
-        np.testing.assert_array_equal(stored[0][name], vectors[name])
-
-
 def test_what_was_embedded_before_a_kill_is_kept(tmp_path: Path, face: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest = make_photos(tmp_path / "photos", face)
     monkeypatch.setattr(faces, "SAVE_EVERY", 1)
@@ -136,9 +120,15 @@ def test_what_was_embedded_before_a_kill_is_kept(tmp_path: Path, face: Path, mon
 
     with pytest.raises(KeyboardInterrupt):
         embed_manifest(manifest, CountingEmbedder(), cache=tmp_path / "faces.npz", progress=interrupt)
+    # Each batch is a part of its own; what was written before is not written again.
+    assert not (tmp_path / "faces.npz").exists()
+    assert len(list((tmp_path / "faces.parts").iterdir())) == 1
     second = CountingEmbedder()
     assert embed_manifest(manifest, second, cache=tmp_path / "faces.npz").embeddings
     assert second._asked == []
+    assert not (tmp_path / "faces.parts").exists()
+    embed_manifest(manifest, CountingEmbedder(), cache=tmp_path / "whole.npz")
+    assert (tmp_path / "faces.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
 
 
 def test_workers_do_not_change_the_answer(tmp_path: Path, face: Path) -> None:

@@ -62,7 +62,9 @@ def test_training_ran_here_because_nobody_serves_it(result: dict[str, Any]) -> N
 
 
 def test_the_report_is_there(result: dict[str, Any]) -> None:
-    assert "<html" in result["report"].read_text(encoding="utf-8")
+    page = result["report"].read_text(encoding="utf-8")
+    assert "<html" in page
+    assert "People without a gender, by age group" in page
 
 
 def test_prefects_pages_show_summary_refusals_and_progress(result: dict[str, Any]) -> None:

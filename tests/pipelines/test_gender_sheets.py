@@ -67,6 +67,8 @@ def test_planted_wrong_genders_head_the_table_and_everybody_is_told(labelled: An
     assert len(given) == PEOPLE
     assert len(decided) == UNKNOWN
     assert decided["confidence"].is_monotonic_increasing
+    assert decided["age_group"].isna().all()
+    assert given["decided"].dtype == bool
     assert set(decided["reason"]) <= {"pseudo", "unsure"}
     by_person = result.manifest.set_index("person_id")["gender"]
     filled = decided[decided["reason"].eq("pseudo")]

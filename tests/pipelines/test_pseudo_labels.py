@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from datasets.manifest import read_manifest, write_manifest
 from pipelines.errors import SettingsError
-from pipelines.pseudo_labels import PseudoLabelOptions, masked_only, photos_to_embed, pseudo_label_stage
+from pipelines.masked_views import MASKED_CACHE
+from pipelines.pseudo_labels import PseudoLabelOptions, photos_to_embed, pseudo_label_stage
 from pipelines.sample import sample_sources
 from pipelines.stages import ingest_stage
 
@@ -100,7 +103,6 @@ def test_masks_are_drawn_only_where_somebody_is_seen_with_a_mask_only(
     pseudo_label_stage(manifests, tmp_path / "bare", PseudoLabelOptions(learn_from=4), **both)
     assert drawing._asked == 0
     worn = frame.assign(mask="wear", mask_from="given", mask_confidence=1.0)
-    assert masked_only(worn).all()
     masked = write_manifest(worn, manifests["unlabelled"].parent)
     result = pseudo_label_stage(
         manifests | {"unlabelled": masked}, tmp_path / "worn", PseudoLabelOptions(learn_from=4), **both
@@ -110,10 +112,22 @@ def test_masks_are_drawn_only_where_somebody_is_seen_with_a_mask_only(
     assert set(result.sheets) <= {"pseudo_genders"}
 
 
-def test_a_person_with_one_bare_photo_is_not_masked_only(manifests: dict[str, Path]) -> None:
-    frame = read_manifest(manifests["unlabelled"])
-    one = frame.assign(person_id=frame["person_id"].iloc[0], mask=["wear"] * (len(frame) - 1) + ["not_wear"])
-    assert not masked_only(one).any()
+@pytest.mark.parametrize("face", [True, False])
+def test_a_bare_photo_counts_only_where_a_face_is_found_on_it(
+    manifests: dict[str, Path], tmp_path: Path, face: bool
+) -> None:
+    frame, folder = read_manifest(manifests["unlabelled"]), manifests["unlabelled"].parent
+    one = frame.assign(person_id=frame["person_id"].iloc[0], mask=["not_wear"] + ["wear"] * (len(frame) - 1))
+    if not face:
+        blank = folder / one["path"].iloc[0]
+        blank.unlink()  # it may be a link to the sample's own
+        Image.fromarray(np.full((64, 64, 3), 128, np.uint8)).save(blank, format="PNG")
+        one.loc[one.index[0], "sha256"] = hashlib.sha256(blank.read_bytes()).hexdigest()
+    inputs = manifests | {"unlabelled": write_manifest(one, folder)}
+    both = {"embedder": GreyEmbedder(), "masked_embedder": GreyEmbedder()}
+    result = pseudo_label_stage(inputs, tmp_path / "out", PseudoLabelOptions(), **both)
+    assert (tmp_path / "out" / MASKED_CACHE).exists() == (not face)
+    assert result.report["abstained"] == ({"no_model": 1} if face else {"masked_only": 1})
 
 
 def test_copies_of_a_file_are_one_person(manifests: dict[str, Path], tmp_path: Path) -> None:

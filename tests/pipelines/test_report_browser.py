@@ -9,9 +9,12 @@ import pandas as pd
 import pytest
 
 from datasets.manifest import make_refusals
+from pipelines.gender_sheets import GenderTables
 from pipelines.report import write_report
+from pipelines.report.genders import REASONS
 from tests.browser import Tab, browser_tab
 from tests.pipelines.report_builders import draw, population
+from tests.pipelines.test_report_genders import decided_table, given_table
 
 SCREENS = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
 # What sticks out of the page, or is cut off without a way to scroll to it.
@@ -84,7 +87,10 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [["mega-age", "CC-BY-NC-4.0", "non_commercial", 8314, "its terms exclude commercial use " * 4]],
         columns=["source", "licence", "kind", "rows", "why"],
     )
-    return write_report(folder / "report.html", merged=frame, root=folder, refusals=refusals, excluded=excluded)
+    rows = [(reason, group) for reason in REASONS for group in ("under_30", "60_plus", "")] + [("pseudo", "60_plus")]
+    tables = GenderTables(given_table(1200, wrong=60), decided_table(rows))
+    options = {"refusals": refusals, "excluded": excluded, "genders": tables}
+    return write_report(folder / "report.html", merged=frame, root=folder, **options)
 
 
 @pytest.mark.parametrize(("width", "scheme"), SCREENS)

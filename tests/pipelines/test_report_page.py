@@ -18,7 +18,7 @@ from tests.pipelines.report_builders import NO_EXCLUSIONS, Page, draw, populatio
 HOSTILE = "\"><script>alert('1')</script><img src=x onerror=alert(2)>&amp; 사람"
 SECTIONS = (
     *("overview", "classes", "sources", "crossings", "ages", "variants", "labels"),
-    *("folds", "photos", "duplicates", "refusals", "licences"),
+    *("genders", "folds", "photos", "duplicates", "refusals", "licences"),
 )
 REFUSED = make_refusals(
     {"photo_id": f"folder:{name}.jpg", "stage": "mask", "reason": "no_face", "detail": "nobody"} for name in "abc"

@@ -11,6 +11,7 @@ from synth import Face, MaskEngine, PhotoRefusedError
 from synth.arrays import BoolArray, RgbImage
 from synth.framing import Size
 from synth.several import within
+from synth.warp import Region
 from tests.synth.builders import paint
 
 ENGINE = MaskEngine(faces="all")
@@ -74,6 +75,22 @@ def test_a_passer_by_far_off_is_left_alone() -> None:
 def test_those_outside_the_frame_are_not_masked() -> None:
     rgb, faces = pair(gap=400)
     assert ENGINE.prepare(rgb, found=faces, size=Size(192, 256)).others == ()
+
+
+def test_only_the_finished_photo_is_kept_of_those_in_between() -> None:
+    rgb, faces = pair()
+    masked = ENGINE.mask(ENGINE.prepare(rgb, found=faces), mask="surgical", seed=5)
+    assert len(masked.drawn) == 2
+    assert all(each.rgb is masked.rgb for each in masked.drawn)
+    assert [halves(np.pad(each.touched, _around(each.region, rgb.shape))) for each in masked.drawn] == [
+        (True, False),
+        (False, True),
+    ]
+
+
+def _around(region: Region, shape: tuple[int, ...]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """What to pad a region's pixels by, so that they lie where they do in the photo."""
+    return (region.y0, shape[0] - region.y1), (region.x0, shape[1] - region.x1)
 
 
 @pytest.mark.parametrize("width", [224, 256, 300])

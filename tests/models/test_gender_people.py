@@ -1,0 +1,72 @@
+"""Whose photos gender is learned from, and by what photos people are judged."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pandas as pd
+
+from datasets.manifest import make_manifest
+from models.gender_people import chosen_to_teach, seen_masked_only, speaking, teaching
+from tests.models.builders import row
+
+
+def told(rows: pd.Series[Any], frame: pd.DataFrame) -> set[str]:
+    """Names of the photos whose rows are chosen."""
+    return {photo_id.partition(":")[2] for photo_id in frame.loc[rows, "photo_id"]}
+
+
+def test_a_bare_photo_speaks_before_a_masked_one_where_its_face_was_found() -> None:
+    rows = [
+        row("both bare", "both", mask="not_wear"),
+        row("both worn", "both", mask="wear"),
+        row("hidden bare", "hidden"),
+        row("hidden worn", "hidden", mask="incorrect"),
+        row("worn", "worn", mask="wear"),
+        row("known bare", "known", mask="not_wear", gender="male"),
+        row("known worn", "known", mask="wear"),
+    ]
+    frame = make_manifest(rows)
+    found = [each["photo_id"] for each in rows if each["photo_id"] not in ("sample:hidden bare", "sample:known bare")]
+    bare, covered = speaking(frame, found)
+    assert told(bare, frame) == {"both bare"}
+    assert told(covered, frame) == {"hidden worn", "worn", "known worn"}
+    assert told(seen_masked_only(frame, found), frame) == {"hidden worn", "worn"}
+    assert told(seen_masked_only(frame, list(frame["photo_id"])), frame) == {"worn"}
+    assert not seen_masked_only(frame, []).any()
+
+
+def test_bare_photos_of_one_given_gender_teach() -> None:
+    rows = [
+        row("given", "a", gender="male", gender_from="given"),
+        row("untold origin", "b", gender="male", mask="not_wear"),
+        row("corrected", "c", gender="female", gender_from="corrected"),
+        row("pseudo", "d", gender="female", gender_from="pseudo"),
+        row("synthetic", "e", gender="female", gender_from="synthetic"),
+        row("masked", "f", gender="female", mask="wear"),
+        row("one", "g", gender="female"),
+        row("other", "g", gender="male", mask="wear"),
+        row("none", "h"),
+        row("known", "i", gender="male"),
+        row("guessed", "i", gender="female", gender_from="pseudo"),
+    ]
+    frame = make_manifest(rows)
+    taught = {"given", "untold origin", "corrected", "known"}
+    assert told(teaching(frame), frame) == taught
+    assert {each.partition(":")[2] for each in chosen_to_teach(frame, 99)} == taught
+
+
+def test_those_chosen_are_even_over_the_sources_and_over_people() -> None:
+    rows = [row(f"{person} {photo}", str(person), "big", gender="male") for person in range(40) for photo in range(5)]
+    rows += [row(str(person), str(person), "small", gender="female") for person in range(12)]
+    rows += [row(str(person), str(person), "few", gender="female") for person in range(3)]
+    frame = make_manifest(rows)
+    chosen = chosen_to_teach(frame, 35)
+    assert Counter(each.partition(":")[0] for each in chosen) == {"big": 20, "small": 12, "few": 3}
+    people = frame[frame["photo_id"].isin(chosen)]["person_id"]
+    assert people.nunique() == 35
+    assert chosen_to_teach(frame.sample(frac=1, random_state=1), 35) == chosen
+    assert chosen_to_teach(frame, 10) < chosen
+    assert len(chosen_to_teach(frame, 999)) == len(frame)
+    assert chosen_to_teach(frame, 0) == set()
