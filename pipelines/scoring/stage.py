@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.scoring.attention import overlays
 from pipelines.scoring.figures import Figures, confidences, work_out
 from pipelines.scoring.inputs import Scored, open_scored
 from pipelines.scoring.worst import write_worst
@@ -71,7 +72,7 @@ def score_stage(
     scored = open_scored(what, against, fold=fold, device=device, workers=workers, progress=progress)
     figures = work_out(scored)
     pictures = _plots(scored, figures, out)
-    worst = write_worst(scored, figures.chosen, out)
+    worst = write_worst(scored, figures.chosen, out, overlays=lambda rows: overlays(scored, rows))
     if worst is not None:
         pictures["worst"] = worst
     with atomic_write(out / JSON) as temporary:
