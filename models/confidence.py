@@ -35,17 +35,19 @@ class Bin:
     accuracy: float
 
 
-def reliability(confidence: NDArray[Any], right: NDArray[Any]) -> list[Bin]:
+def reliability(confidence: NDArray[Any], right: NDArray[Any], lowest: float = 0.5) -> list[Bin]:
     """The bins that hold decisions, the least sure first.
 
     Args:
-        confidence: (N,) in the likelier of two answers, 0.5 to 1.
+        confidence: (N,) in the likeliest answer, `lowest` to 1.
         right: (N,) bool.
+        lowest: one over the number of answers.
     """
-    places = np.clip(((confidence - 0.5) * 2 * BINS).astype(int), 0, BINS - 1)
+    width = (1 - lowest) / BINS
+    places = np.clip(((confidence - lowest) / width).astype(int), 0, BINS - 1)
     return [
         Bin(
-            0.5 + place / (2 * BINS),
+            lowest + place * width,
             int((places == place).sum()),
             float(confidence[places == place].mean()),
             float(right[places == place].mean()),
@@ -54,9 +56,9 @@ def reliability(confidence: NDArray[Any], right: NDArray[Any]) -> list[Bin]:
     ]
 
 
-def calibration_error(confidence: NDArray[Any], right: NDArray[Any]) -> float:
+def calibration_error(confidence: NDArray[Any], right: NDArray[Any], lowest: float = 0.5) -> float:
     """Mean gap of confidence and accuracy over the bins of `reliability`, weighted by how many are in each."""
-    gaps = [each.count * abs(each.accuracy - each.confidence) for each in reliability(confidence, right)]
+    gaps = [each.count * abs(each.accuracy - each.confidence) for each in reliability(confidence, right, lowest)]
     return float(sum(gaps) / max(len(confidence), 1))
 
 

@@ -68,7 +68,13 @@ def plot_head_confusions(scores: Scores, path: Path, title: str) -> Path:
 
 
 def plot_confidence(
-    confidence: NDArray[np.float64], right: NDArray[np.bool_], decided: NDArray[np.bool_] | None, path: Path, title: str
+    confidence: NDArray[np.float64],
+    right: NDArray[np.bool_],
+    decided: NDArray[np.bool_] | None,
+    path: Path,
+    title: str,
+    *,
+    lowest: float = 0.5,
 ) -> Path:
     """What confidences are worth: how often those of each are right, and how many can be decided at what precision.
 
@@ -76,20 +82,21 @@ def plot_confidence(
     point of its own.
 
     Args:
-        confidence: (N,) of decisions on people held out, 0.5 to 1; N at least 1.
+        confidence: (N,) of decisions on people held out, `lowest` to 1; N at least 1.
         right: (N,) whether they are right.
         decided: (N,) whether each reaches the threshold that is used for it; None where there are no thresholds.
         path: of the PNG.
         title: over both pictures.
+        lowest: one over the number of answers.
     """
     figure, (bins_axes, curve_axes) = _figure((11, 4.8), columns=2)
-    bins = reliability(confidence, right)
-    bins_axes.plot([0.5, 1], [0.5, 1], color="grey", linestyle=":", label="as it should be")
+    bins = reliability(confidence, right, lowest)
+    bins_axes.plot([lowest, 1], [lowest, 1], color="grey", linestyle=":", label="as it should be")
     bins_axes.plot([each.confidence for each in bins], [each.accuracy for each in bins], marker="o", label="people")
     for each in bins:
         place = (each.confidence, each.accuracy)
         bins_axes.annotate(str(each.count), place, xytext=(4, -10), textcoords="offset points", fontsize=8)
-    error = calibration_error(confidence, right)
+    error = calibration_error(confidence, right, lowest)
     bins_axes.set(title=f"Reliability, calibration error {error:.3f}", xlabel="confidence", ylabel="share right")
     coverage, precision = precision_by_coverage(confidence, right)
     curve_axes.plot(coverage, precision, label="people, the surest first")

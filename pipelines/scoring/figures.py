@@ -99,7 +99,7 @@ def confidences(scored: Scored, head: str, chosen: NDArray[np.bool_]) -> tuple[N
 
 def _calibration(scored: Scored, chosen: NDArray[np.bool_]) -> dict[str, dict[str, float]]:
     from models.confidence import calibration_error
-    from models.heads import HEADS
+    from models.heads import HEADS, SIZES
 
     found = {}
     for head in HEADS:
@@ -108,7 +108,7 @@ def _calibration(scored: Scored, chosen: NDArray[np.bool_]) -> dict[str, dict[st
             confidence, right = told
             found[head] = {
                 "rows": len(confidence),
-                "error": calibration_error(confidence, right),
+                "error": calibration_error(confidence, right, 1 / SIZES[HEADS.index(head)]),
                 "confidence": float(confidence.mean()),
                 "accuracy": float(right.mean()),
             }

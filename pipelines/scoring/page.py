@@ -111,7 +111,10 @@ _PARTS = (
     "Macro F1 is over the classes that the truth of a part holds, so that parts with few classes can be compared. In "
     "brackets: 95 % intervals from drawing the people again with replacement, 1,000 times."
 )
-_WORST = "Each photo with what it is, what was said in its stead, and the chance given to the answer."
+_WORST = (
+    "Each photo with what it is, what was said in its stead, and the chance given to the answer; tinted where it "
+    "speaks for that answer (Grad-CAM), if the model that answered it was at hand."
+)
 
 
 def _texts(scored: Scored, figures: Figures) -> list[str]:

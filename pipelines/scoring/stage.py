@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.scoring.attention import overlays
 from pipelines.scoring.figures import Figures, confidences, work_out
 from pipelines.scoring.inputs import Scored, open_scored
 from pipelines.scoring.worst import write_worst
@@ -71,7 +72,7 @@ def score_stage(
     scored = open_scored(what, against, fold=fold, device=device, workers=workers, progress=progress)
     figures = work_out(scored)
     pictures = _plots(scored, figures, out)
-    worst = write_worst(scored, figures.chosen, out)
+    worst = write_worst(scored, figures.chosen, out, overlays=lambda rows: overlays(scored, rows))
     if worst is not None:
         pictures["worst"] = worst
     with atomic_write(out / JSON) as temporary:
@@ -82,7 +83,7 @@ def score_stage(
 
 
 def _plots(scored: Scored, figures: Figures, out: Path) -> dict[str, Path]:
-    from models.heads import HEADS
+    from models.heads import HEADS, SIZES
     from models.plots import plot_confidence, plot_head_confusions, plot_label_confusion
 
     told = "Real photos" if figures.headline == "real" else "Variants"
@@ -93,5 +94,7 @@ def _plots(scored: Scored, figures: Figures, out: Path) -> dict[str, Path]:
         held = confidences(scored, head, figures.chosen)
         if held is not None:
             name = f"confidence_{head}"
-            pictures[name] = plot_confidence(held[0], held[1], None, out / f"{name}.png", f"{told}: {head}")
+            lowest = 1 / SIZES[HEADS.index(head)]
+            file, title = out / f"{name}.png", f"{told}: {head}"
+            pictures[name] = plot_confidence(held[0], held[1], None, file, title, lowest=lowest)
     return pictures

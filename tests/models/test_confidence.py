@@ -63,3 +63,11 @@ def test_few_decisions_reach_no_high_precision_however_right_they_are() -> None:
     sure = np.linspace(0.9, 1, 10)
     assert threshold_for(sure, np.ones(10, dtype=bool), 0.97) is None
     assert threshold_for(np.linspace(0.9, 1, 40), np.ones(40, dtype=bool), 0.97) == 0.9
+
+
+def test_bins_reach_down_to_what_the_likeliest_of_several_answers_has() -> None:
+    confidence, right = np.array([0.34, 0.45, 0.99]), np.array([False, True, True])
+    bins = reliability(confidence, right, lowest=1 / 3)
+    assert [each.count for each in bins] == [1, 1, 1]
+    assert bins[0].low == pytest.approx(1 / 3)
+    assert calibration_error(confidence, right, lowest=1 / 3) == pytest.approx((0.34 + 0.55 + 0.01) / 3)
