@@ -58,6 +58,10 @@ class CheckpointConfig:
     age_as: AgeAs = "classes"
     labels: tuple[str, ...] = tuple(label_name(label) for label in range(N_LABELS))
 
+    def to_dict(self) -> dict[str, Any]:
+        """The description as JSON takes it."""
+        return {"format": FORMAT, **dataclasses.asdict(self)}
+
     @property
     def layout(self) -> Layout:
         """What the model's numbers stand for."""
@@ -73,7 +77,7 @@ def save_checkpoint(path: Path, state: dict[str, torch.Tensor], config: Checkpoi
     from safetensors.torch import save
 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    head = json.dumps({"format": FORMAT, **dataclasses.asdict(config)}, sort_keys=True)
+    head = json.dumps(config.to_dict(), sort_keys=True)
     with atomic_write(Path(path), durable=True) as temporary:
         temporary.write_bytes(save(tensors, metadata={_KEY: head}))
     return Path(path)

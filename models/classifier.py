@@ -110,12 +110,16 @@ def _create(model: str, layout: Layout, image_size: int, pretrained: bool) -> An
                 "give a local file with weights, or train from scratch"
             ) from error
         raise UnknownModelError(f"{model} can't be built for photos of {image_size} pixels ({reason})") from error
-    _try_out(network, model, image_size)
+    try_out(network, model, image_size)
     return network
 
 
-def _try_out(network: nn.Module, model: str, image_size: int) -> None:
-    """One photo through the network, so that a size it can't take shows now and not after the photos are read."""
+def try_out(network: nn.Module, model: str, image_size: int) -> None:
+    """One photo through the network, so that a size it can't take shows now and not after the photos are read.
+
+    Raises:
+        UnknownModelError: it takes no photos of that size.
+    """
     network.eval()
     try:
         with torch.no_grad():

@@ -6,6 +6,8 @@ import os
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 
 from models.errors import SettingsError
 from models.settings import Device
@@ -54,7 +56,14 @@ def mixed_precision(device: torch.device) -> AbstractContextManager[object]:
     return torch.autocast("cuda", dtype=dtype)
 
 
-def gradient_scaler(device: torch.device) -> torch.amp.GradScaler:
-    """Keeps float16 gradients from vanishing; does nothing where they can't."""
-    needed = device.type == "cuda" and not torch.cuda.is_bf16_supported()
-    return torch.amp.GradScaler("cuda", enabled=needed)
+def make_accelerator(device: torch.device) -> Accelerator:
+    """What runs a training on that device, or, under `accelerate launch`, on one device a process.
+
+    Half precision on a GPU, in bfloat16 where it has it, and none on a CPU; nothing that would make two runs differ.
+    """
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = False
+    half = "no" if device.type != "cuda" else "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    # Its state is one for the whole process, and a second run may be on another device.
+    AcceleratorState._reset_state()
+    return Accelerator(cpu=device.type == "cpu", mixed_precision=half)

@@ -11,20 +11,24 @@ import torch
 
 from datasets.atomic import atomic_write
 from datasets.manifest import manifest_file
+from models.boxes import FACES
 from models.settings import TrainSettings
 
 STATE = "training_state.pt"
 # Where and how fast a run goes on may change; what it computes may not.
-_FREE = ("workers", "device", "resume")
+_FREE = ("workers", "device", "resume", "cache", "tensorboard", "wandb")
 
 
 def fingerprint(manifest: Path, settings: TrainSettings) -> str:
-    """A hash of all that shapes a run: the manifest's bytes, the settings, and the weights it starts from."""
+    """A hash of all that shapes a run: the manifest's bytes, the settings, the first weights, and where faces lie."""
     values = {name: value for name, value in settings.to_dict().items() if name not in _FREE}
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode())
     digest.update(_sha256(manifest_file(Path(manifest))))
     if settings.weights is not None and settings.weights.is_file():
         digest.update(_sha256(settings.weights))
+    faces = manifest_file(Path(manifest)).parent / FACES
+    if settings.crop == "face" and faces.is_file():
+        digest.update(_sha256(faces))
     return digest.hexdigest()
 
 

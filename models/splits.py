@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,15 @@ from datasets.folds import assign_folds, check_folds
 from datasets.identities import join_people, links_of_files, read_people, with_identities
 from datasets.labels import label_name
 from datasets.manifest import read_manifest
-from models.data import Examples
+from models.boxes import read_boxes
+from models.data import Examples, with_packed
 from models.errors import SettingsError, TrainingDataError
 from models.heads import AGE, HEADS, MISSING, WORDS
-from models.settings import TrainSettings
+from models.packed import Progress
+from models.provenance import CONFIDENCE, FROM, label_weights, origins
+from models.settings import Crop, TrainSettings
 
 _FOLDS = 5
-_FROM = {"mask": "mask_from", "gender": "gender_from", "age_group": "age_from"}
-_CONFIDENCE = {"mask": "mask_confidence", "gender": "gender_confidence", "age_group": "age_confidence"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +34,9 @@ class Splits:
         train: rows of the other folds, with their weights.
         real: photos of the held-out fold; pseudo-labels don't count as truth.
         synthetic: variants of the held-out fold, likewise.
-        notes: `rows` by set, `people` by set, `left_out` of training by reason, `labels` of training by name, and
-            `folds_made_here`.
+        notes: `rows` by set, `people` by set, `left_out` of training by reason, `labels` of training by name,
+            `sources` of training (source, licence, photos, variants), `origins` of its labels (see
+            `models.provenance`), and `folds_made_here`.
     """
 
     train: Examples
@@ -61,16 +63,19 @@ def split_manifest(manifest: Path, settings: TrainSettings) -> Splits:
     check_folds(frame, read_people(root).same)
     held_out = frame["fold"].eq(settings.fold).to_numpy(dtype=bool)
     variant = frame["parent_id"].notna().to_numpy(dtype=bool)
+    weights = label_weights(frame, settings)
     trusted = _codes(frame, settings.pseudo_confidence, settings.age_confidence)
+    # A label that counts nothing is as good as missing: it neither keeps a row in nor makes its class less rare.
+    trusted = np.where(weights > 0, trusted, MISSING)
     truth = _codes(frame, None)
     reasons = _reasons_against(trusted, variant, settings)
     train = ~held_out & (reasons == "")
     scorable = held_out & (truth != MISSING).any(axis=1)
-    weights = np.repeat(np.where(variant, settings.synthetic_weight, 1.0).astype(np.float32)[:, None], 3, axis=1)
+    alike = np.ones_like(weights)
     splits = Splits(
-        train=_examples(frame, root, train, trusted, weights),
-        real=_examples(frame, root, scorable & ~variant, truth, weights),
-        synthetic=_examples(frame, root, scorable & variant, truth, weights),
+        train=_examples(frame, root, train, trusted, weights, settings.crop),
+        real=_examples(frame, root, scorable & ~variant, truth, alike, settings.crop),
+        synthetic=_examples(frame, root, scorable & variant, truth, alike, settings.crop),
         notes={},
     )
     _check_enough(splits, settings)
@@ -80,6 +85,8 @@ def split_manifest(manifest: Path, settings: TrainSettings) -> Splits:
         people={"train": int(people[train].nunique()), "held_out": int(people[scorable].nunique())},
         left_out=dict(sorted(Counter(reasons[~held_out & (reasons != "")].tolist()).items())),
         labels=_label_counts(splits.train.labels),
+        sources=_source_counts(frame[train]),
+        origins=origins(frame[train], splits.train.codes, splits.train.weights),
         folds_made_here=made_here,
     )
     return splits
@@ -105,12 +112,12 @@ def _codes(frame: pd.DataFrame, pseudo_confidence: float | None, age_confidence:
     columns = []
     for name, words in zip(HEADS, WORDS, strict=True):
         code = pd.Categorical(frame[name], categories=list(words)).codes.astype(np.int64)
-        pseudo = frame[_FROM[name]].eq("pseudo").to_numpy(dtype=bool)
-        sure = frame[_CONFIDENCE[name]].fillna(0.0).to_numpy(dtype=np.float64)
+        pseudo = frame[FROM[name]].eq("pseudo").to_numpy(dtype=bool)
+        sure = frame[CONFIDENCE[name]].fillna(0.0).to_numpy(dtype=np.float64)
         doubted = pseudo & (sure < pseudo_confidence if pseudo_confidence is not None else True)
         if name == "age_group":
             # A given label without a confidence has not been doubted by anyone.
-            doubted |= (frame[_CONFIDENCE[name]] < age_confidence).to_numpy(dtype=bool)
+            doubted |= (frame[CONFIDENCE[name]] < age_confidence).to_numpy(dtype=bool)
         columns.append(np.where(doubted, MISSING, code))
     return np.stack(columns, axis=1)
 
@@ -124,17 +131,26 @@ def _reasons_against(codes: NDArray[np.int64], variant: NDArray[np.bool_], setti
 
 
 def _examples(
-    frame: pd.DataFrame, root: Path, chosen: NDArray[np.bool_], codes: NDArray[np.int64], weights: NDArray[np.float32]
+    frame: pd.DataFrame,
+    root: Path,
+    chosen: NDArray[np.bool_],
+    codes: NDArray[np.int64],
+    weights: NDArray[np.float32],
+    crop: Crop,
 ) -> Examples:
     rows = frame[chosen]
+    photo_ids, sha256 = tuple(rows["photo_id"]), tuple(rows["sha256"])
     return Examples(
         paths=tuple(root / path for path in rows["path"]),
-        photo_ids=tuple(rows["photo_id"]),
+        photo_ids=photo_ids,
         codes=codes[chosen],
         years=_years(rows, codes[chosen]),
         weights=weights[chosen],
         sources=tuple(rows["source"]),
         synthetic=rows["parent_id"].notna().to_numpy(dtype=bool),
+        sha256=sha256,
+        sizes=rows[["width", "height"]].to_numpy(dtype=np.int32),
+        boxes=read_boxes(root, photo_ids, sha256) if crop == "face" else None,
     )
 
 
@@ -142,6 +158,28 @@ def _years(rows: pd.DataFrame, codes: NDArray[np.int64]) -> NDArray[np.float32]:
     """(N,) ages in years; nan where they are missing or their age group isn't to be believed."""
     years = rows["age"].to_numpy(dtype=np.float32, na_value=np.nan)
     return np.where(codes[:, HEADS.index(AGE)] == MISSING, np.float32(np.nan), years)
+
+
+def packed_splits(
+    splits: Splits, settings: TrainSettings, *, workers: int = 1, progress: Progress | None = None
+) -> Splits:
+    """The splits with their photos packed into the settings' cache; as they are where it names none.
+
+    Args:
+        splits: of `split_manifest` with the same settings.
+        settings: of the run.
+        workers: processes that decode.
+        progress: called as progress(photos done, photos to do).
+
+    Raises:
+        OutputError: the cache can't be written to, or its disk is too full.
+    """
+    if settings.cache is None:
+        return splits
+    sets = (splits.train, splits.real, splits.synthetic)
+    packed = with_packed(sets, settings.cache, settings.image_size, workers=workers, progress=progress)
+    train, real, synthetic = packed
+    return replace(splits, train=train, real=real, synthetic=synthetic)
 
 
 def _check_enough(splits: Splits, settings: TrainSettings) -> None:
@@ -156,6 +194,16 @@ def _check_enough(splits: Splits, settings: TrainSettings) -> None:
     if not any(layout.scorable(each.codes) for each in (splits.real, splits.synthetic)):
         wanted = "all three labels" if layout.whole else " or ".join(layout.parts)
         raise TrainingDataError(f"no row with {wanted} given is left to score on ({folds})")
+
+
+def _source_counts(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Photos and variants of each source under each licence, in order of their names."""
+    variant = rows["parent_id"].notna()
+    counts = variant.groupby([rows["source"], rows["licence"]]).agg(["size", "sum"])
+    return [
+        {"source": str(source), "licence": str(licence), "photos": int(size - made), "variants": int(made)}
+        for (source, licence), (size, made) in zip(counts.index, counts.to_numpy(), strict=True)
+    ]
 
 
 def _label_counts(labels: NDArray[np.int64]) -> dict[str, int]:

@@ -31,3 +31,11 @@ class Targets:
     def take(self, rows: torch.Tensor) -> Targets:
         """Those of some rows, in their order."""
         return Targets(self.codes[rows], self.years[rows], self.weights[rows])
+
+    def with_rows(self, other: Targets) -> Targets:
+        """These rows, and after them another's."""
+        return Targets(
+            torch.cat([self.codes, other.codes]),
+            torch.cat([self.years, other.years]),
+            torch.cat([self.weights, other.weights]),
+        )

@@ -6,11 +6,13 @@ import json
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from datasets.policies import LabelPolicy
+from models.errors import ModelsError
+from models.recipes import settings_of
 from models.settings import TrainSettings
 from pipelines.errors import MissingInputError, SettingsError
 from pipelines.types import ConflictRule, PhotoPlacing
@@ -36,6 +38,22 @@ def _as_setting(check: Callable[[str], object], value: str) -> None:
         check(value)
     except (UsageError, SynthUsageError) as error:
         raise ValueError(str(error)) from error
+
+
+def _with_recipes(value: Any) -> Any:
+    """Puts the settings of named recipes below those that are given beside them."""
+    if not isinstance(value, Mapping) or "recipes" not in value:
+        return value
+    names = value["recipes"]
+    if isinstance(names, str) or not all(isinstance(each, str) for each in names):
+        raise ValueError(f"recipes must be a list of names, as palette train --list shows them, not {names!r}")
+    try:
+        return settings_of(names, {name: each for name, each in value.items() if name != "recipes"})
+    except ModelsError as error:
+        raise ValueError(str(error)) from error
+
+
+Training = Annotated[TrainSettings, BeforeValidator(_with_recipes)]
 
 
 class _Settings(BaseModel):
@@ -105,7 +123,7 @@ class SynthFlowSettings(_Settings):
     folds: int = Field(default=5, ge=2, le=50)
     photos: PhotoPlacing = Field(default="auto", description="how photos get into the outputs")
     train: bool = Field(default=True, description="trigger train-flow at the end")
-    training: TrainSettings | None = Field(default=None, description="how to train; quick settings on sample people")
+    training: Training | None = Field(default=None, description="how to train; quick settings on sample people")
     sample: SampleSettings = Field(default=SampleSettings())
 
     @property
@@ -171,7 +189,7 @@ class TrainFlowSettings(_Settings):
 
     manifest: Path = Field(default=Path("out/merge"), description="the merged manifest, or its folder")
     out: Path = Field(default=Path("out/train"), description="where the checkpoint, metrics and plots go")
-    training: TrainSettings = Field(default=TrainSettings())
+    training: Training = Field(default=TrainSettings(), description="how to train: settings, and recipes by name")
 
 
 def read_settings_file(path: Path) -> dict[str, Any]:

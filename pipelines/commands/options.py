@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
 
+import click
 import typer
 
 from models.settings import Device, Tta
@@ -45,12 +46,19 @@ def attribute_help(kind: type) -> dict[str, str]:
     return found
 
 
-def options_from(kind: type, parameter: str = "settings") -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+Presets = Callable[[Sequence[str], Mapping[str, Any]], Mapping[str, Any]]
+
+
+def options_from(
+    kind: type, parameter: str = "settings", presets: tuple[str, Presets] | None = None
+) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Return a decorator that replaces one parameter by an option for each field of a dataclass.
 
     Args:
         kind: A dataclass whose fields all have defaults and whose docstring describes them.
         parameter: The parameter that receives the dataclass.
+        presets: Another parameter of the command, which holds names, and what makes fields of those names and of the
+            options that the user typed; fields it says nothing of keep their defaults.
     """
     hints = get_type_hints(kind)
     told = attribute_help(kind)
@@ -60,7 +68,10 @@ def options_from(kind: type, parameter: str = "settings") -> Callable[[Callable[
 
         @functools.wraps(command)
         def with_options(**given: Any) -> Result:
-            chosen = {each.name: given.pop(each.name) for each in fields(kind)}
+            chosen: Mapping[str, Any] = {each.name: given.pop(each.name) for each in fields(kind)}
+            if presets is not None:
+                named, make = presets
+                chosen = make(given[named] or (), {name: chosen[name] for name in chosen if _was_typed(name)})
             return command(**given, **{parameter: kind(**chosen)})
 
         made = [_option(each.name, hints[each.name], each.default, told.get(each.name, "")) for each in fields(kind)]
@@ -69,6 +80,12 @@ def options_from(kind: type, parameter: str = "settings") -> Callable[[Callable[
         return with_options
 
     return decorate
+
+
+def _was_typed(name: str) -> bool:
+    """Say whether an option of the running command was given; always, where no command line is at work."""
+    context = click.get_current_context(silent=True)
+    return context is None or context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
 
 
 def _option(name: str, hint: Any, default: Any, text: str) -> inspect.Parameter:

@@ -7,17 +7,45 @@ from typing import Annotated
 
 import typer
 
+from models.recipes import RECIPES, settings_of
 from models.settings import TrainSettings
 from pipelines.commands.options import JsonOption, options_from
 
+_RECIPE_HELP = "A named recipe of settings, see --list; several combine, the later decides, other options stand above."
 
-@options_from(TrainSettings)
+
+def _list_recipes(asked: bool) -> None:
+    """Print the recipes and end."""
+    if not asked:
+        return
+    from rich.table import Table
+
+    from pipelines.summary import output_console
+
+    table = Table("recipe", "kind", "what it does", "settings", title="Recipes of palette train")
+    kind = ""
+    for recipe in RECIPES.values():
+        if kind and recipe.kind != kind:
+            table.add_section()
+        told = f"{recipe.about}\n[dim]{recipe.source}[/dim]" if recipe.source else recipe.about
+        settings = "\n".join(f"{name} = {value}" for name, value in recipe.settings.items())
+        table.add_row(recipe.name, "" if recipe.kind == kind else recipe.kind, told, settings)
+        kind = recipe.kind
+    output_console().print(table)
+    raise typer.Exit
+
+
+@options_from(TrainSettings, presets=("recipe", settings_of))
 def train(
     manifest: Annotated[Path, typer.Argument(help="The merged manifest, or its folder.")],
     settings: TrainSettings,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for checkpoint, metrics and plots.")] = Path(
         "out/train"
     ),
+    recipe: Annotated[list[str] | None, typer.Option("--recipe", "-r", help=_RECIPE_HELP)] = None,
+    listed: Annotated[
+        bool, typer.Option("--list", help="Show the recipes and end.", is_eager=True, callback=_list_recipes)
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train a classifier and score it on people it hasn't seen."""

@@ -60,8 +60,10 @@ def colour_rows(root: Path, people_per_cell: int, *, seed: int = 0, folds: int =
             for mask in range(len(MASK_STATES)):
                 label = mask * 6 + cell
                 name = f"{cell}_{person}_{mask}.png"
-                Image.fromarray(colour_coded(label, rng)).save(root / "photos" / name)
-                rows.append(labelled_row(name, f"{cell}_{person}", label, fold=person % folds))
+                file = root / "photos" / name
+                Image.fromarray(colour_coded(label, rng)).save(file)
+                sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+                rows.append(labelled_row(name, f"{cell}_{person}", label, fold=person % folds, sha256=sha256))
     return rows
 
 

@@ -66,7 +66,7 @@ def test_batches_do_not_depend_on_the_number_of_workers(examples: Examples) -> N
 
 
 def test_large_photos_are_decoded_no_larger_than_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from models import data
+    from models import squares
 
     path = tmp_path / "large.jpg"
     Image.fromarray(np.zeros((1600, 1200, 3), np.uint8)).save(path)
@@ -77,8 +77,8 @@ def test_large_photos_are_decoded_no_larger_than_needed(tmp_path: Path, monkeypa
         sizes.append(photo.rgb.shape)
         return photo
 
-    read = data.read_photo
-    monkeypatch.setattr(data, "read_photo", watched)
+    read = squares.read_photo
+    monkeypatch.setattr(squares, "read_photo", watched)
     one = Examples.unlabelled([path], ["s:large"])
     assert dataset_of(one)[Draw(0, 0)].image is not None
     assert max(sizes[0]) <= 200

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,14 @@ from models.settings import TrainSettings
         ("head", "double"),
         ("augment", "lots"),
         ("device", "tpu"),
+        ("crop", "ears"),
+        ("sizes", "small"),
+        ("loss", "hinge"),
+        ("effective_beta", 1.0),
+        ("synthetic_share", -0.5),
+        ("mix", "cutout"),
+        ("mix_alpha", 0.0),
+        ("trust", "none"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_it_may_be(name: str, value: object) -> None:
@@ -39,7 +48,17 @@ def test_two_starting_points_contradict() -> None:
         TrainSettings(pretrained=True, weights=Path("w.safetensors"))
 
 
+@pytest.mark.parametrize("changes", [{"loss": "class_balanced"}, {"loss": "ldam", "drw_from": 0.8}])
+def test_classes_are_weighted_in_one_way(changes: dict[str, Any]) -> None:
+    TrainSettings(**changes)
+    TrainSettings(loss="ldam", class_weight_power=0.5)
+    with pytest.raises(SettingsError, match="both weigh the classes"):
+        TrainSettings(class_weight_power=0.5, **changes)
+
+
 def test_settings_travel_as_json_without_folders() -> None:
-    held = json.loads(json.dumps(TrainSettings(weights=Path("/home/someone/w.safetensors")).to_dict()))
+    settings = TrainSettings(weights=Path("/home/someone/w.safetensors"), cache=Path("/home/someone/packed"))
+    held = json.loads(json.dumps(settings.to_dict()))
+    assert held["cache"] == "packed"
     assert held["weights"] == "w.safetensors"
     assert held["model"] == "resnet18"

@@ -123,6 +123,29 @@ def test_pseudo_labels_teach_from_a_confidence_on_and_are_never_truth(tmp_path: 
     assert (splits.real.codes[:, 0] != MISSING).all()
 
 
+def test_labels_count_by_where_they_come_from_and_never_so_in_scoring(tmp_path: Path) -> None:
+    data = rows()
+    for each in (data[0], *(each for each in data if each["fold"])):
+        each |= {"gender_from": "pseudo", "gender_confidence": 0.75}
+    splits = split(tmp_path, data, head="triple", trust="confidence", pseudo_weight=0.5, synthetic_weight=3.0)
+    assert {tuple(each) for each in splits.train.weights.tolist()} == {(1.0, 0.25, 1.0)}
+    assert (splits.real.weights == 1).all()
+    assert (splits.real.codes[:, 1] == MISSING).tolist() == [True] + [False] * 7
+    assert splits.notes["origins"]["gender"] == {"pseudo": {"labels": 16, "weight": 4.0}}
+
+
+@pytest.mark.parametrize("changes", [{"pseudo_weight": 0.0}, {"trust": "confidence"}])
+def test_a_label_that_counts_nothing_is_as_good_as_missing(tmp_path: Path, changes: dict[str, Any]) -> None:
+    data = rows()
+    data[2] |= {"gender_from": "pseudo", "gender_confidence": 0.5}  # of p1, in fold 1
+    triple = split(tmp_path, data, head="triple", **changes)
+    at = triple.train.photo_ids.index(data[2]["photo_id"])
+    assert triple.train.codes[at].tolist()[1] == MISSING
+    assert triple.train.weights[at].tolist() == [1.0, 0.0, 1.0]
+    single = split(tmp_path, data, head="single", **changes)
+    assert data[2]["photo_id"] not in single.train.photo_ids
+
+
 def test_doubtful_ages_are_kept_from_the_age_head_alone(tmp_path: Path) -> None:
     data = rows()
     for each, sure in zip(data, (0.1, 0.3) * 12, strict=True):

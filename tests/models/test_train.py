@@ -43,7 +43,9 @@ def test_the_best_epoch_is_kept(single: Trained) -> None:
 
 def test_it_leaves_a_checkpoint_its_figures_and_its_plots(single: Trained) -> None:
     names = {each.name for each in single.out.iterdir()}
-    assert names == {"model.safetensors", "metrics.json", "curves.png", "confusion.png", "confusion_heads.png"}
+    pictures = {"curves.png", "confusion.png", "confusion_heads.png"}
+    assert names == {"model.safetensors", "config.json", "MODEL_CARD.md", "metrics.json", *pictures}
+    assert json.loads((single.out / "config.json").read_text())["model"] == single.settings.model
     assert json.loads((single.out / "metrics.json").read_text()) == single.result.metrics
     for name in ("curves.png", "confusion.png", "confusion_heads.png"):
         with Image.open(single.out / name) as image:

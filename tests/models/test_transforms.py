@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from models.transforms import PhotoTransform, central_square
+from models.transforms import PRESETS, PhotoTransform, central_square
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
 
@@ -30,7 +30,7 @@ def test_scoring_changes_nothing_by_chance() -> None:
     np.testing.assert_array_equal(transform(picture(), seed=1), transform(picture(), seed=2))
 
 
-@pytest.mark.parametrize("augment", ["light", "strong"])
+@pytest.mark.parametrize("augment", ["light", "strong", "faces"])
 def test_a_seed_fixes_the_augmentation_whatever_came_before(augment: str) -> None:
     first, second = (PhotoTransform(32, MEAN, STD, augment) for _ in range(2))  # type: ignore[arg-type]
     for seed in range(5):
@@ -65,3 +65,34 @@ def test_albumentations_is_told_not_to_ask_the_network() -> None:
     script = "import os, models.transforms; print(os.environ['NO_ALBUMENTATIONS_UPDATE'])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment)
     assert done.stdout.strip() == "1"
+
+
+def test_a_place_moves_before_the_resize_so_that_a_zoom_is_as_sharp_as_the_photo() -> None:
+    for augment in ("light", "strong", "faces"):
+        before, after = PRESETS[augment](32)  # type: ignore[index]
+        assert [type(each).__name__ for each in before] == ["HorizontalFlip", "Affine"]
+        assert not {type(each).__name__ for each in after} & {"HorizontalFlip", "Affine"}
+
+
+@pytest.mark.parametrize("augment", ["light", "strong", "faces"])
+@pytest.mark.parametrize("size", [32, 96])
+def test_no_augmentation_hides_what_a_label_is_read_from(augment: str, size: int) -> None:
+    """Dark above, bright below, as a mask's upper edge is: it stays where it was, about, and the halves stay apart."""
+    face = np.full((120, 120, 3), 60, dtype=np.uint8)
+    face[60:] = 190
+    transform = PhotoTransform(size, (0.0,) * 3, (1.0,) * 3, augment)  # type: ignore[arg-type]
+    third = size // 3
+    for seed in range(150):
+        seen = transform(face, seed)
+        above, below = seen[:, : third // 2, third:-third], seen[:, -third // 2 :, third:-third]
+        assert np.median(below) - np.median(above) > 0.2
+
+
+def test_patches_are_smaller_than_a_nose() -> None:
+    plain = np.full((100, 100, 3), 128, dtype=np.uint8)
+    _, after = PRESETS["faces"](100)
+    (patches,) = [each for each in after if type(each).__name__ == "CoarseDropout"]
+    patches.p = 1.0
+    covered = [np.any(patches(image=plain)["image"] != 128, axis=2) for _ in range(100)]
+    assert max(each.mean() for each in covered) <= 3 * 0.09**2 + 1e-3
+    assert min(each.sum() for each in covered) > 0
