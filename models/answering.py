@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
 
     from models.data import Examples
-    from models.settings import Device, Tta
+    from models.settings import Crop, Device, Tta
     from models.team import Member, Team
 
 
@@ -64,22 +64,27 @@ def answer_together(
     where = choose_device(device)
     counted = set(team.blend.needed(team.groups))
     members = [member for member in team.members if member.group in counted]
-    passes = list(_passes(members, [_reading_of(member, batch_size, workers, where) for member in members]))
+    seen = [_seen_by(member, batch_size, workers, where) for member in members]
+    passes = list(_passes(members, seen))
     said: dict[int, Answers] = {}
-    for done, (reading, positions) in enumerate(passes):
+    for done, ((reading, crop), positions) in enumerate(passes):
+        cut = examples if crop == "face" else replace(examples, boxes=None)
         asked = [_load(members[at], where) for at in positions]
         told = _part(progress, done, len(passes))
-        answers = answer_all(asked, examples, reading, where, stage=stage, tta=tta, progress=told)
+        answers = answer_all(asked, cut, reading, where, stage=stage, tta=tta, progress=told)
         said |= dict(zip(positions, answers, strict=True))
     return _together(team, members, [said[at] for at in range(len(members))])
 
 
-def _reading_of(member: Member, batch_size: int, workers: int, where: torch.device) -> Reading:
+def _seen_by(member: Member, batch_size: int, workers: int, where: torch.device) -> tuple[Reading, Crop]:
     config = read_config(member.checkpoint)
-    return Reading(config.image_size, config.mean, config.std, batch_size, choose_workers(workers, where))
+    readers = choose_workers(workers, where)
+    return Reading(config.image_size, config.mean, config.std, batch_size, readers), config.crop
 
 
-def _passes(members: Sequence[Member], readings: Sequence[Reading]) -> Iterator[tuple[Reading, list[int]]]:
+def _passes(
+    members: Sequence[Member], readings: Sequence[tuple[Reading, Crop]]
+) -> Iterator[tuple[tuple[Reading, Crop], list[int]]]:
     """The members, by position, that go over the photos together."""
     for reading in dict.fromkeys(readings):
         together: list[int] = []

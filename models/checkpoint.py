@@ -17,7 +17,7 @@ from datasets.labels import N_LABELS, label_name
 from models.classifier import build_classifier
 from models.errors import CheckpointError, ModelsError
 from models.heads import HEADS, Layout
-from models.settings import AgeAs, Head
+from models.settings import AgeAs, Crop, Head
 
 FORMAT = 1
 _KEY = "palette"
@@ -41,6 +41,7 @@ class CheckpointConfig:
         scores: `macro_f1` and `accuracy` of that epoch on the held-out people.
         parts: the heads it answers, of `models.heads.HEADS`.
         age_as: how it answers the age, of `models.heads.Layout`.
+        crop: which square of a photo it sees: from its `middle`, or about its `face`.
         labels: names of the 18 labels, in order.
     """
 
@@ -56,6 +57,7 @@ class CheckpointConfig:
     scores: dict[str, float] = dataclasses.field(default_factory=dict)
     parts: tuple[str, ...] = HEADS
     age_as: AgeAs = "classes"
+    crop: Crop = "middle"
     labels: tuple[str, ...] = tuple(label_name(label) for label in range(N_LABELS))
 
     def to_dict(self) -> dict[str, Any]:
@@ -136,6 +138,8 @@ def _parse(values: dict[str, Any]) -> CheckpointConfig:
         raise ValueError(f"head {config.head!r} of model {config.model!r}")
     if config.age_as not in get_args(AgeAs) or not config.parts or not set(config.parts) <= set(HEADS):
         raise ValueError(f"parts {config.parts!r}, age as {config.age_as!r}")
+    if config.crop not in get_args(Crop):
+        raise ValueError(f"crop {config.crop!r}")
     if not isinstance(config.image_size, int) or not 16 <= config.image_size <= _MAX_SIZE:
         raise ValueError(f"image_size {config.image_size!r}")
     if config.labels != CheckpointConfig.labels or config.most_frequent not in range(N_LABELS):

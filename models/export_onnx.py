@@ -104,6 +104,8 @@ def _load(team: Team) -> list[LoadedMember]:
     if len(sizes) > 1:
         told = ", ".join(map(str, sizes))
         raise ExportError(f"the members see photos of {told} pixels, and one graph takes one size: export them alone")
+    if len({each.config.crop for each in loaded}) > 1:
+        raise ExportError("the members see photos cut about their middle and about faces: export them alone")
     return loaded
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from models.blending import codes_of
 from models.chances import Chances, mean_of
 from models.data import Examples, PhotoDataset, make_loader, unique_refusals
 from models.devices import choose_workers
-from models.errors import ModelsError, OnnxError
+from models.errors import ModelsError, OnnxError, SettingsError
 from models.heads import HEADS
 from models.inference import Progress
 from models.onnx_notes import KEY, OnnxNotes, read_notes
@@ -46,6 +47,11 @@ class OnnxModel:
         return self.notes.heads
 
     @property
+    def needs_faces(self) -> bool:
+        """Whether it sees squares about faces, so that examples have to come with `boxes`."""
+        return self.notes.crop == "face"
+
+    @property
     def most_frequent(self) -> int:
         """The label 0..17 that was commonest in training."""
         return self.notes.most_frequent
@@ -64,7 +70,8 @@ class OnnxModel:
         """Asks the model what it sees in examples; the arguments are those of `Team.answer`."""
         session = start_session(self.path, device)
         size = self.notes.image_size
-        dataset = PhotoDataset(examples, PhotoTransform(size, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)), size, stage)
+        cut = examples if self.needs_faces else replace(examples, boxes=None)
+        dataset = PhotoDataset(cut, PhotoTransform(size, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)), size, stage)
         readers = choose_workers(workers, torch.device("cpu"))
         said, index, refusals, done = [], [np.zeros(0, dtype=np.int64)], [], 0
         for batch in make_loader(dataset, InOrder(len(examples)), batch_size, readers):
@@ -81,6 +88,9 @@ class OnnxModel:
         codes = codes_of(chances, self.notes.cutoffs)
         return TeamAnswers(np.concatenate(index), chances, codes, tuple(unique_refusals(refusals)))
 
+
+Faces = Callable[[Sequence[Path]], NDArray[np.float32]]
+"""Finds the faces of N photos: (N, 4) as `models.data.Examples.boxes` has them."""
 
 Model = Team | OnnxModel
 """What answers photos: `heads`, `most_frequent` and `answer` are the same of both."""
@@ -103,6 +113,19 @@ def open_model(path: Path) -> Model:
         return OnnxModel(path, read_notes(held[KEY]))
     except (ValueError, TypeError, KeyError, AttributeError, ModelsError) as error:
         raise OnnxError(f"{path} describes no model this version knows ({error}): export it again") from error
+
+
+def with_faces(model: Model, examples: Examples, faces: Faces | None) -> Examples:
+    """The examples with boxes of faces, where the model needs them.
+
+    Raises:
+        SettingsError: it does, and nothing is given that finds faces.
+    """
+    if not model.needs_faces:
+        return examples
+    if faces is None:
+        raise SettingsError("the model sees squares about faces, and nothing is given that finds them")
+    return replace(examples, boxes=faces(examples.paths))
 
 
 def _pixels(images: torch.Tensor) -> NDArray[np.uint8]:

@@ -12,12 +12,17 @@ from datasets.labels import AXES, N_LABELS, label_name
 from models.blending import Blend
 from models.checkpoint import CheckpointConfig
 from models.heads import HEADS
+from models.settings import Crop
 from models.team import Member, Team
 
 KEY: Final = "palette"
 FORMAT: Final = 1
 INPUT: Final = "images"
 
+_CROPS: Final[dict[Crop, str]] = {
+    "middle": "the largest square in the middle of the upright photo",
+    "face": "a square about the face, by models.squares.read_square of palette; the middle where there is none",
+}
 _RESIZE: Final = "mean of the covered pixels (OpenCV INTER_AREA) where the square is larger, else bilinear"
 
 
@@ -27,12 +32,14 @@ class OnnxNotes:
 
     Attributes:
         image_size: side of the square that the graph takes, pixels.
+        crop: which square, of `models.settings.Crop`.
         heads: of `models.heads.HEADS`, those that are answered.
         most_frequent: the commonest label of training, 0..17.
         cutoffs: as `models.blending.Blend` has them; the graph gives chances, and whoever decides applies them.
     """
 
     image_size: int
+    crop: Crop
     heads: tuple[str, ...]
     most_frequent: int
     cutoffs: dict[str, list[float] | None] | None
@@ -54,7 +61,8 @@ def notes_of(team: Team, members: Sequence[Member], configs: Sequence[Checkpoint
             "type": "uint8",
             "colours": "RGB",
             "size": configs[0].image_size,
-            "crop": "the largest square in the middle of the upright photo",
+            "crop": configs[0].crop,
+            "crop_is": _CROPS[configs[0].crop],
             "resize": _RESIZE,
             "normalisation": "inside the graph",
         },
@@ -90,8 +98,10 @@ def read_notes(text: str) -> OnnxNotes:
         raise ValueError(f"size {size!r}, heads {heads!r}")
     if common not in range(N_LABELS):
         raise ValueError(f"most_frequent {common!r}")
+    if values["input"]["crop"] not in _CROPS:
+        raise ValueError(f"crop {values['input']['crop']!r}")
     cutoffs = values["cutoffs"]
     Blend(cutoffs=cutoffs)
     if cutoffs is not None and not all(math.isfinite(each) for row in cutoffs.values() if row for each in row):
         raise ValueError("its cut-offs")
-    return OnnxNotes(size, heads, common, cutoffs)
+    return OnnxNotes(size, values["input"]["crop"], heads, common, cutoffs)

@@ -18,7 +18,7 @@ from models.errors import EvaluationFolderError, TeamError
 from models.eval_folder import COLUMNS, INFO, find_images, photo_id, read_info
 from models.heads import HEADS, to_labels
 from models.inference import Progress
-from models.onnx_model import Model, open_model
+from models.onnx_model import Faces, Model, open_model, with_faces
 from models.settings import Device, Tta
 
 _STAGE = "predict"
@@ -39,6 +39,7 @@ def predict(
     *,
     tta: Tta = "none",
     chances: Path | None = None,
+    faces: Faces | None = None,
     batch_size: int = _BATCH,
     workers: int = -1,
 ) -> pd.DataFrame:
@@ -58,6 +59,7 @@ def predict(
         tta: views of a photo whose chances are averaged.
         chances: where to write the chances to as well: CSV or Parquet, the columns `ImageID`, `ans`, `label_0` to
             `label_17`, `mask_0`, ... and `years` where a model gives them; empty where no photo could be read.
+        faces: finds faces, for a run that was trained on squares about them.
         batch_size: photos at once.
         workers: processes that read photos; -1 chooses.
 
@@ -80,7 +82,13 @@ def predict(
     rows = np.array(sorted(found), dtype=np.int64)
     examples = Examples.unlabelled([found[row] for row in rows], [photo_id(names[row], row) for row in rows])
     said = team.answer(
-        examples, device=device, workers=workers, batch_size=batch_size, tta=tta, stage=_STAGE, progress=progress
+        with_faces(team, examples, faces),
+        device=device,
+        workers=workers,
+        batch_size=batch_size,
+        tta=tta,
+        stage=_STAGE,
+        progress=progress,
     )
     read = rows[said.index]
     submission = pd.DataFrame({COLUMNS[0]: names, COLUMNS[1]: _answers(team, said, read, len(names))})

@@ -86,6 +86,11 @@ class Team:
         return tuple(name for name in HEADS if name in answered)
 
     @property
+    def needs_faces(self) -> bool:
+        """Whether a member sees squares about faces, so that examples have to come with `boxes`."""
+        return any(config.crop == "face" for config in self.configs())
+
+    @property
     def most_frequent(self) -> int:
         """The label 0..17 that is commonest where its members were trained; reads their descriptions."""
         votes = Counter(config.most_frequent for config in self.configs())
@@ -113,7 +118,7 @@ class Team:
         """Asks the team what it sees in examples.
 
         Args:
-            examples: the photos.
+            examples: the photos, with `boxes` where a member `needs_faces`; without a box it sees a photo's middle.
             device: `auto` takes a GPU when there is one.
             workers: processes that read photos; -1 chooses.
             batch_size: photos at once.

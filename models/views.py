@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
 import torch
 from torch.nn import functional
 
-Tta = Literal["none", "flip", "flip5"]
-"""`none`: as they are. `flip`: and mirrored. `flip5`: five windows of each, and those mirrored: ten views."""
+from models.settings import Tta
 
 WINDOW: Final = 0.92
 """Side of the four smaller windows as a share of the picture's: a chin, where a mask may hang, stays in each."""

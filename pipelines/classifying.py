@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import MissingInputError, SettingsError
+from pipelines.predicting_faces import faces_finder
 from pipelines.types import ProgressCallback
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def classify(
         OutputError: The sheet can't be written.
     """
     from models.data import Examples
-    from models.onnx_model import open_model
+    from models.onnx_model import open_model, with_faces
     from models.team import Team
 
     named, refusals = _listed(given)
@@ -77,6 +78,7 @@ def classify(
     if show is not None and not isinstance(model, Team):
         raise SettingsError(f"{run} can't show what it looks at: give the run that it was exported from")
     examples = Examples.unlabelled([path for path, _ in named], [name for _, name in named])
+    examples = with_faces(model, examples, faces_finder(None, workers))
     said = model.answer(
         examples, device=device, workers=workers, batch_size=batch_size, tta=tta, stage=STAGE, progress=progress
     )
@@ -101,6 +103,8 @@ def _show(
     codes = np.full((len(examples), said.codes.shape[1]), -1, dtype=np.int64)
     codes[said.index] = said.codes
     part = Examples.unlabelled([examples.paths[row] for row in shown], [examples.photo_ids[row] for row in shown])
+    if examples.boxes is not None:
+        part = replace(part, boxes=examples.boxes[shown])
     pictures = explained(team, part, codes[shown], device=device)
     tiles = []
     for at, row in enumerate(shown):
@@ -114,8 +118,6 @@ def _show(
 
 def _listed(given: Sequence[Path]) -> tuple[list[tuple[Path, str]], list[Refusal]]:
     """The photos with what to call them, and refusals of what no photo can be."""
-    from dataclasses import replace
-
     from datasets.finding import find_photos
     from datasets.refusals import printable
 

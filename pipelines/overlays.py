@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -104,7 +105,8 @@ def _of_member(
 
     size, where = config.image_size, next(network.parameters()).device
     mean, std = (torch.tensor(three, device=where).reshape(1, 3, 1, 1) for three in (config.mean, config.std))
-    dataset = PhotoDataset(examples, PhotoTransform(size, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)), size, "explain")
+    cut = examples if config.crop == "face" else replace(examples, boxes=None)
+    dataset = PhotoDataset(cut, PhotoTransform(size, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)), size, "explain")
     found = []
     for batch in make_loader(dataset, InOrder(len(examples)), _BATCH, 0):
         if not len(batch.index):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.ingesting import ingest_into, open_source, sheets_of
+from pipelines.predicting_faces import faces_finder
 from pipelines.reuse import code_digest, file_digest, forget, is_finished, key_of, mark_finished
 from pipelines.settings import SourceSettings, SynthFlowSettings, TrainFlowSettings
 from pipelines.training_photos import prepare_photos
@@ -351,7 +352,16 @@ def predict_stage(
     from models.predict import predict, refusals_path
 
     answers = predict(
-        run, eval_dir, out, device, progress, tta=tta, chances=chances, batch_size=batch_size, workers=workers
+        run,
+        eval_dir,
+        out,
+        device,
+        progress,
+        tta=tta,
+        chances=chances,
+        faces=faces_finder(out.parent, workers),
+        batch_size=batch_size,
+        workers=workers,
     )
     counts = answers["ans"].value_counts().sort_index()
     named = {label_name(int(str(label))): int(count) for label, count in counts.items()}

@@ -12,7 +12,7 @@ from models.checkpoint import CheckpointConfig, save_checkpoint
 from models.classifier import build_classifier
 from models.data import Examples
 from models.heads import HEADS, Layout
-from models.settings import AgeAs, Head
+from models.settings import AgeAs, Crop, Head
 from tests.models.builders import colour_coded
 
 
@@ -25,6 +25,7 @@ def checkpoint_at(
     age_as: AgeAs = "classes",
     image_size: int = 32,
     model: str = "test_resnet",
+    crop: Crop = "middle",
 ) -> Path:
     """An untrained model's checkpoint; the seed decides its weights. Its last layer is made to answer with decision."""
     torch.manual_seed(seed)
@@ -32,7 +33,7 @@ def checkpoint_at(
     state = built.network.state_dict()
     for name in [name for name in state if name.startswith(("fc.", "head."))][-2:]:
         state[name] = state[name] + 0.5 * torch.randn(state[name].shape)
-    config = CheckpointConfig(model, head, image_size, built.mean, built.std, 4, parts=parts, age_as=age_as)
+    config = CheckpointConfig(model, head, image_size, built.mean, built.std, 4, parts=parts, age_as=age_as, crop=crop)
     return save_checkpoint(path, state, config)
 
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from datasets.manifest import read_refusals
@@ -209,3 +211,23 @@ def test_a_submission_that_does_not_read_back_is_not_written(tmp_path: Path, mon
         predict(checkpoint_at(tmp_path / "m.safetensors"), tmp_path, tmp_path / "s.csv", "cpu")
     assert not (tmp_path / "s.csv").exists()
     assert len(names) == 2
+
+
+def test_a_run_that_sees_squares_about_faces_has_them_found(tmp_path: Path) -> None:
+    eval_folder(tmp_path, [17, 3, 8])
+    checkpoint = checkpoint_at(tmp_path / "m.safetensors", crop="face")
+    with pytest.raises(SettingsError, match="squares about faces"):
+        predict(checkpoint, tmp_path, tmp_path / "s.csv", "cpu")
+    asked: list[Path] = []
+
+    def faces(paths: Sequence[Path]) -> NDArray[np.float32]:
+        asked.extend(paths)
+        return np.tile(np.float32([0.1, 0.0, 0.3, 0.3]), (len(paths), 1))
+
+    tables = []
+    for finder in (faces, lambda paths: np.full((len(paths), 4), np.nan, dtype=np.float32)):
+        given = tmp_path / "chances.parquet"
+        predict(checkpoint, tmp_path, tmp_path / "s.csv", "cpu", faces=finder, chances=given)
+        tables.append(pd.read_parquet(given).filter(like="label_").to_numpy())
+    assert len(asked) == 3
+    assert np.abs(tables[0] - tables[1]).max() > 1e-4

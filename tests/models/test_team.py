@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -238,3 +239,22 @@ def test_cutoffs_of_a_team_decide_its_codes(tmp_path: Path) -> None:
     assert set(cut.codes[:, 0]) == {1} != set(plain.codes[:, 0])
     assert cut.chances.label is not None
     np.testing.assert_allclose(cut.chances.label, plain.chances.label)
+
+
+def test_squares_about_faces_are_seen_by_those_that_learned_from_them(tmp_path: Path) -> None:
+    examples = photos_at(tmp_path / "photos")
+    boxed = replace(examples, boxes=np.tile(np.float32([0.1, 0.0, 0.3, 0.3]), (len(examples), 1)))
+    files = [checkpoint_at(tmp_path / f"{crop}.safetensors", 3, crop=crop) for crop in ("middle", "face")]  # type: ignore[arg-type]
+    middle, face = (open_run(file) for file in files)
+    assert (middle.needs_faces, face.needs_faces) == (False, True)
+    said = [team.answer(boxed, device="cpu", workers=0).chances.label for team in (middle, face)]
+    plain = face.answer(examples, device="cpu", workers=0).chances.label
+    both = Team(tuple(member_of(file, file.stem) for file in files))
+    together = both.answer(boxed, device="cpu", workers=0).chances.label
+    assert said[0] is not None
+    assert said[1] is not None
+    assert plain is not None
+    assert together is not None
+    np.testing.assert_allclose(said[0], plain, atol=1e-9)  # one set of weights: without boxes the middle is seen
+    assert np.abs(said[0] - said[1]).max() > 1e-4
+    np.testing.assert_allclose(together, (said[0] + said[1]) / 2, atol=1e-9)
