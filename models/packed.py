@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,12 +28,13 @@ from numpy.typing import NDArray
 
 from datasets.errors import OutputError, PhotoError
 from datasets.workers import stream_files
+from models.pack_index import PHOTOS, PendingRecords, Record, read_index, rewrite_index, unwritable
 from models.squares import Box, Pixels, read_square, reading_version, square_of
 
 Progress = Callable[[int, int], None]
 
-PHOTOS, INDEX, _LOCK = "photos.rgb", "index.jsonl", "lock"
-_FLUSH_BYTES: Final = 64 * 1024**2  # what a kill can lose: some seconds' work
+_LOCK: Final = "lock"
+_PERHAPS: Final = "too_large"  # perhaps for the memory that was free just then, so it is tried again in the next run
 _LEFT_FREE: Final = 64 * 1024**2  # of the disk, for the index and for whoever else writes to it
 
 
@@ -132,20 +132,6 @@ class PackedPhotos:
         return np.memmap(self.file, dtype=np.uint8, mode="r")
 
 
-@dataclass(frozen=True)
-class _Record:
-    """A line of the index: a square of that side at that byte, or a refusal."""
-
-    at: int = 0
-    side: int = 0
-    reason: str = ""
-    detail: str = ""
-
-    @property
-    def end(self) -> int:
-        return self.at + self.side * self.side * 3
-
-
 def pack_folder(cache: Path, side: int) -> Path:
     """The folder in a cache that holds squares of that side, as this version of the code makes them."""
     version = hashlib.sha256(reading_version().encode()).hexdigest()[:8]
@@ -155,7 +141,7 @@ def pack_folder(cache: Path, side: int) -> Path:
 def plan_packing(cache: Path, photos: Sequence[Wanted], side: int) -> PackingPlan:
     """What `pack_photos` would do; makes nothing."""
     folder = pack_folder(cache, side)
-    todo = _missing(photos, _read_index(folder))
+    todo = _missing(photos, read_index(folder))
     there = next(each for each in (folder, *folder.absolute().parents) if each.is_dir())
     need = sum(_bytes(each.room(side)) for each in todo.values())
     return PackingPlan(folder, len({each.key for each in photos}), len(todo), need, shutil.disk_usage(there).free)
@@ -181,19 +167,19 @@ def pack_photos(
         OutputError: the folder can't be written to, or its disk is too full.
     """
     folder = pack_folder(cache, side)
-    lost: dict[str, _Record] = {}
-    if _missing(photos, _read_index(folder)):
+    lost: dict[str, Record] = {}
+    if _missing(photos, read_index(folder)):
         with _locked(folder):
-            index = _read_index(folder)
+            index = read_index(folder)
             lost = _fill(folder, _missing(photos, index), index, side, workers, progress)
-    return _rows(folder, side, photos, {**lost, **_read_index(folder)})
+    return _rows(folder, side, photos, {**lost, **read_index(folder)})
 
 
-def _missing(photos: Sequence[Wanted], index: Mapping[str, _Record]) -> dict[str, Wanted]:
+def _missing(photos: Sequence[Wanted], index: Mapping[str, Record]) -> dict[str, Wanted]:
     return {each.key: each for each in photos if each.key not in index}
 
 
-def _rows(folder: Path, side: int, photos: Sequence[Wanted], index: Mapping[str, _Record]) -> PackedPhotos:
+def _rows(folder: Path, side: int, photos: Sequence[Wanted], index: Mapping[str, Record]) -> PackedPhotos:
     places, sides = np.full(len(photos), -1, dtype=np.int64), np.zeros(len(photos), dtype=np.int32)
     refused = {}
     for row, each in enumerate(photos):
@@ -219,18 +205,18 @@ class _Made:
     """What came of a photo: a record to keep, one that counts for this run only, or neither."""
 
     key: str
-    record: _Record | None = None
+    record: Record | None = None
     kept: bool = True
 
 
 def _fill(
     folder: Path,
     todo: Mapping[str, Wanted],
-    index: Mapping[str, _Record],
+    index: Mapping[str, Record],
     side: int,
     workers: int,
     progress: Progress | None,
-) -> dict[str, _Record]:
+) -> dict[str, Record]:
     """Packs what is missing; the refusals that are not to be kept."""
     tasks, end = [], max((record.end for record in index.values()), default=0)
     begin = end
@@ -238,8 +224,9 @@ def _fill(
         tasks.append(_Task(wanted, end, wanted.room(side)))
         end += _bytes(tasks[-1].room)
     _check_room(folder, end - begin)
-    lost: dict[str, _Record] = {}
-    done, pending = 0, _Pending(folder)
+    lost: dict[str, Record] = {}
+    done, pending = 0, PendingRecords(folder)
+    rewrite_index(folder, index)
     try:
         _set_length(folder / PHOTOS, begin, end)
         for made in stream_files(
@@ -254,7 +241,7 @@ def _fill(
             if progress is not None:
                 progress(done, len(tasks))
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise unwritable(folder, error) from error
     finally:
         pending.flush()
     return lost
@@ -268,7 +255,8 @@ def _pack(file: Path, side: int, task: _Task) -> _Made:
     except PhotoError as error:
         # Of these bytes nothing else can come; a file that isn't there, or isn't the one meant, says nothing of them.
         same = _sha256(wanted.path) == wanted.sha256
-        return _Made(wanted.key, _Record(reason=error.reason, detail=error.detail) if same else None)
+        refusal = Record(reason=error.reason, detail=error.detail) if same else None
+        return _Made(wanted.key, refusal, kept=error.reason != _PERHAPS)
     if square.sha256 != wanted.sha256 or len(square.rgb) > task.room:
         return _Made(wanted.key)
     try:
@@ -278,13 +266,13 @@ def _pack(file: Path, side: int, task: _Task) -> _Made:
         finally:
             os.close(handle)
     except OSError as error:
-        raise _unwritable(file.parent, error) from error
-    return _Made(wanted.key, _Record(task.at, len(square.rgb)))
+        raise unwritable(file.parent, error) from error
+    return _Made(wanted.key, Record(task.at, len(square.rgb)))
 
 
 def _crashed(task: _Task) -> _Made:
     # Perhaps the machine was short of memory only: it is tried again in the next run.
-    refusal = _Record(reason="crashed", detail="the process that decoded it died: out of memory, or a bad file")
+    refusal = Record(reason="crashed", detail="the process that decoded it died: out of memory, or a bad file")
     return _Made(task.wanted.key, refusal, kept=False)
 
 
@@ -293,62 +281,6 @@ def _write_all(handle: int, data: bytes, at: int) -> None:
     while view:
         written = os.pwrite(handle, view, at)
         view, at = view[written:], at + written
-
-
-class _Pending:
-    """Lines of the index that wait until the pixels they speak of are on the disk."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._lines: list[bytes] = []
-        self._bytes = 0
-
-    def add(self, key: str, record: _Record) -> None:
-        told = (
-            {"reason": record.reason, "detail": record.detail}
-            if record.reason
-            else {"at": record.at, "side": record.side}
-        )
-        self._lines.append(json.dumps({"key": key, **told}, separators=(",", ":")).encode())
-        self._bytes += _bytes(record.side)
-        if self._bytes >= _FLUSH_BYTES:
-            self.flush()
-
-    def flush(self) -> None:
-        if not self._lines:
-            return
-        try:
-            with (self._folder / PHOTOS).open("rb") as pixels:
-                os.fsync(pixels.fileno())
-            with (self._folder / INDEX).open("ab") as index:
-                # The line break before them parts them from a line that a kill cut short.
-                index.write(b"\n" + b"\n".join(self._lines) + b"\n")
-        except OSError as error:
-            raise _unwritable(self._folder, error) from error
-        self._lines, self._bytes = [], 0
-
-
-def _read_index(folder: Path) -> dict[str, _Record]:
-    """The squares and refusals on record whose pixels are all there."""
-    index: dict[str, _Record] = {}
-    try:
-        length = (folder / PHOTOS).stat().st_size
-        lines = (folder / INDEX).read_bytes().split(b"\n")
-    except OSError:
-        return index
-    for line in lines:
-        try:
-            told = json.loads(line)
-            key = str(told["key"])
-            if "reason" in told:
-                index[key] = _Record(reason=str(told["reason"]), detail=str(told["detail"]))
-            else:
-                record = _Record(int(told["at"]), int(told["side"]))
-                if record.side > 0 and record.at >= 0 and record.end <= length:
-                    index[key] = record
-        except (ValueError, KeyError, TypeError):
-            continue
-    return index
 
 
 def _set_length(file: Path, kept: int, end: int) -> None:
@@ -367,10 +299,10 @@ def _locked(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle = (folder / _LOCK).open("w")
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-    with handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    with handle:
         yield
 
 
@@ -381,11 +313,6 @@ def _check_room(folder: Path, need: int) -> None:
             f"packing these photos takes {need / 1e9:.1f} GB and {folder} has {free / 1e9:.1f} GB free: "
             "free some, name another cache folder, or train without one"
         )
-
-
-def _unwritable(folder: Path, error: OSError) -> OutputError:
-    told = error.strerror or type(error).__name__
-    return OutputError(f"cannot pack photos in {folder}: {told}; mend that and run again, it goes on from here")
 
 
 def _bytes(side: int) -> int:

@@ -15,10 +15,12 @@ import torch
 from PIL import Image
 
 from datasets.errors import OutputError, PhotoError
+from models import pack_index
 from models import packed as packed_module
 from models.data import Examples, PhotoDataset, make_loader, with_packed
 from models.heads import to_codes
-from models.packed import INDEX, PHOTOS, PackedPhotos, Wanted, pack_folder, pack_photos, plan_packing
+from models.pack_index import INDEX, PHOTOS
+from models.packed import PackedPhotos, Wanted, pack_folder, pack_photos, plan_packing
 from models.sampling import BalancedSampler
 from models.squares import read_square, stored_side
 from models.transforms import PhotoTransform
@@ -155,7 +157,7 @@ def test_a_run_killed_at_any_instant_leaves_nothing_false_behind(tmp_path: Path,
 def test_a_process_killed_while_it_packs_leaves_a_pack_to_go_on_from(tmp_path: Path, photos: list[Wanted]) -> None:
     child = os.fork()
     if child == 0:
-        packed_module._FLUSH_BYTES = 1  # type: ignore[misc]
+        pack_index._FLUSH_BYTES = 1  # type: ignore[misc]
         pack_photos(tmp_path / "cache", photos[:2], SIDE)
 
         def die(*_: object) -> None:
@@ -176,6 +178,28 @@ def test_pixels_cut_short_are_packed_anew(tmp_path: Path, photos: list[Wanted]) 
     with file.open("r+b") as handle:
         handle.truncate(file.stat().st_size - 1)
     assert plan_packing(tmp_path / "cache", photos, SIDE).new == 1
+    assert_same(pack_photos(tmp_path / "cache", photos, SIDE), photos)
+
+
+def test_pixels_that_were_lost_are_not_believed_once_others_lie_there(tmp_path: Path, photos: list[Wanted]) -> None:
+    pack_photos(tmp_path / "cache", photos[:2], SIDE)
+    file = pack_folder(tmp_path / "cache", SIDE) / PHOTOS
+    with file.open("r+b") as handle:
+        handle.truncate(SIDE * SIDE * 3)  # the second's
+    pack_photos(tmp_path / "cache", photos[2:], SIDE)
+    assert_same(pack_photos(tmp_path / "cache", photos, SIDE), photos)
+
+
+def test_a_photo_too_large_for_the_memory_of_one_run_is_tried_again(
+    tmp_path: Path, photos: list[Wanted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, *_: object) -> object:
+        raise PhotoError("too_large", "not enough memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(packed_module, "read_square", full)
+        with pytest.raises(PhotoError, match="not enough memory"):
+            pack_photos(tmp_path / "cache", photos, SIDE).square(0)
     assert_same(pack_photos(tmp_path / "cache", photos, SIDE), photos)
 
 

@@ -10,7 +10,8 @@ from datasets.manifest import read_manifest
 from models.boxes import COLUMNS, FACES
 from models.data import PhotoDataset
 from models.errors import TrainingDataError
-from models.packed import PHOTOS, pack_folder, plan_packing
+from models.pack_index import PHOTOS
+from models.packed import pack_folder, plan_packing
 from models.resume import fingerprint
 from models.splits import packed_splits, split_manifest
 from models.squares import stored_side

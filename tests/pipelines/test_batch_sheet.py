@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from models.boxes import FACES
-from models.packed import INDEX
+from models.pack_index import INDEX
 from pipelines import cli
 from pipelines.batch_sheet import TILE, label_line, origin_line
 from pipelines.training_photos import packing_line, prepare_photos
