@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from models.checkpoint import CheckpointConfig
     from models.data import Examples
+    from models.settings import Crop
 
 _DEEPEST = 0.6
 """How much of a photo the loudest place covers."""
@@ -55,7 +55,7 @@ def _of_one_model(scored: Scored, rows: Sequence[int], checkpoint: Path) -> dict
         return {}
     network, config = load_checkpoint(checkpoint)
     transform = PhotoTransform(config.image_size, config.mean, config.std)
-    photos = PhotoDataset(_examples(scored, rows, checkpoint), transform, config.image_size, "score")
+    photos = PhotoDataset(_examples(scored, rows, config.crop), transform, config.image_size, "score")
     shown = {}
     for at, row in enumerate(rows):
         image = photos[Draw(at, 0)].image
@@ -70,7 +70,7 @@ def _of_one_model(scored: Scored, rows: Sequence[int], checkpoint: Path) -> dict
     return shown
 
 
-def _examples(scored: Scored, rows: Sequence[int], checkpoint: Path) -> Examples:
+def _examples(scored: Scored, rows: Sequence[int], crop: Crop) -> Examples:
     """The rows as the model reads them: cut about the face where it was trained so."""
     from dataclasses import replace
 
@@ -81,17 +81,9 @@ def _examples(scored: Scored, rows: Sequence[int], checkpoint: Path) -> Examples
     root, chosen = scored.root or Path(), scored.rows.iloc[list(rows)]
     ids = tuple(map(str, chosen["photo_id"]))
     examples = Examples.unlabelled([root / str(path) for path in chosen["path"]], ids)
-    if _settings_beside(checkpoint).get("crop") != "face":
+    if crop != "face":
         return examples
     return replace(examples, boxes=read_boxes(root, ids, tuple(map(str, chosen["sha256"]))))
-
-
-def _settings_beside(checkpoint: Path) -> Mapping[str, Any]:
-    try:
-        told = json.loads((checkpoint.parent / "metrics.json").read_text(encoding="utf-8"))["settings"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-    return told if isinstance(told, dict) else {}
 
 
 def _rgb(image: torch.Tensor, config: CheckpointConfig) -> NDArray[np.float64]:

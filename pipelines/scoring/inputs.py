@@ -276,11 +276,13 @@ def _settings_of(what: Path, config: Any, fold: int | None) -> Any:
     beside = (what if what.is_dir() else what.parent) / "metrics.json"
     try:
         told = json.loads(beside.read_text(encoding="utf-8"))["settings"]
-        known = {name: told[name] for name in ("fold", "seed", "crop") if name in told}
+        known = {name: told[name] for name in ("fold", "seed") if name in told}
     except (OSError, ValueError, KeyError, TypeError):
         known = {}
     if fold is not None:
         known["fold"] = fold
     if "fold" not in known:
         raise SettingsError(f"{beside} doesn't say which fold {what.name} hasn't seen: name it with --fold")
-    return TrainSettings(head=config.head, parts=",".join(config.parts), age_as=config.age_as, **known)
+    return TrainSettings(
+        head=config.head, parts=",".join(config.parts), age_as=config.age_as, crop=config.crop, **known
+    )
