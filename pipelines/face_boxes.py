@@ -1,8 +1,8 @@
 """Where the faces of a manifest's photos lie, found once and kept as `faces.csv` beside it, for squares cut about them.
 
-A photo whose face is not found (worn masks hide it from some finders) must not be told from the others by how it was
-cut: it gets the box of the photo it was made from, of the same person's other photos of its size, or what is usual in
-its source, in this order.
+Worn masks hide faces from finders, or move what they find, and no photo must be told from others by how it was cut. So
+a variant with a mask has the box of the photo it was made from, or of a bare variant of that, where they have its size;
+a photo whose face isn't found, that of the same person's other photos of its size, or what is usual in its source.
 """
 
 from __future__ import annotations
@@ -212,7 +212,7 @@ def _crashed(item: tuple[str, Path]) -> None:
 
 
 def fill_in(table: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
-    """Give photos without a found face the box that is likeliest.
+    """Give masked variants the box of their bare photo, and photos without a found face the one that is likeliest.
 
     Args:
         table: photo_id, sha256, x, y, width, height, and `found`, which is empty where no face was found.
@@ -224,13 +224,21 @@ def fill_in(table: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     table = table.copy()
     found = table["found"].eq("found")
     size = frame["width"].astype(str) + "x" + frame["height"].astype(str)
-    by_photo = table.loc[found].assign(size=size[found]).set_index("photo_id")[[*_SHARES, "size"]]
-    parents = by_photo.reindex(frame["parent_id"]).reset_index(drop=True)
-    # A variant that was reframed shows its face elsewhere.
-    parents = parents.where(parents["size"].eq(size))[_SHARES]
+    # A variant that was reframed shows its face elsewhere: only pictures of one size have it in one place.
+    variant = frame["parent_id"].notna()
+    place = frame["parent_id"].where(variant, frame["photo_id"]).astype(str) + "\n" + size
+    bare = found & (~variant | frame["mask"].eq("not_wear").fillna(False))
+    # The photo itself comes before bare variants of it.
+    order = variant[bare].sort_values(kind="stable").index
+    first = table.loc[order, _SHARES].groupby(place[order], sort=False).first()
+    parents = first.reindex(place).reset_index(drop=True)
+    better = variant & ~bare & parents.notna().all(axis=1)
+    table.loc[better, _SHARES] = parents[better]
+    table.loc[better, "found"] = "parent"
+    found = table["found"].eq("found")
     persons = _usual(table, found, frame["person_id"] + "\n" + size, fewest=1)
     sources = _usual(table, found, frame["source"].astype(str), fewest=FEWEST)
-    for name, boxes in (("parent", parents), ("person", persons), ("source", sources)):
+    for name, boxes in (("person", persons), ("source", sources)):
         chosen = table["found"].eq("") & boxes.notna().all(axis=1)
         table.loc[chosen, _SHARES] = boxes.loc[chosen].round(_DIGITS)
         table.loc[chosen, "found"] = name

@@ -95,6 +95,7 @@ def filled(rows: list[tuple[str, str | None, str, str, tuple[int, int], float | 
     frame = pd.DataFrame(
         [
             {"photo_id": name, "parent_id": parent, "person_id": person, "source": source, "width": w, "height": h}
+            | {"mask": "not_wear" if name.endswith("#bare") else "wear"}
             for name, parent, person, source, (w, h), _ in rows
         ]
     )
@@ -116,6 +117,10 @@ def test_a_face_that_is_not_found_is_where_it_likely_is() -> None:
             ("s:a", None, "s:p", "s", SIZE, 0.1),
             ("s:b", None, "s:p", "s", SIZE, 0.3),
             ("s:b#v", "s:b", "s:p", "s", SIZE, None),  # its photo's
+            ("s:b#x", "s:b", "s:p", "s", SIZE, 0.9),  # likewise: the mask moved what was found
+            ("s:b#y", "s:b", "s:p", "s", (7, 7), 0.8),  # reframed: its own
+            ("s:g#z", "s:g", "s:g", "s", SIZE, 0.7),  # its photo isn't here, but a bare variant of that is
+            ("s:g#bare", "s:g", "s:g", "s", SIZE, 0.5),
             ("s:b#w", "s:b", "s:p", "s", OTHER, None),  # reframed, and no other photo of that size
             ("s:c", None, "s:p", "s", SIZE, None),  # as the same person's others
             *others,
@@ -124,7 +129,10 @@ def test_a_face_that_is_not_found_is_where_it_likely_is() -> None:
         ]
     )
     assert told["s:a"] == ("found", 0.1)
-    assert told["s:b#v"] == ("parent", 0.3)
+    assert told["s:b#v"] == told["s:b#x"] == ("parent", 0.3)
+    assert told["s:b#y"] == ("found", 0.8)
+    assert told["s:g#z"] == ("parent", 0.5)
+    assert told["s:g#bare"] == ("found", 0.5)
     assert told["s:c"] == ("person", 0.2)
     assert told["s:b#w"] == ("source", 0.6)
     assert told["t:d"][0] == ""
