@@ -53,6 +53,14 @@ def test_the_folds_and_the_photos_go_by_the_seed() -> None:
     np.testing.assert_array_equal(one.female, learn_gender(*data, seed=0).female)
 
 
+def test_of_several_photos_of_a_person_one_counts() -> None:
+    vectors, genders, persons = people(60, 1.5)
+    rows = np.repeat(np.arange(60), np.resize([1, 5], 60))
+    learned = learn_gender(vectors[rows], genders[rows], persons[rows])
+    assert learned.model.held_out["people"] == 60
+    assert np.isfinite(learned.female).all()
+
+
 def test_ten_people_of_each_are_enough_and_nine_are_not() -> None:
     vectors, genders, persons = people(20, 3.0)
     assert learn_gender(vectors, genders, persons).model.held_out["people"] == 20
