@@ -22,7 +22,8 @@ STYLES, WEIGHTS = ("correct", "nose_out"), (0.8, 0.2)
 """How the drawn masks are worn: below the nose about as often as on the competition's photos."""
 
 _SMALLER = 0.7
-"""A detector's box of a face is at least so large beside its landmarks'; it comes in steps of 1.2 and cuts the jaw."""
+"""How much smaller than its landmarks' box the detector's box of a face may be: of 87 real bare faces it is 0.85 times
+as large, at least, and a mask hides a part of it."""
 
 
 class MaskedViews:

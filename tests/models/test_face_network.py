@@ -42,12 +42,25 @@ def test_every_block_is_told_and_the_last_one_makes_the_embedding(network: FaceN
     np.testing.assert_allclose(maps[-1].mean((2, 3)) @ last, embeddings, atol=1e-5)
 
 
-def test_it_leaves_the_number_of_threads_as_it_was(network: FaceNetwork) -> None:
+def test_it_runs_on_one_thread_and_leaves_their_number_as_it_was(
+    network: FaceNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import torch
 
-    before = torch.get_num_threads()
-    network.run(chips(1))
-    assert torch.get_num_threads() == before
+    set_to: list[int] = []
+    before, change = torch.get_num_threads(), torch.set_num_threads
+
+    def noted(count: int) -> None:
+        set_to.append(count)
+        change(count)
+
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    monkeypatch.setattr(torch, "set_num_threads", noted)
+    try:
+        network.run(chips(1))
+    finally:
+        change(before)
+    assert set_to == [1, 3]
 
 
 def test_weights_are_those_of_29_convolutions() -> None:
@@ -59,7 +72,7 @@ def test_weights_are_those_of_29_convolutions() -> None:
     assert CHIP_SIZE == 150
 
 
-@pytest.mark.parametrize("change", ["empty", "cut", "another_version"])
+@pytest.mark.parametrize("change", ["empty", "cut", "another_version", "long_number"])
 def test_another_file_is_named(tmp_path: Path, change: str) -> None:
     stored = default_model_path().read_bytes()
     first = stored.index(b"\x05con_4") + 7
@@ -67,6 +80,8 @@ def test_another_file_is_named(tmp_path: Path, change: str) -> None:
         "empty": b"",
         "cut": stored[: len(stored) // 2],
         "another_version": stored[:first] + b"\x07" + stored[first + 1 :],
+        # A number of more bytes than any has, whose value would pass.
+        "long_number": stored[: first - 1] + bytes([9, 2, *[0] * 8]) + stored[first + 1 :],
     }
     (tmp_path / "foreign.dat").write_bytes(content[change])
     with pytest.raises(EmbeddingError, match=r"foreign\.dat is not dlib's face recognition model"):
