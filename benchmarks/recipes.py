@@ -18,6 +18,7 @@ import argparse
 import csv
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -28,7 +29,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import f1_score
@@ -137,7 +137,11 @@ def built(home: Path, people: int, workers: int) -> Path:
     plan = home / "plan.toml"
     plan.write_text(PLAN, encoding="utf-8")
     sources = {
-        "fairface": ("folder", _fairface(home / "fairface", people), {"mask": "not_wear", "name": "fairface"}),
+        "fairface": (
+            "folder",
+            _fairface(home / "fairface", people),
+            {"mask": "not_wear", "name": "fairface", "licence": "CC-BY-4.0"},
+        ),
         "aged": ("all-age-faces", realdata(AGED), {}),
     }
     inputs = []
@@ -147,45 +151,52 @@ def built(home: Path, people: int, workers: int) -> Path:
         with progress_bar(f"variants of {name}") as progress:
             inputs += [taken, mask_stage(taken, home / "masked" / name, options_of, progress=progress).manifest.parent]
     merge_stage(inputs, merged, rules="research", folds=5)
-    frame = read_manifest(merged)
-    write_manifest(frame[~_too_many(frame)].reset_index(drop=True), merged)
+    write_manifest(thinned(read_manifest(merged)), merged)
     (merged / "done").touch()
     return merged
 
 
-def _too_many(frame: pd.DataFrame) -> NDArray[np.bool_]:
-    """Rows of people of 60 and more who are learned from, but for every sixth of those people."""
+def thinned(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows without most people of 60 and more who are learned from: every sixth of them stays."""
     old = frame["age_group"].eq("60_plus") & frame["fold"].ne(HELD_OUT)
     people = sorted(frame.loc[old, "person_id"].unique())
-    return np.asarray(old & ~frame["person_id"].isin(people[::RARE]), dtype=bool)
+    return frame[~(old & ~frame["person_id"].isin(people[::RARE]))].reset_index(drop=True)
 
 
 def _fairface(home: Path, people: int) -> Path:
-    """A folder of links to the FairFace sample's photos with the table of their genders and age groups."""
+    """A folder of the FairFace sample's photos with the table of their genders and age groups."""
     groups = {"lt30": "under_30", "30to59": "30_to_59", "ge60": "60_plus"}
     with (realdata(TAUGHT).parent / "fairface_train_sample.csv").open(encoding="utf-8") as file:
         rows = {Path(row["file"]).name: row for row in csv.DictReader(file)}
     home.mkdir(parents=True, exist_ok=True)
     lines = ["file_name,gender,age_group"]
     for path in evenly([photo.path for photo in find_photos(realdata(TAUGHT))[0]], people):
-        if not (home / path.name).exists():
-            (home / path.name).symlink_to(path.resolve())
+        _place(path, home / path.name)
         lines.append(f"{path.name},{rows[path.name]['gender'].lower()},{groups[rows[path.name]['age_group']]}")
     (home / "metadata.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return home
 
 
+def _place(photo: Path, target: Path) -> None:
+    """A second name for a photo where the disk allows it, else a copy; a symbolic link would lead out of the folder."""
+    if target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.hardlink_to(photo)
+    except OSError:
+        shutil.copyfile(photo, target)
+
+
 def with_variants(merged: Path, most: int, out: Path) -> Path:
-    """A copy of the manifest with at most so many variants a photo in its training folds; its photos are linked."""
+    """A copy of the manifest with at most so many variants a photo in its training folds."""
     frame = read_manifest(merged)
     number = frame.groupby("parent_id").cumcount().where(frame["parent_id"].notna(), -1)
     # Turned by the photo, so that one variant a photo is not always the first of the plan.
     turn = pd.util.hash_array(frame["parent_id"].fillna("").to_numpy(dtype=object)) % 3
     kept = frame["fold"].eq(HELD_OUT) | (number < 0) | ((number + turn) % 3 < most)
-    for name in sorted({Path(path).parts[0] for path in frame["path"]}):
-        out.mkdir(parents=True, exist_ok=True)
-        if not (out / name).exists():
-            (out / name).symlink_to((merged / name).resolve())
+    for path in frame.loc[kept, "path"]:
+        _place(merged / path, out / path)
     write_manifest(frame[kept].reset_index(drop=True), out)
     return out
 
