@@ -164,3 +164,7 @@ def run(arguments: list[str] | None = None) -> int:
 def main() -> None:
     """Entry point of the `palette` script."""
     sys.exit(run())
+
+
+if __name__ == "__main__":  # accelerate launch -m pipelines.cli train ...
+    main()

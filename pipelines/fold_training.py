@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pipelines.errors import SettingsError
+from pipelines.processes import process_count
 from pipelines.settings import TrainFlowSettings
 from pipelines.types import ProgressCallback
 
@@ -13,6 +15,9 @@ def train_one_or_all(
     settings: TrainFlowSettings, progress: ProgressCallback | None
 ) -> tuple[dict[str, Any], list[Path]]:
     """Train with one fold held out, or with each of those that the settings name.
+
+    Raises:
+        SettingsError: Folds are asked for, and several processes were launched.
 
     Returns:
         `checkpoint` (of a run with folds, its `team.json`) and `metrics`; and the files that must stay as they are for
@@ -23,6 +28,11 @@ def train_one_or_all(
 
         result = train(settings.manifest, settings.out, settings.training, progress=progress)
         return {"checkpoint": str(result.checkpoint), "metrics": result.metrics}, [result.checkpoint]
+    if process_count() > 1:
+        raise SettingsError(
+            f"folds are trained one after the other by one process, and {process_count()} were launched: "
+            "leave folds out and hold out one fold a run (training.fold, or --fold)"
+        )
     from models.cross_validation import parse_folds, train_folds
 
     folds = parse_folds(settings.folds)

@@ -18,6 +18,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from pipelines.processes import rank
 from pipelines.types import ProgressCallback
 
 __all__ = ["ProgressCallback", "RateColumn", "progress_bar"]
@@ -61,10 +62,10 @@ def progress_bar(
 
     Yields:
         A callback taking (done, total), both counts of `unit`; totals may change between calls.
-        Nothing is drawn when the console is not a terminal.
+        Nothing is drawn when the console is not a terminal, nor by any but the first of several processes.
     """
     console = console or Console(stderr=True)
-    with Progress(*_columns(unit), console=console, disable=not console.is_terminal) as bar:
+    with Progress(*_columns(unit), console=console, disable=not console.is_terminal or rank() > 0) as bar:
         task = bar.add_task(description, total=None)
 
         def report(done: int, total: int) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.ingesting import ingest_into, open_source, sheets_of
 from pipelines.predicting_faces import faces_finder
+from pipelines.processes import rank
 from pipelines.reuse import code_digest, file_digest, forget, is_finished, key_of, mark_finished
 from pipelines.settings import SourceSettings, SynthFlowSettings, TrainFlowSettings
 from pipelines.training_photos import prepare_photos
@@ -308,10 +309,12 @@ def train_stage(settings: TrainFlowSettings, *, progress: ProgressCallback | Non
     if is_finished(settings.out, key):
         finished: dict[str, Any] = json.loads(stored.read_text(encoding="utf-8"))
         return finished | {"reused": True}
-    forget(settings.out)
+    if rank() == 0:
+        forget(settings.out)
     summary, files = train_one_or_all(settings, progress)
-    _save_json(summary, stored)
-    mark_finished(settings.out, key, [*files, stored])
+    if rank() == 0:
+        _save_json(summary, stored)
+        mark_finished(settings.out, key, [*files, stored])
     return summary | {"reused": False}
 
 

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from pipelines.executors import ONE_THREAD, worker_count
+from pipelines.processes import rank
 from pipelines.settings import TrainFlowSettings
 from pipelines.types import ProgressCallback
 
@@ -38,6 +39,8 @@ def prepare_photos(
         DatasetsError: There is no manifest, or something can't be written, or the disk is too full.
         ModelsError: The manifest can't be learned from.
     """
+    if rank() > 0:
+        return  # the first process does it, and training waits for that
     training = settings.training
     workers = worker_count(max(training.workers, 0))
     if training.crop == "face":

@@ -63,6 +63,7 @@ def train(
     """Train a classifier and score it on people it hasn't seen."""
     from pipelines.batch_sheet import show_batch as write_batch
     from pipelines.brief import brief_training
+    from pipelines.processes import rank
     from pipelines.progress import progress_bar
     from pipelines.settings import TrainFlowSettings
     from pipelines.stages import train_stage
@@ -78,4 +79,5 @@ def train(
         return
     with progress_bar("training", unit="photos") as progress:
         result = train_stage(given, progress=progress)
-    show_summary("Trained", result if as_json else brief_training(result), as_json=as_json)
+    if rank() == 0:
+        show_summary("Trained", result if as_json else brief_training(result), as_json=as_json)

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -143,36 +140,6 @@ def test_a_frozen_body_asks_for_no_gradient() -> None:
     network = timm.create_model("test_vit", num_classes=8)
     freeze_body(network)
     assert {name for name, each in network.named_parameters() if each.requires_grad} == {"head.weight", "head.bias"}
-
-
-LAUNCHED = """
-import sys
-from pathlib import Path
-from models.train import train
-from tests.models.conftest import tiny
-
-if __name__ == "__main__":
-    train(Path(sys.argv[1]), Path(sys.argv[2]), tiny(epochs=2, ema=0.9))
-"""
-
-
-def test_two_processes_train_one_model_together(few: Path, tmp_path: Path) -> None:
-    (tmp_path / "launched.py").write_text(LAUNCHED)
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
-    done = subprocess.run(
-        [*launch, "launched.py", str(few), "out"],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
-    assert metrics["processes"] == 2
-    assert metrics["epochs"] == 2
-    assert metrics["history"][1]["train_loss"] < metrics["history"][0]["train_loss"]
-    assert load_checkpoint(tmp_path / "out" / "model.safetensors")[1].epoch in (1, 2)
 
 
 def test_the_last_epoch_is_kept_where_that_is_asked_for(few: Path, tmp_path: Path) -> None:
