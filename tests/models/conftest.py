@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from models.outcome import plot_run
 from models.settings import Head, TrainSettings
 from models.train import TrainResult, train
 from tests.models.builders import colour_rows, save_rows
@@ -36,6 +37,14 @@ def one_thread() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="package", autouse=True)
+def unplotted() -> Iterator[None]:
+    """Pictures take two thirds of a run this small: only the runs whose pictures are looked at draw them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("models.train.plot_run", lambda *_: None)
+        yield
+
+
 @dataclass(frozen=True)
 class Trained:
     """A manifest and what training on it gave."""
@@ -49,7 +58,9 @@ class Trained:
 def _trained(folder: Path, head: Head) -> Trained:
     manifest = save_rows(folder / "data", colour_rows(folder / "data", people_per_cell=8))
     settings = tiny(head=head)
-    return Trained(manifest, folder / "out", settings, train(manifest, folder / "out", settings))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("models.train.plot_run", plot_run)
+        return Trained(manifest, folder / "out", settings, train(manifest, folder / "out", settings))
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from datasets.errors import FoldLeakError
 from datasets.manifest import read_manifest, write_manifest
 from models.checkpoint import load_checkpoint
 from models.errors import SettingsError, TrainingDataError
+from models.outcome import plot_run
 from models.resume import STATE, load_state
 from models.train import train
 from tests.models.builders import colour_rows, row, save_rows
@@ -122,7 +123,8 @@ def test_an_odd_photo_left_over_does_not_break_batch_norm(tmp_path: Path) -> Non
     assert result.metrics["data"]["rows"]["train"] == 17
 
 
-def test_variants_are_scored_beside_the_real_photos(tmp_path: Path) -> None:
+def test_variants_are_scored_beside_the_real_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.train.plot_run", plot_run)
     rows = colour_rows(tmp_path, people_per_cell=4)
     bare = [each for each in rows if each["mask"] == "not_wear"]
     variants: list[dict[str, Any]] = [

@@ -12,6 +12,14 @@ from pipelines.sample import draw_sample
 from tests.pipelines.builders import SMALL_SAMPLE
 
 
+@pytest.fixture(scope="package", autouse=True)
+def unplotted() -> Iterator[None]:
+    """Pictures take two thirds of a training on so few photos, and are looked at in the tests of the models' room."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("models.train.plot_run", lambda *_: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def sample_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sample people on disk, in the layouts of the real datasets."""
