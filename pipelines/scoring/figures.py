@@ -23,7 +23,7 @@ DIMENSIONS = {
     "mask_type": "Mask type of variants",
     "wear_style": "Wear style of variants",
 }
-UNKNOWN = "unknown"
+UNKNOWN, UNMASKED = "unknown", "no mask"
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +146,7 @@ def _groups(
     groups["source"] = (rows["source"].astype(str).to_numpy(dtype=object), chosen)
     groups["decade"] = (_decades(rows), chosen)
     for name in ("mask_type", "wear_style"):
-        groups[name] = (rows[name].astype(object).where(rows[name].notna(), UNKNOWN).to_numpy(dtype=object), variants)
+        groups[name] = (rows[name].astype(object).where(rows[name].notna(), UNMASKED).to_numpy(dtype=object), variants)
     return groups
 
 
