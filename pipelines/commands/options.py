@@ -10,7 +10,6 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
 
-import click
 import typer
 
 from models.settings import Device, Tta
@@ -33,6 +32,8 @@ PhotosOption = Annotated[PhotoPlacing, typer.Option("--photos", help="How photos
 LicenceOption = Annotated[
     str | None, typer.Option("--licence", help="SPDX id to use instead of the source's own, where you have permission.")
 ]
+
+_CONTEXT = "typed_in"
 
 Result = TypeVar("Result")
 
@@ -69,23 +70,30 @@ def options_from(
         @functools.wraps(command)
         def with_options(**given: Any) -> Result:
             chosen: Mapping[str, Any] = {each.name: given.pop(each.name) for each in fields(kind)}
+            context = given.pop(_CONTEXT, None)
             if presets is not None:
                 named, make = presets
-                chosen = make(given[named] or (), {name: chosen[name] for name in chosen if _was_typed(name)})
+                chosen = make(given[named] or (), {name: chosen[name] for name in chosen if _was_typed(context, name)})
             return command(**given, **{parameter: kind(**chosen)})
 
         made = [_option(each.name, hints[each.name], each.default, told.get(each.name, "")) for each in fields(kind)]
         kept = [each for name, each in own.items() if name != parameter]
-        _set_signature(with_options, [*kept, *made])
+        asked = [] if presets is None else [_context()]
+        _set_signature(with_options, [*kept, *asked, *made])
         return with_options
 
     return decorate
 
 
-def _was_typed(name: str) -> bool:
+def _context() -> inspect.Parameter:
+    """A parameter through which typer tells what was typed; its own, since it may carry a click of its own."""
+    return inspect.Parameter(_CONTEXT, inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+
+
+def _was_typed(context: typer.Context | None, name: str) -> bool:
     """Say whether an option of the running command was given; always, where no command line is at work."""
-    context = click.get_current_context(silent=True)
-    return context is None or context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+    source = context.get_parameter_source(name) if context is not None else None
+    return source is None or source.name != "DEFAULT"
 
 
 def _option(name: str, hint: Any, default: Any, text: str) -> inspect.Parameter:

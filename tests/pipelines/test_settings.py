@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from models.errors import ModelsError
+from models.recipes import made_of
 from models.settings import TrainSettings
 from pipelines.errors import MissingInputError, SettingsError
 from pipelines.settings import (
@@ -175,3 +176,23 @@ def test_settings_survive_the_way_through_prefects_parameters() -> None:
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         SynthFlowSettings().seed = 3  # type: ignore[misc]
+
+
+def test_recipes_by_name_lie_below_what_is_set_beside_them() -> None:
+    settings = TrainFlowSettings.model_validate({"training": {"recipes": ["small", "focal"], "epochs": 3}})
+    assert settings.training == made_of(["small", "focal"], {"epochs": 3})
+    flow = SynthFlowSettings.model_validate({"training": {"recipes": ["three-heads"]}})
+    assert flow.training_settings == made_of(["three-heads"])
+
+
+@pytest.mark.parametrize(
+    ("recipes", "message"),
+    [
+        (["smal"], "no recipe named 'smal'"),
+        ("small", "recipes must be a list of names"),
+        ([3], "recipes must be a list of names"),
+    ],
+)
+def test_a_recipe_that_is_none_is_named(recipes: object, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        TrainFlowSettings.model_validate({"training": {"recipes": recipes}})
