@@ -101,7 +101,7 @@ class OutOfFold:
 
 
 def joined(parts: Sequence[OutOfFold]) -> OutOfFold:
-    """Tables of other photos as one, sorted by photo id.
+    """Tables of other photos as one, sorted by photo id; with years where all of them have years.
 
     Raises:
         OutOfFoldError: a photo is in two of them, they answer other heads, or there are none.
@@ -116,7 +116,7 @@ def joined(parts: Sequence[OutOfFold]) -> OutOfFold:
     chances = Chances(
         None if first.label is None else _stacked([each.chances.label for each in parts]),
         {name: _stacked([each.chances.heads[name] for each in parts]) for name in first.heads},
-        None if first.years is None else _stacked([each.chances.years for each in parts]),
+        None if any(each.chances.years is None for each in parts) else _stacked([each.chances.years for each in parts]),
     )
     whole = OutOfFold(
         tuple(ids),
@@ -242,8 +242,8 @@ def _piece(frame: pd.DataFrame, name: str) -> NDArray[np.float64] | None:
     return values
 
 
-def _answered(chances: Chances) -> tuple[bool, frozenset[str], bool]:
-    return chances.label is not None, frozenset(chances.heads), chances.years is not None
+def _answered(chances: Chances) -> tuple[bool, frozenset[str]]:
+    return chances.label is not None, frozenset(chances.heads)
 
 
 def _stacked(parts: Sequence[NDArray[np.float64] | None]) -> NDArray[np.float64]:

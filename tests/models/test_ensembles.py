@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -66,6 +67,21 @@ def test_a_member_that_is_surely_wrong_gets_nothing_and_is_not_asked() -> None:
     for shares in (fit_shares(tables), pick_shares(tables)):
         assert shares["good"] > 0.9
     assert fit_shares(tables)["wrong"] < 0.02
+
+
+def test_a_run_with_years_may_be_the_only_one_that_counts_in_a_fold() -> None:
+    rng = np.random.default_rng(6)
+    labels = rng.integers(0, N_LABELS, 400)
+    aged = table_of(labels, noisy(labels, rng, 2.0))
+    aged = aged.with_chances(replace(aged.chances, years=rng.uniform(0, 90, 400)))
+    # Right on the first fold alone: what is fitted without that fold leaves it out, what is fitted with it doesn't.
+    right = np.where(aged.folds == 0, labels, (labels + 1) % N_LABELS)
+    tables = {"aged": aged, "fair": table_of(labels, noisy(right, rng, 9.0))}
+    fitted = [fit_shares({n: each.take(each.folds != fold) for n, each in tables.items()}) for fold in (0, 1)]
+    assert fitted[0]["fair"] == 0 < fitted[1]["fair"]
+    made = make_ensemble(tables, "weighted")
+    assert made.candidates[0].table.chances.years is None
+    assert len(made.candidates[0].table) == 400
 
 
 def test_the_shares_are_those_that_made_the_truth() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,14 @@ def test_folds_are_put_together_by_photo_id() -> None:
     heads = parts[0].with_chances(of_heads({"mask": parts[0].chances.heads["mask"]}))
     with pytest.raises(OutOfFoldError, match="other heads"):
         joined([heads, parts[1]])
+
+
+def test_years_are_kept_where_all_folds_have_them() -> None:
+    table = random_table(8)
+    aged = table.with_chances(replace(table.chances, years=np.arange(8.0)))
+    first, rest = np.arange(4), np.arange(4, 8)
+    assert joined([aged.take(first), table.take(rest)]).chances.years is None
+    assert np.asarray(joined([aged.take(first), aged.take(rest)]).chances.years).tolist() == list(range(8))
 
 
 def test_runs_are_brought_into_one_order() -> None:
