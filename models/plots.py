@@ -24,20 +24,22 @@ def plot_curves(history: Sequence[dict[str, Any]], best_epoch: int, path: Path) 
         best_epoch: marked by a line.
         path: of the PNG.
     """
+    from matplotlib.ticker import MaxNLocator
+
     figure, (left, right) = _figure((11, 4.2), columns=2)
     epochs = [each["epoch"] for each in history]
-    left.plot(epochs, [each["train_loss"] for each in history], marker=".", label="training")
-    left.plot(epochs, [each["loss"] for each in history], marker=".", label="held-out people")
-    left.set(title="Loss", xlabel="epoch", ylabel="cross-entropy")
-    right.plot(epochs, [each["macro_f1"] for each in history], marker=".", linewidth=2.2, label="macro F1, 18 classes")
+    left.plot(epochs, [each["train_loss"] for each in history], marker=".", label="training, its own loss")
+    left.plot(epochs, [each["loss"] for each in history], marker=".", label="held-out people, cross-entropy")
+    left.set(title="Loss", xlabel="epoch", ylabel="loss")
+    right.plot(epochs, [each["macro_f1"] for each in history], marker=".", linewidth=2.2, label="macro F1")
     right.plot(epochs, [each["accuracy"] for each in history], marker=".", linestyle="--", label="accuracy")
     for name in history[0]["heads"]:
         values = [each["heads"][name]["macro_f1"] for each in history]
-        right.plot(epochs, values, linewidth=1, alpha=0.8, label=f"macro F1, {name}")
+        right.plot(epochs, values, marker=".", linewidth=1, alpha=0.8, label=f"macro F1, {name}")
     right.set(title="Held-out people", xlabel="epoch", ylim=(-0.02, 1.02))
     for axes in (left, right):
         axes.axvline(best_epoch, color="grey", linestyle=":", label=f"kept: epoch {best_epoch}")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.grid(alpha=0.25)
         axes.legend(fontsize=8)
     return _save(figure, path)

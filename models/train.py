@@ -199,7 +199,9 @@ def _set_up(
 def _score_epoch(run: Run, held_out: Examples, reading: Reading, train_loss: float) -> dict[str, Any]:
     """A row of the history."""
     scores, loss = evaluate(run, held_out, reading)
-    heads = {name: {"macro_f1": each.macro_f1, "accuracy": each.accuracy} for name, each in scores.heads.items()}
+    heads = {
+        name: {"macro_f1": each.macro_f1, "accuracy": each.accuracy} for name, each in scores.heads.items() if each.rows
+    }
     return {
         "epoch": len(run.history) + 1,
         "train_loss": train_loss,

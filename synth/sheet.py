@@ -36,7 +36,7 @@ def contact_sheet(rows: Sequence[Sequence[Tile]], size: tuple[int, int] = TILE) 
     step_x, step_y = size[0] + GAP, size[1] + CAPTION + GAP
     sheet = Image.new("RGB", (GAP + columns * step_x, GAP + max(len(shown), 1) * step_y), PAPER)
     draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(11)
+    font = ImageFont.load_default(12)  # at 11 its spaces are two pixels, and words run together
     for top, row in enumerate(shown):
         for left, tile in enumerate(row[:MAX_COLUMNS]):
             corner = (GAP + left * step_x, GAP + top * step_y)

@@ -112,7 +112,7 @@ _PARTS = (
     "brackets: 95 % intervals from drawing the people again with replacement, 1,000 times."
 )
 _WORST = (
-    "Each photo with what it is, what was said in its stead, and the chance given to the answer; tinted where it "
+    "Each photo with what it is, what was said in its stead, and the chance given to the answer; coloured where it "
     "speaks for that answer (Grad-CAM), if the model that answered it was at hand."
 )
 

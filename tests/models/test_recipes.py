@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from models.classifier import build_classifier, check_model_name
-from models.errors import ModelsError, SettingsError
+from models.errors import SettingsError
 from models.recipes import RECIPES, made_of, settings_of
 from models.settings import TrainSettings
 
@@ -68,11 +68,3 @@ def test_the_small_backbone_is_small() -> None:
     settings = made_of(["small", "three-heads"])
     built = build_classifier(settings.model, settings.layout, settings.image_size)
     assert sum(each.numel() for each in built.network.parameters()) < 2e6
-
-
-def test_every_setting_of_a_recipe_is_one() -> None:
-    for recipe in RECIPES.values():
-        try:
-            TrainSettings(**recipe.settings)
-        except (TypeError, ModelsError) as error:
-            pytest.fail(f"{recipe.name}: {error}")
