@@ -18,7 +18,6 @@ def brief_training(result: Mapping[str, Any]) -> dict[str, Any]:
     if "folds" in metrics:
         return _brief_folds(result)
     scores = metrics["scores"][metrics["headline"]]
-    by_head = {name: scores["heads"][name]["macro_f1_present"] for name in scores["heads"]}
     return {
         "checkpoint": result["checkpoint"],
         "reused": result["reused"],
@@ -26,12 +25,28 @@ def brief_training(result: Mapping[str, Any]) -> dict[str, Any]:
         "seconds": metrics["seconds"],
         "rows_trained_on": metrics["data"]["rows"]["train"],
         "best_epoch": metrics["best_epoch"],
+        **_scored(metrics),
+        **({"macro_f1_of_classes_present": scores["macro_f1_present"]} if scores["rows"] else {}),
+        "macro_f1_by_head": _by_head(scores),
+    }
+
+
+def _scored(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model is compared by: the 18 classes, or the mean of its heads where it answers only some."""
+    scores = metrics["scores"][metrics["headline"]]
+    if not scores["rows"]:
+        photos = max(each["rows"] for each in scores["heads"].values())
+        return {"held_out_photos": photos, "macro_f1_of_its_heads": metrics["macro_f1"]}
+    return {
         "held_out_photos": scores["rows"],
         "macro_f1_of_18_classes": metrics["macro_f1"],
-        "macro_f1_of_classes_present": scores["macro_f1_present"],
         "accuracy": metrics["accuracy"],
-        "macro_f1_by_head": by_head,
     }
+
+
+def _by_head(scores: Mapping[str, Any]) -> dict[str, float]:
+    """Of each head that is answered."""
+    return {name: each["macro_f1_present"] for name, each in scores["heads"].items() if each["rows"]}
 
 
 def _brief_folds(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,12 +59,10 @@ def _brief_folds(result: Mapping[str, Any]) -> dict[str, Any]:
         "reused": result["reused"],
         "device": metrics["device"],
         "seconds": metrics["seconds"],
-        "held_out_photos": scores["rows"],
-        "macro_f1_of_18_classes": metrics["macro_f1"],
-        "accuracy": metrics["accuracy"],
+        **_scored(metrics),
         "macro_f1_of_a_fold": f"{spread['mean']:.4f} on average, {spread['min']:.4f} to {spread['max']:.4f}",
         "macro_f1_with_cut_offs": cutoffs["nested"][cutoffs["kept"]] if cutoffs["kept"] else None,
-        "macro_f1_by_head": {name: each["macro_f1_present"] for name, each in scores["heads"].items()},
+        "macro_f1_by_head": _by_head(scores),
         "macro_f1_by_fold": {f"fold {name}": each["macro_f1"] for name, each in metrics["folds"].items()},
     }
 
