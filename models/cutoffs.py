@@ -105,7 +105,9 @@ def fit_cutoffs(table: OutOfFold, kind: Kind = "heads", *, seed: int = 0) -> Cut
     """The cut-offs that maximise macro F1 of a table's rows: never worse there than taking the likeliest.
 
     Coordinate ascent from several starts; each step takes the best value of one weight exactly. Where the classes
-    are answered, macro F1 is over the 18; else it is each head's own.
+    are answered, macro F1 is over the 18; else it is each head's own. A head of which the rows don't show every word is
+    not weighed, nor are classes unless all 18 are shown: what nobody shows could only lose, and would never be answered
+    again.
 
     Args:
         table: rows to fit on, all of them.
@@ -119,7 +121,7 @@ def fit_cutoffs(table: OutOfFold, kind: Kind = "heads", *, seed: int = 0) -> Cut
         raise SettingsError(f"cut-offs must be one of {', '.join(KINDS)}, not {kind!r}")
     chances = table.chances
     if chances.label is not None:
-        groups = _class_groups(kind)
+        groups = _class_groups(kind, table.labels)
         weights = _fit(chances.label, table.labels, groups, seed)
         cutoffs = Cutoffs(weights) if kind == "classes" else Cutoffs(None, _by_head(weights))
     elif kind == "classes":
@@ -128,8 +130,9 @@ def fit_cutoffs(table: OutOfFold, kind: Kind = "heads", *, seed: int = 0) -> Cut
         cutoffs = Cutoffs(
             None,
             {
-                name: _fit(each, table.truth[:, HEADS.index(name)], _single(each.shape[1]), seed)
+                name: _fit(each, truth, _single(each.shape[1]) if _shows_all(truth, each.shape[1]) else [], seed)
                 for name, each in chances.heads.items()
+                for truth in (table.truth[:, HEADS.index(name)],)
             },
         )
     return cutoffs
@@ -210,12 +213,21 @@ def _starts(
     return starts
 
 
-def _class_groups(kind: Kind) -> list[NDArray[np.int64]]:
-    """The classes that each weight is on."""
+def _class_groups(kind: Kind, truth: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """The classes that each weight is on, of those that (N,) true labels let be fitted."""
     if kind == "classes":
-        return _single(N_LABELS)
-    codes = to_codes(np.arange(N_LABELS))
-    return [np.flatnonzero(codes[:, at] == code) for at, size in enumerate(SIZES) for code in range(size)]
+        return _single(N_LABELS) if _shows_all(truth, N_LABELS) else []
+    codes, shown = to_codes(np.arange(N_LABELS)), to_codes(truth[truth != MISSING])
+    return [
+        np.flatnonzero(codes[:, at] == code)
+        for at, size in enumerate(SIZES)
+        if _shows_all(shown[:, at], size)
+        for code in range(size)
+    ]
+
+
+def _shows_all(truth: NDArray[np.int64], size: int) -> bool:
+    return len(np.unique(truth[truth != MISSING])) == size
 
 
 def _single(size: int) -> list[NDArray[np.int64]]:

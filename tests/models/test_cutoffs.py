@@ -138,3 +138,19 @@ def test_missing_truth_is_passed_over() -> None:
     table.truth[::2, 0] = -1
     known = table.take(table.truth[:, 0] != -1)
     assert (fit_cutoffs(table).of_classes() == fit_cutoffs(known).of_classes()).all()
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_the_rows_never_show_is_not_weighed_away(whole: bool) -> None:
+    """Bare faces alone say nothing of masks: their cut-offs must not make a model blind to them."""
+    rng = np.random.default_rng(3)
+    labels = rng.integers(12, N_LABELS, 600)
+    table = table_of(labels, noisy(labels, rng, 1.0, bias=np.where(np.arange(N_LABELS) % 3 == 2, -2.0, 0.0)))
+    if not whole:
+        table = table.with_chances(of_heads({name: table.chances.heads[name] for name in ("mask", "age_group")}))
+    cutoffs = fit_cutoffs(table)
+    assert np.allclose(cutoffs.heads["mask"], 1)
+    assert cutoffs.heads["age_group"][2] > 1.5 * cutoffs.heads["age_group"].min()
+    if whole:
+        assert np.allclose(fit_cutoffs(table, "classes").of_classes(), 1)
+        assert choose_cutoffs(table).kind == "heads"
