@@ -20,6 +20,7 @@ from datasets.atomic import atomic_write
 from datasets.labels import N_LABELS
 from models.chances import Chances
 from models.errors import OutOfFoldError
+from models.headline import Headline, headline_of
 from models.heads import HEADS, MISSING, SIZES, to_labels
 
 OOF: Final = "oof.parquet"
@@ -69,16 +70,14 @@ class OutOfFold:
         return to_labels(self.truth)
 
     @property
-    def headline(self) -> str:
-        """`real` where there are photos to score, else `synthetic`."""
-        return "real" if self.scorable(~self.synthetic) else "synthetic"
+    def columns(self) -> list[int]:
+        """Which columns of the codes are answered."""
+        return [at for at, name in enumerate(HEADS) if name in self.chances.heads]
 
-    def scorable(self, chosen: NDArray[np.bool_]) -> bool:
-        """Whether some rows hold a truth to compare what is answered with."""
-        if self.chances.label is not None:
-            return bool((self.labels[chosen] != MISSING).any())
-        answered = [at for at, name in enumerate(HEADS) if name in self.chances.heads]
-        return bool((self.truth[chosen][:, answered] != MISSING).any())
+    @property
+    def headline(self) -> Headline:
+        """Which rows models are compared by, of `models.headline.headline_of`."""
+        return headline_of(self.truth[~self.synthetic], self.truth[self.synthetic], self.columns)
 
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> OutOfFold:
         """Some of the rows, by number or by a mask."""
@@ -92,7 +91,7 @@ class OutOfFold:
         )
 
     def of_headline(self) -> OutOfFold:
-        """The rows that models are compared by: real photos, or variants where no real photo can be scored."""
+        """The rows that models are compared by."""
         return self.take(self.synthetic == (self.headline == "synthetic"))
 
     def with_chances(self, chances: Chances) -> OutOfFold:

@@ -58,19 +58,22 @@ class Figures:
 
 
 def work_out(scored: Scored) -> Figures:
-    """The figures of answers: of real photos where there are any with a truth, else of variants.
+    """The figures of answers: of real photos or of variants, as `models.headline.headline_of` chooses.
 
     Raises:
         TrainingDataError: No row has a truth to compare its answer with.
     """
     from models.breakdowns import score_part
     from models.errors import TrainingDataError
+    from models.headline import headline_of
     from models.scoring import score
 
     compared = np.asarray(((scored.truth >= 0) & (scored.answers >= 0)).any(axis=1), dtype=bool)
     if not compared.any():
         raise TrainingDataError("no photo has a label to compare its answer with: there is nothing to score")
-    headline = "real" if (compared & ~scored.synthetic).any() else "synthetic"
+    answered = np.flatnonzero((scored.answers >= 0).any(axis=0)).tolist()
+    real, made = (scored.truth[compared & (scored.synthetic == kind)] for kind in (False, True))
+    headline = headline_of(real, made, answered)
     chosen: NDArray[np.bool_] = compared & (scored.synthetic == (headline == "synthetic"))
     people = np.array(scored.people, dtype=object)
     truth, answers = scored.truth[chosen], scored.answers[chosen]

@@ -111,6 +111,7 @@ _PARTS = (
     "Macro F1 is over the classes that the truth of a part holds, so that parts with few classes can be compared. In "
     "brackets: 95 % intervals from drawing the people again with replacement, 1,000 times."
 )
+_WHY_VARIANTS = "they show more of the mask states, genders and age groups than the real photos do"
 _WORST = (
     "Each photo with what it is, what was said in its stead, and the chance given to the answer; coloured where it "
     "speaks for that answer (Grad-CAM), if the model that answered it was at hand."
@@ -118,7 +119,7 @@ _WORST = (
 
 
 def _texts(scored: Scored, figures: Figures) -> list[str]:
-    kind = "real photos" if figures.headline == "real" else "variants: no real photo has a truth to compare with"
+    kind = "real photos" if figures.headline == "real" else f"variants: {_WHY_VARIANTS}"
     texts = [f"Where nothing else is said, figures are of {kind}."]
     if scored.rows is None:
         texts.append("No manifest was given: each photo counts as a person of its own.")

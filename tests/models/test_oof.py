@@ -123,14 +123,18 @@ def test_a_table_that_holds_nonsense_is_refused(tmp_path: Path, change: Any, tol
         read_oof(file)
 
 
-def test_models_are_compared_by_real_photos_where_there_are_any() -> None:
-    table = random_table(10)
-    table.synthetic[:4] = True
+def test_models_are_compared_by_real_photos_unless_variants_show_more() -> None:
+    table = random_table(200)
+    table.synthetic[:100] = True
     assert table.headline == "real"
-    assert len(table.of_headline()) == 6
-    table.truth[4:, 0] = -1
+    assert len(table.of_headline()) == 100
+    table.truth[100:, 0] = 2
     assert table.headline == "synthetic"
-    assert len(table.of_headline()) == 4
+    assert (table.of_headline().synthetic).all()
+    ages = table.with_chances(of_heads({"age_group": table.chances.heads["age_group"]}))
+    assert ages.headline == "real", "bare faces have ages like any"
+    table.truth[100:] = -1
+    assert ages.headline == "synthetic"
 
 
 def test_shapes_are_checked() -> None:

@@ -22,6 +22,7 @@ from pipelines.errors import MissingInputError, SettingsError
 from pipelines.scoring import score_stage
 from pipelines.scoring.figures import work_out
 from pipelines.scoring.inputs import Scored, open_scored
+from pipelines.scoring.page import write_page
 from pipelines.scoring.worst import surest_wrong, told_apart
 from tests.models.builders import colour_rows, save_rows
 from tests.models.test_splits import variant_of
@@ -95,6 +96,19 @@ def test_the_page_stands_alone_and_shows_foreign_text_as_text(run: Run, tmp_path
     again = score_stage(run.folder, run.manifest, tmp_path / "again", title="<b>Run</b> & more")
     assert again.page.read_bytes() == result.page.read_bytes()
     assert again.json.read_bytes() == result.json.read_bytes()
+
+
+def test_variants_are_the_headline_where_they_show_more(run: Run, tmp_path: Path) -> None:
+    """As training has it: bare faces alone can't tell who sees masks."""
+    bare = run.table.take((run.table.truth[:, 0] == 2) | run.table.synthetic)
+    bare.truth[bare.synthetic, 0] = np.arange(24) % 3
+    write_oof(bare, tmp_path / "run")
+    scored = open_scored(tmp_path / "run", None)
+    figures = work_out(scored)
+    assert figures.headline == bare.headline == "synthetic"
+    assert figures.whole.rows == 24
+    page = write_page(tmp_path / "index.html", scored, figures, {}, title="Bare")
+    assert "they show more of the mask states" in page.read_text()
 
 
 def test_the_worst_are_the_surest_of_the_wrong(run: Run, tmp_path: Path) -> None:
