@@ -24,19 +24,24 @@ from models.cutoffs import choose_cutoffs
 from models.data import Examples, unique_refusals
 from models.errors import SettingsError, TrainingDataError
 from models.inference import Progress
+from models.model_card import CARD
 from models.oof import OOF, OutOfFold, joined, read_oof, write_oof
 from models.plots import plot_head_confusions, plot_label_confusion
-from models.resume import fingerprint
+from models.resume import STATE, fingerprint
 from models.scoring import Scores, score
 from models.settings import TrainSettings
 from models.splits import folds_of, split_manifest
 from models.team import TEAM, Team, member_of, write_team
-from models.train import CHECKPOINT, METRICS, train
+from models.train import CHECKPOINT, CONFIG, METRICS, train
 
 ALL: Final = "all"
 FOLD: Final = "fold.json"
 """In a fold's folder: what the model there was made of, and the hashes of what it left."""
 
+OF_ALL_FOLDS: Final = (TEAM, OOF)
+"""By which a run's folder answers as the team of its folds."""
+
+_OF_ONE_MODEL: Final = (CHECKPOINT, CONFIG, CARD, STATE)
 _STAGE: Final = "train"
 
 
@@ -86,7 +91,8 @@ def train_folds(
     Writes to `out`: `fold-K/` for each fold (what `models.train.train` leaves, and the fold's own `oof.parquet`),
     `oof.parquet` of all of them, `team.json` of the models, `metrics.json`, `confusion.png` and
     `confusion_heads.png`. A run that is killed goes on at the fold, and the epoch, it was in; a fold that is finished
-    with the same manifest and settings is not trained again, unless `settings.resume` is off.
+    with the same manifest and settings is not trained again, unless `settings.resume` is off. What a run of one model
+    left in `out` goes away.
 
     Args:
         manifest: the merged manifest, its file or its folder.
@@ -102,7 +108,8 @@ def train_folds(
     started = time.monotonic()
     manifest, out = Path(manifest), Path(out)
     asked = _checked(manifest, settings, folds)
-    (out / TEAM).unlink(missing_ok=True)
+    for name in (*OF_ALL_FOLDS, *_OF_ONE_MODEL):  # what is killed half-way must not answer as what was there before
+        (out / name).unlink(missing_ok=True)
     tables, reports = [], {}
     for done, fold in enumerate(asked):
         own = replace(settings, fold=fold)
@@ -112,7 +119,7 @@ def train_folds(
         if told is not None:
             told(1, 1)
     table = joined(tables)
-    chosen = choose_cutoffs(table, seed=settings.seed)
+    chosen = choose_cutoffs(table)
     oof = write_oof(table, out / OOF)
     scores = {name: _scores(table, synthetic) for name, synthetic in (("real", False), ("synthetic", True))}
     metrics = _metrics(settings, table, scores, reports) | {"cutoffs": chosen.to_dict()}

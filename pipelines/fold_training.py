@@ -6,9 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import SettingsError
-from pipelines.processes import process_count
+from pipelines.processes import process_count, rank
 from pipelines.settings import TrainFlowSettings
 from pipelines.types import ProgressCallback
+
+
+def leave_the_team(settings: TrainFlowSettings) -> None:
+    """Take the team of an earlier run with folds out of the folder of a run without: it would answer in its stead.
+
+    Its folds stay, so that the team can be made again without training.
+    """
+    from models.cross_validation import OF_ALL_FOLDS
+
+    if settings.folds is None and rank() == 0:
+        for name in OF_ALL_FOLDS:
+            (settings.out / name).unlink(missing_ok=True)
 
 
 def train_one_or_all(

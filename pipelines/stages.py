@@ -291,7 +291,7 @@ def train_stage(settings: TrainFlowSettings, *, progress: ProgressCallback | Non
 
     read_manifest(settings.manifest)
     from models.boxes import FACES
-    from pipelines.fold_training import train_one_or_all  # after the check: torch takes seconds
+    from pipelines.fold_training import leave_the_team, train_one_or_all  # after the check: torch takes seconds
 
     prepare_photos(settings)
     faces = manifest_file(settings.manifest).parent / FACES
@@ -306,6 +306,7 @@ def train_stage(settings: TrainFlowSettings, *, progress: ProgressCallback | Non
         **({} if settings.folds is None else {"folds": settings.folds}),
     )
     stored = settings.out / TRAIN_SUMMARY
+    leave_the_team(settings)  # what is reused must not answer as one either
     if is_finished(settings.out, key):
         finished: dict[str, Any] = json.loads(stored.read_text(encoding="utf-8"))
         return finished | {"reused": True}
