@@ -52,7 +52,8 @@ def explained(
 ) -> dict[int, Image.Image]:
     """Return photos as the classifier sees them, coloured where it sees its answer.
 
-    Of each run in a team the first fold is asked; the heat of several runs is averaged.
+    Of each run in a team the first fold is asked; the heat of several runs is averaged, of those that see the photo cut
+    as the first does.
 
     Args:
         team: Of `models.team.open_run`.
@@ -79,10 +80,14 @@ def explained(
     firsts = {member.group: member for member in reversed(team.members) if member.group in counted}
     pixels: dict[int, NDArray[np.uint8]] = {}
     heats: dict[int, list[NDArray[np.float32]]] = {}
+    crop = None
     for member in reversed(firsts.values()):
         if head is not None and head not in read_config(member.checkpoint).parts:
             continue
+        if crop not in (None, read_config(member.checkpoint).crop):
+            continue
         network, config = load_checkpoint(member.checkpoint)
+        crop = config.crop
         for row, rgb, heat in _of_member(network.to(where), config, examples, codes, head):
             pixels.setdefault(row, rgb)
             heats.setdefault(row, []).append(_sized(heat, pixels[row].shape[0]))

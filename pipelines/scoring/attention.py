@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def overlays(scored: Scored, rows: Sequence[int]) -> dict[int, Image.Image]:
-    """Photos as their model saw them, coloured where they speak for what was answered.
+    """Photos as their models saw them, coloured where they speak for what was answered.
 
-    Each photo is shown to the model that answered it. Photos that can't be read, those of folds whose model is not at
-    hand, and models that Grad-CAM can't look into are left out.
+    Each photo is shown to the models that answered it, of an ensemble one of each run. Photos that can't be read, those
+    of folds whose models are not at hand, and of models that Grad-CAM can't look into are left out.
 
     Args:
         scored: With the manifest's rows.
@@ -28,15 +28,14 @@ def overlays(scored: Scored, rows: Sequence[int]) -> dict[int, Image.Image]:
     shown: dict[int, Image.Image] = {}
     if scored.rows is None or scored.folds is None:
         return shown
-    for fold, checkpoint in sorted(scored.checkpoints.items()):
-        shown |= _of_one_model(scored, [row for row in rows if scored.folds[row] == fold], checkpoint)
+    for fold, checkpoints in sorted(scored.checkpoints.items()):
+        shown |= _of_one_fold(scored, [row for row in rows if scored.folds[row] == fold], checkpoints)
     return shown
 
 
-def _of_one_model(scored: Scored, rows: Sequence[int], checkpoint: Path) -> dict[int, Image.Image]:
+def _of_one_fold(scored: Scored, rows: Sequence[int], checkpoints: Sequence[Path]) -> dict[int, Image.Image]:
     from PIL import Image, ImageOps
 
-    from models.checkpoint import read_config
     from models.errors import AttributionError
     from models.team import Team, member_of
     from pipelines.overlays import explained
@@ -44,9 +43,10 @@ def _of_one_model(scored: Scored, rows: Sequence[int], checkpoint: Path) -> dict
 
     if not rows:
         return {}
-    examples = _examples(scored, rows, read_config(checkpoint).crop)
+    team = Team(tuple(member_of(checkpoint, str(at)) for at, checkpoint in enumerate(checkpoints)))
+    examples = _examples(scored, rows, "face" if team.needs_faces else "middle")
     try:
-        seen = explained(Team((member_of(checkpoint, "fold"),)), examples, scored.answers[list(rows)])
+        seen = explained(team, examples, scored.answers[list(rows)])
     except AttributionError:
         return {}
     return {
@@ -55,7 +55,7 @@ def _of_one_model(scored: Scored, rows: Sequence[int], checkpoint: Path) -> dict
 
 
 def _examples(scored: Scored, rows: Sequence[int], crop: Crop) -> Examples:
-    """The rows as the model reads them: cut about the face where it was trained so."""
+    """The rows as the models read them: cut about the face where it was trained so."""
     from dataclasses import replace
 
     from models.boxes import read_boxes

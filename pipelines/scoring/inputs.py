@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +36,7 @@ class Scored:
         folds: (N,) int64; None for a submission.
         rows: (N rows) of the manifest, in the same order; None where none was given.
         root: the manifest's folder.
-        checkpoints: the model that answered each fold, those that are at hand.
+        checkpoints: the models that answered each fold, those that are at hand.
         notes: what a reader has to know.
     """
 
@@ -50,7 +49,7 @@ class Scored:
     folds: NDArray[np.int64] | None = None
     rows: pd.DataFrame | None = None
     root: Path | None = None
-    checkpoints: dict[int, Path] = field(default_factory=dict)
+    checkpoints: dict[int, tuple[Path, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
@@ -76,7 +75,8 @@ def open_scored(
         what: A run or team with an out-of-fold table, or that table; a checkpoint or its folder; a submission (CSV).
         against: Of a table, the manifest it was made on, if more is to be told; of a checkpoint, a manifest; of a
             submission, a CSV of the same form with the true classes.
-        fold: Of the manifest, to ask a checkpoint about; the one that its training held out when not given.
+        fold: Of a table, the fold to score alone; of a checkpoint, the fold of the manifest to ask it about, the one
+            that its training held out when not given.
         device: To ask a checkpoint on.
         workers: Processes that read photos for it.
         progress: Called with (photos done, photos in all).
@@ -87,15 +87,27 @@ def open_scored(
         ModelsError: A table or checkpoint is broken.
         DatasetsError: The manifest can't be read.
     """
-    from models.oof import OOF
+    from pipelines.scoring.asking import ask_checkpoint
 
     if not what.exists():
         raise MissingInputError(f"nothing at {what}: name a run's folder, a checkpoint, or a submission.csv")
     if what.suffix.lower() == ".csv":
+        if fold is not None:
+            raise SettingsError(f"{what.name} is of no fold: leave out --fold, which goes with runs and checkpoints")
         return _submission(what, against)
-    if what.suffix == ".parquet" or (what / OOF).is_file():
-        return _out_of_fold(what, against)
-    return _checkpoint(what, against, fold, device, workers, progress)
+    folder = _folder_of(what)
+    if folder is not None or what.suffix == ".parquet":
+        return _out_of_fold(folder or what, against, fold)
+    return ask_checkpoint(what, against, fold, device, workers, progress)
+
+
+def _folder_of(what: Path) -> Path | None:
+    """The folder of a run or team with an out-of-fold table, named itself or by its table or `team.json`."""
+    from models.oof import OOF
+    from models.team import TEAM
+
+    folder = what.parent if what.name in (OOF, TEAM) and what.is_file() else what
+    return folder if (folder / OOF).is_file() else None
 
 
 def _submission(what: Path, against: Path | None) -> Scored:
@@ -143,22 +155,23 @@ def _read_answers(path: Path) -> pd.Series[Any]:
     return classes.astype("int64").set_axis(pd.Index(ids))
 
 
-def _out_of_fold(what: Path, against: Path | None) -> Scored:
+def _out_of_fold(what: Path, against: Path | None, fold: int | None) -> Scored:
     from models.oof import read_oof
-    from models.team import TEAM, open_run
 
     table = read_oof(what)
-    codes, notes = _with_cutoffs(table, None)
-    checkpoints: dict[int, Path] = {}
-    if what.is_dir() and (what / TEAM).is_file():
-        team = open_run(what)
-        codes, notes = _with_cutoffs(table, team.blend.cutoffs)
-        if len(team.groups) == 1:
-            checkpoints = _by_fold(member.checkpoint for member in team.members)
-    rows, root = _matched(against, table.photo_ids)
-    name = what.name if what.is_dir() else what.resolve().parent.name
+    cutoffs, checkpoints = _models_of(what) if what.is_dir() else (None, {})
+    codes, notes = _with_cutoffs(table, cutoffs)
+    told = "out of fold"
+    if fold is not None:
+        inside = table.folds == fold
+        if not inside.any():
+            there = ", ".join(map(str, np.unique(table.folds)))
+            raise SettingsError(f"{what} has no photo of fold {fold}: its folds are {there}")
+        table, codes, told = table.take(inside), codes[inside], f"fold {fold}"
+    rows, root = matched(against, table.photo_ids)
+    name = (what if what.is_dir() else what.parent).resolve().name
     return Scored(
-        said=f"{name}, out of fold: each photo by models that have not seen its person",
+        said=f"{name}, {told}: each photo by models that have not seen its person",
         photo_ids=table.photo_ids,
         truth=table.truth,
         answers=codes,
@@ -172,10 +185,24 @@ def _out_of_fold(what: Path, against: Path | None) -> Scored:
     )
 
 
-def _by_fold(checkpoints: Iterable[Path]) -> dict[int, Path]:
+def _models_of(folder: Path) -> tuple[Any, dict[int, tuple[Path, ...]]]:
+    """The cut-offs of what lies beside a table, and its models by the fold they haven't seen."""
+    from models.team import CHECKPOINT, TEAM, open_run
+
+    if not any((folder / name).is_file() for name in (TEAM, CHECKPOINT)):
+        return None, {}
+    team = open_run(folder)
+    return team.blend.cutoffs, _by_fold(member.checkpoint for member in team.members)
+
+
+def _by_fold(checkpoints: Iterable[Path]) -> dict[int, tuple[Path, ...]]:
     """The checkpoints in folders named `fold-K`, by K."""
-    named = {path: path.parent.name.removeprefix("fold-") for path in checkpoints}
-    return {int(name): path for path, name in named.items() if name.isdecimal()}
+    found: dict[int, tuple[Path, ...]] = {}
+    for path in checkpoints:
+        name = path.resolve().parent.name.removeprefix("fold-")
+        if name.isdecimal():
+            found[int(name)] = (*found.get(int(name), ()), path)
+    return found
 
 
 def _with_cutoffs(table: OutOfFold, cutoffs: Any) -> tuple[NDArray[np.int64], tuple[str, ...]]:
@@ -185,11 +212,15 @@ def _with_cutoffs(table: OutOfFold, cutoffs: Any) -> tuple[NDArray[np.int64], tu
     if not cutoffs:
         return table.chances.codes(), ()
     chosen = choose_cutoffs(table, ["classes" if "label" in cutoffs else "heads"])
-    told = f"macro F1 {chosen.plain:.4f} without them, {chosen.plain + chosen.gain:.4f} with them"
+    if chosen.kind is None:
+        return chosen.codes, (
+            "Answers are without the team's cut-offs: on folds that they were not fitted on such cut-offs are no gain.",
+        )
+    told = f"macro F1 over all folds {chosen.plain:.4f} without them, {chosen.plain + chosen.gain:.4f} with them"
     return chosen.codes, (f"Answers are with cut-offs, each fold's fitted on the other folds: {told}.",)
 
 
-def _matched(manifest: Path | None, photo_ids: Sequence[str]) -> tuple[pd.DataFrame | None, Path | None]:
+def matched(manifest: Path | None, photo_ids: Sequence[str]) -> tuple[pd.DataFrame | None, Path | None]:
     """The manifest's rows of some photos, in their order, and its folder."""
     if manifest is None:
         return None, None
@@ -203,86 +234,3 @@ def _matched(manifest: Path | None, photo_ids: Sequence[str]) -> tuple[pd.DataFr
             "name the manifest that the run was trained on"
         )
     return frame.loc[list(photo_ids)].reset_index(drop=True), manifest_file(manifest).parent
-
-
-def _checkpoint(
-    what: Path,
-    against: Path | None,
-    fold: int | None,
-    device: Device,
-    workers: int,
-    progress: ProgressCallback | None,
-) -> Scored:
-    from models.splits import split_manifest
-    from models.team import open_run
-
-    if against is None:
-        raise MissingInputError(f"{what} needs people to ask it about: palette score CHECKPOINT MANIFEST")
-    team = open_run(what)
-    settings = _settings_of(what, team.configs()[0], fold)
-    splits = split_manifest(against, settings)
-    tables = []
-    for examples in (splits.real, splits.synthetic):
-        if len(examples):
-            said = team.answer(examples, device=device, workers=workers, stage="score", progress=progress)
-            tables.append((examples, said))
-    answered = [(examples, said) for examples, said in tables if len(said.index)]
-    if not answered:
-        raise MissingInputError(f"none of the photos of fold {settings.fold} could be read: is {against} beside them?")
-    table = _joined(answered, settings.fold)
-    refused = sum(len(said.refusals) for _, said in tables)
-    rows, root = _matched(against, table.photo_ids)
-    place = {
-        examples.photo_ids[row]: codes
-        for examples, said in answered
-        for row, codes in zip(said.index, said.codes, strict=True)
-    }
-    return Scored(
-        said=f"{what.name} on the people of fold {settings.fold} of {against.name}",
-        photo_ids=table.photo_ids,
-        truth=table.truth,
-        answers=np.stack([place[each] for each in table.photo_ids]),
-        synthetic=table.synthetic,
-        chances=table.chances,
-        folds=table.folds,
-        rows=rows,
-        root=root,
-        checkpoints={settings.fold: team.members[0].checkpoint},
-        notes=(f"{refused} photos could not be read and don't count.",) if refused else (),
-    )
-
-
-def _joined(answered: Sequence[tuple[Any, Any]], fold: int) -> OutOfFold:
-    from models.oof import OutOfFold, joined
-
-    return joined(
-        [
-            OutOfFold(
-                tuple(examples.photo_ids[row] for row in said.index),
-                np.full(len(said.index), fold, dtype=np.int64),
-                examples.synthetic[said.index],
-                examples.codes[said.index],
-                said.chances,
-            )
-            for examples, said in answered
-        ]
-    )
-
-
-def _settings_of(what: Path, config: Any, fold: int | None) -> Any:
-    """What splits a manifest as the checkpoint's training did, as far as the figures beside it tell."""
-    from models.settings import TrainSettings
-
-    beside = (what if what.is_dir() else what.parent) / "metrics.json"
-    try:
-        told = json.loads(beside.read_text(encoding="utf-8"))["settings"]
-        known = {name: told[name] for name in ("fold", "seed") if name in told}
-    except (OSError, ValueError, KeyError, TypeError):
-        known = {}
-    if fold is not None:
-        known["fold"] = fold
-    if "fold" not in known:
-        raise SettingsError(f"{beside} doesn't say which fold {what.name} hasn't seen: name it with --fold")
-    return TrainSettings(
-        head=config.head, parts=",".join(config.parts), age_as=config.age_as, crop=config.crop, **known
-    )

@@ -10,6 +10,7 @@ import pytest
 from models.oof import read_oof
 from models.team import open_run
 from pipelines import cli
+from pipelines.scoring.inputs import open_scored
 from tests.models.builders import colour_rows, save_rows
 
 QUICK = ["--model", "test_resnet", "--image-size", "32", "--batch-size", "16", "--learning-rate", "0.003",
@@ -69,6 +70,9 @@ def test_a_checkpoint_is_scored_on_the_people_it_has_not_seen(runs: Path, capsys
     metrics = json.loads((runs / "one" / "metrics.json").read_text())
     assert told["scores"]["macro_f1"] == pytest.approx(metrics["folds"]["1"]["macro_f1"], abs=1e-6)
     assert "fold 1" in told["said"]
+    assert told["notes"] == []
+    learned = open_scored(checkpoint, runs / "data", fold=0, device="cpu", workers=0)
+    assert "trained with fold 1 held out" in learned.notes[0]
     assert cli.run([*arguments[:2], "--out", str(runs / "x")]) == 2
     assert "needs people to ask it about" in capsys.readouterr().err
 

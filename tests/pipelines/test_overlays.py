@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,3 +39,28 @@ def test_photos_of_a_team_are_explained_by_row(tmp_path: Path) -> None:
     alone = Team((member_of(ages, "ages"),))
     with pytest.raises(SettingsError, match="no run of the team answers 'mask'"):
         explained(alone, examples, head="mask", device="cpu")
+
+
+def test_what_is_asked_for_is_explained(tmp_path: Path) -> None:
+    examples = photos_at(tmp_path / "photos", 2)
+    team = Team((member_of(checkpoint_at(tmp_path / "m.safetensors", image_size=64), "m"),))
+    seen = []
+    for mask in (0, 1):
+        seen.append(explained(team, examples, np.full((2, 3), mask), device="cpu"))
+    assert any(np.asarray(seen[0][row]).tolist() != np.asarray(seen[1][row]).tolist() for row in (0, 1))
+
+
+def test_heat_is_averaged_over_models_that_see_the_same_square(tmp_path: Path) -> None:
+    examples = photos_at(tmp_path / "photos", 1)
+    boxed = replace(examples, boxes=np.float32([[0.1, 0.0, 0.3, 0.3]]))
+    files = [
+        checkpoint_at(tmp_path / f"{at}.safetensors", at, image_size=64, crop=crop)
+        for at, crop in enumerate(("middle", "face", "middle"))  # type: ignore[arg-type]
+    ]
+    middle, face, other = (member_of(file, file.stem) for file in files)
+    pictures = [
+        np.asarray(explained(Team(members), boxed, np.zeros((1, 3), dtype=np.int64), device="cpu")[0])
+        for members in ((middle,), (middle, face), (middle, other))
+    ]
+    assert (pictures[0] == pictures[1]).all()
+    assert (pictures[0] != pictures[2]).any()

@@ -18,6 +18,7 @@ from pipelines.scoring.attention import overlays
 from pipelines.scoring.inputs import Scored
 from synth.sheet import TILE
 from tests.models.builders import colour_rows, save_rows
+from tests.models.team_builders import checkpoint_at
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def scored(tmp_path: Path) -> Scored:
         "folds": frame["fold"].to_numpy(dtype=np.int64),
         "rows": frame,
         "root": tmp_path,
-        "checkpoints": {0: checkpoint},
+        "checkpoints": {0: (checkpoint,)},
     }
     return Scored(**values)
 
@@ -57,3 +58,17 @@ def test_each_photo_is_shown_by_the_model_of_its_fold(scored: Scored, tmp_path: 
 def test_without_a_model_or_a_manifest_nothing_is_shown(scored: Scored) -> None:
     assert overlays(Scored(**{**vars(scored), "checkpoints": {}}), [0, 1]) == {}
     assert overlays(Scored(**{**vars(scored), "rows": None}), [0, 1]) == {}
+
+
+def test_what_was_answered_is_shown_by_all_runs_that_answered_it(scored: Scored, tmp_path: Path) -> None:
+    other = checkpoint_at(tmp_path / "other" / "fold-0" / "model.safetensors", 3)
+    changed = {
+        "as it is": {},
+        "another answer": {"answers": np.ones_like(scored.answers)},
+        "another run too": {"checkpoints": {0: (*scored.checkpoints[0], other)}},
+    }
+    shown = {name: overlays(Scored(**{**vars(scored), **each}), [0, 1, 2]) for name, each in changed.items()}
+    plain = shown.pop("as it is")
+    assert set(plain) == {0, 1, 2}
+    for name, pictures in shown.items():
+        assert any(pictures[row].tobytes() != plain[row].tobytes() for row in plain), name
