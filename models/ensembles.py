@@ -95,8 +95,7 @@ def make_ensemble(tables: Mapping[str, OutOfFold], how: Choice = "auto", *, seed
     if len(tables) < 2:
         raise OutOfFoldError("an ensemble needs two runs at least: one run's folds are a team already")
     members = {name: _figures(each) for name, each in tables.items()}
-    ways = _ways(tables, how, seed)
-    candidates = tuple(_candidate(tables, name, fit) for name, fit in ways.items())
+    candidates = tuple(_candidate(tables, name, fit) for name, fit in _ways(tables, how, seed).items())
     return Ensemble(members, candidates, max(candidates, key=lambda each: each.macro_f1))
 
 
@@ -111,8 +110,8 @@ def _ways(tables: Mapping[str, OutOfFold], how: Choice, seed: int) -> dict[str, 
     hindrance = None
     if any(each.chances.label is None for each in tables.values()):
         hindrance = f"members that each answer {', '.join(HEADS)}"
-    elif len(np.unique(first.of_headline().folds)) < 2:
-        hindrance = "two folds at least, one to fit on and one to judge by"
+    elif len(np.unique(_labelled(first).folds)) < 2:
+        hindrance = "photos with all three labels in two folds at least, one to fit on and one to judge by"
     if hindrance is not None:
         if how != "auto":
             raise SettingsError(f"an ensemble by {how} needs {hindrance}: use mean")
@@ -122,8 +121,23 @@ def _ways(tables: Mapping[str, OutOfFold], how: Choice, seed: int) -> dict[str, 
         "weighted_f1": lambda given: Blend("weighted", pick_shares(given)),
         "stacking": lambda given: Blend("stacking", stacking=fit_stacking(given, seed=seed)),
     }
-    chosen = {name: fit for name, fit in fitted.items() if how == "auto" or name.startswith(how)}
-    return ways | chosen if how == "auto" else chosen
+    if how != "auto":
+        return {name: fit for name, fit in fitted.items() if name.startswith(how)}
+    if not _holds_two_classes(first):
+        del fitted["stacking"]
+    return ways | fitted
+
+
+def _labelled(table: OutOfFold) -> OutOfFold:
+    """The rows that models are compared by whose three labels are known: what is fitted is fitted on these."""
+    judged = table.of_headline()
+    return judged.take(judged.labels != MISSING)
+
+
+def _holds_two_classes(table: OutOfFold) -> bool:
+    """Whether each fold leaves two classes at least in the others, which is what stacking needs."""
+    labelled = _labelled(table)
+    return all(len(np.unique(labelled.labels[labelled.folds != fold])) > 1 for fold in np.unique(table.folds))
 
 
 def _candidate(tables: Mapping[str, OutOfFold], name: str, fit: Fit) -> Candidate:

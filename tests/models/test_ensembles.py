@@ -154,8 +154,28 @@ def test_models_of_other_heads_make_one_together() -> None:
 def test_what_cannot_be_judged_is_not_fitted() -> None:
     tables = {name: each.take(each.folds == 0) for name, each in members(120).items()}
     assert [each.name for each in make_ensemble(tables).candidates] == ["mean"]
-    with pytest.raises(SettingsError, match="two folds at least"):
+    with pytest.raises(SettingsError, match="in two folds at least"):
         make_ensemble(tables, "weighted")
+
+
+def test_folds_without_labels_are_none_to_fit_on() -> None:
+    tables = members(200, useless=False)
+    for each in tables.values():
+        each.truth[each.folds != 0, 2] = -1
+    assert [each.name for each in make_ensemble(tables).candidates] == ["mean"]
+    for how in ("weighted", "stacking"):
+        with pytest.raises(SettingsError, match="all three labels in two folds at least"):
+            make_ensemble(tables, how)
+
+
+def test_auto_leaves_out_the_stacking_of_one_class() -> None:
+    rng = np.random.default_rng(8)
+    # Without the first fold, one class is left.
+    labels = np.where(np.arange(120) % 4 == 0, rng.integers(0, N_LABELS, 120), 3)
+    tables = {name: table_of(labels, noisy(labels, rng, 2.0)) for name in ("a", "b")}
+    assert [each.name for each in make_ensemble(tables).candidates] == ["mean", "weighted", "weighted_f1"]
+    with pytest.raises(SettingsError, match="stacking needs two classes"):
+        make_ensemble(tables, "stacking")
 
 
 def test_one_run_or_an_unknown_way_is_refused() -> None:

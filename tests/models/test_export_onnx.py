@@ -122,6 +122,28 @@ def test_a_graph_that_answers_otherwise_is_not_written(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("broken", [("due",), ("given",), ("due", "given")])
+def test_a_graph_that_answers_no_numbers_is_not_written(
+    files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: tuple[str, ...]
+) -> None:
+    for name, function in (("due", "_due"), ("given", "run_session")):
+        if name in broken:
+            monkeypatch.setattr(exporting, function, in_place_of_numbers(getattr(exporting, function)))
+    with pytest.raises(ExportError, match="what is no number"):
+        export_onnx(team_of(files, "one"), tmp_path / "m.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def in_place_of_numbers(function: Any) -> Any:
+    """The function, its last answer undefined throughout."""
+
+    def spoilt(*given: Any) -> dict[str, Any]:
+        said = function(*given)
+        return {name: each * np.nan if name == "years" else each for name, each in said.items()}
+
+    return spoilt
+
+
 def exporting_wrong(logits: Any, layout: Any) -> Any:
     from models.chances import chances_of
 
