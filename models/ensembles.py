@@ -59,20 +59,30 @@ class Ensemble:
 
     Attributes:
         members: macro F1 and log loss of each run alone.
+        heads: which of `models.heads.HEADS` each run answers; the macro F1 of one that lacks some is their mean.
         candidates: what was tried, the simplest first.
         chosen: the best of them.
     """
 
     members: dict[str, tuple[float, float | None]]
+    heads: dict[str, tuple[str, ...]]
     candidates: tuple[Candidate, ...]
     chosen: Candidate
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as JSON takes them."""
         return {
-            "members": {name: {"macro_f1": f1, "log_loss": loss} for name, (f1, loss) in self.members.items()},
+            "members": {
+                name: {"macro_f1": f1, "log_loss": loss, "heads": list(self.heads[name])}
+                for name, (f1, loss) in self.members.items()
+            },
             "ensembles": {
-                each.name: {"macro_f1": each.macro_f1, "log_loss": each.log_loss} for each in self.candidates
+                each.name: {
+                    "macro_f1": each.macro_f1,
+                    "log_loss": each.log_loss,
+                    "heads": list(_heads_of(each.table)),
+                }
+                for each in self.candidates
             },
             "chosen": self.chosen.name,
         }
@@ -96,7 +106,8 @@ def make_ensemble(tables: Mapping[str, OutOfFold], how: Choice = "auto", *, seed
         raise OutOfFoldError("an ensemble needs two runs at least: one run's folds are a team already")
     members = {name: _figures(each) for name, each in tables.items()}
     candidates = tuple(_candidate(tables, name, fit) for name, fit in _ways(tables, how, seed).items())
-    return Ensemble(members, candidates, max(candidates, key=lambda each: each.macro_f1))
+    heads = {name: _heads_of(each) for name, each in tables.items()}
+    return Ensemble(members, heads, candidates, max(candidates, key=lambda each: each.macro_f1))
 
 
 Fit = Callable[[Mapping[str, OutOfFold]], Blend]
@@ -158,6 +169,10 @@ def _candidate(tables: Mapping[str, OutOfFold], name: str, fit: Fit) -> Candidat
 def _said(blend: Blend, tables: Mapping[str, OutOfFold]) -> Chances:
     needed = blend.needed(tables)
     return blend.apply({name: tables[name].chances for name in needed})
+
+
+def _heads_of(table: OutOfFold) -> tuple[str, ...]:
+    return tuple(HEADS[at] for at in table.columns)
 
 
 def _figures(table: OutOfFold) -> tuple[float, float | None]:

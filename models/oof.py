@@ -275,7 +275,8 @@ def _check_agreement(first_name: str, first: OutOfFold, name: str, other: OutOfF
     ):
         differ = np.flatnonzero((here != there).any(axis=1))
         if len(differ):
+            more = " and, if it has no folds, with the same seed, or merge with folds" if what == "fold" else ""
             raise OutOfFoldError(
                 f"{first_name} and {name} disagree on the {what} of {len(differ)} photos, such as "
-                f"{first.photo_ids[differ[0]]}: train both on the same manifest"
+                f"{first.photo_ids[differ[0]]}: train both on the same manifest{more}"
             )

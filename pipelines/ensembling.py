@@ -26,7 +26,7 @@ class EnsembleResult:
     Attributes:
         team: Path of `team.json`.
         shares: What each run counts, by name; None where the ensemble isn't a weighted mean.
-        figures: `members` and `ensembles` (macro F1 and log loss of each, out of fold), `chosen`, `cutoffs`,
+        figures: `members` and `ensembles` (macro F1, log loss and heads of each, out of fold), `chosen`, `cutoffs`,
             `headline`, `macro_f1`, `accuracy` and `scores` of the team, as in `metrics.json`.
     """
 

@@ -39,12 +39,13 @@ def ensemble(
         show_summary("Ensemble", {"team": result.team, **result.figures}, as_json=True)
         return
     _show(result)
-    whole = result.figures["ensembles"][result.figures["chosen"]]["log_loss"] is not None
+    whole = not _partial(result.figures["ensembles"][result.figures["chosen"]])
     answered = "macro_f1_of_18_classes" if whole else "macro_f1_of_its_heads"
     brief: dict[str, Any] = {"team": result.team, answered: result.figures["macro_f1"]}
     cut = result.figures["cutoffs"]
     if cut is not None:
         kept = cut["kept"]
+        brief["macro_f1_with_cut_offs"] = cut["nested"][kept] if kept else None
         brief["cut_offs"] = f"on {kept}, {cut['gain']:+.4f} on folds they were not fitted on" if kept else "no gain"
     show_summary("Team", brief)
 
@@ -70,6 +71,14 @@ def _show(result: EnsembleResult) -> None:
     output_console().print(table)
 
 
-def _two(each: dict[str, float | None]) -> tuple[str, str]:
-    loss = each["log_loss"]
-    return f"{each['macro_f1']:.4f}", "-" if loss is None else f"{loss:.4f}"
+def _two(each: dict[str, Any]) -> tuple[str, str]:
+    """Macro F1, of which heads where it isn't of the classes, and log loss."""
+    loss, heads = each["log_loss"], f" ({', '.join(each['heads'])})" if _partial(each) else ""
+    return f"{each['macro_f1']:.4f}{heads}", "-" if loss is None else f"{loss:.4f}"
+
+
+def _partial(each: dict[str, Any]) -> bool:
+    """Whether what made these figures answers only some heads."""
+    from models.heads import HEADS
+
+    return len(each["heads"]) < len(HEADS)

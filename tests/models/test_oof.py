@@ -87,8 +87,11 @@ def test_runs_of_other_photos_folds_or_truth_are_told_apart() -> None:
         values: dict[str, Any] = {**vars(table)}
         values[part] = values[part].copy()
         values[part][7] = 1 - values[part][7] if part != "synthetic" else True
-        with pytest.raises(OutOfFoldError, match=f"disagree on the {told} of 1 photos, such as sample:00007.png"):
+        with pytest.raises(
+            OutOfFoldError, match=f"disagree on the {told} of 1 photos, such as sample:00007.png"
+        ) as caught:
             aligned({"a": table, "b": OutOfFold(**values)})
+        assert ("with the same seed, or merge with folds" in str(caught.value)) == (part == "folds")
 
 
 def test_a_table_that_is_not_there_or_cut_short_says_so(tmp_path: Path) -> None:

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from models.oof import read_oof
-from models.team import open_run
+from models.chances import of_heads
+from models.heads import HEADS
+from models.oof import read_oof, write_oof
+from models.team import Team, member_of, open_run, write_team
 from pipelines import cli
 from pipelines.scoring.inputs import open_scored
 from tests.models.builders import colour_rows, save_rows
+from tests.models.team_builders import checkpoint_at
+from tests.models.test_cutoffs import skewed
 
 QUICK = ["--model", "test_resnet", "--image-size", "32", "--batch-size", "16", "--learning-rate", "0.003",
          "--device", "cpu", "--workers", "0", "--epochs", "2", "--folds", "all"]  # fmt: skip
@@ -75,6 +79,25 @@ def test_a_checkpoint_is_scored_on_the_people_it_has_not_seen(runs: Path, capsys
     assert "trained with fold 1 held out" in learned.notes[0]
     assert cli.run([*arguments[:2], "--out", str(runs / "x")]) == 2
     assert "needs people to ask it about" in capsys.readouterr().err
+
+
+def test_a_run_of_some_heads_is_not_taken_for_one_of_the_classes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = skewed(400)
+    looks = of_heads({name: whole.chances.heads[name] for name in ("mask", "gender")})
+    for name, parts, table in (("looks", ("mask", "gender"), whole.with_chances(looks)), ("whole", HEADS, whole)):
+        file = checkpoint_at(tmp_path / name / "fold-0" / "model.safetensors", 0, "triple", parts)
+        write_team(tmp_path / name, Team((member_of(file, name),)))
+        write_oof(table, tmp_path / name)
+    assert cli.run(["ensemble", str(tmp_path / "looks"), str(tmp_path / "whole"), "--out", str(tmp_path / "t")]) == 0
+    told = capsys.readouterr().out
+    lines = {line.split()[1]: line for line in told.splitlines() if len(line.split()) > 2}
+    metrics = json.loads((tmp_path / "t" / "metrics.json").read_text())
+    assert f"{metrics['members']['looks']['macro_f1']:.4f} (mask, gender)" in lines["looks"]
+    assert "(" not in lines["whole"]
+    assert metrics["cutoffs"]["kept"] == "heads"
+    assert f"{metrics['cutoffs']['nested']['heads']:.4f}" in told.partition("with cut offs")[2]
 
 
 @pytest.mark.parametrize(
