@@ -218,7 +218,10 @@ def read_team(path: Path) -> Team:
         raise TeamError(f"{path} describes no team this version knows ({error}): make it again") from error
     for member in team.members:
         if not member.checkpoint.is_file():
-            raise TeamError(f"{path} names {member.checkpoint}, which is not there: the whole folder has to be copied")
+            raise TeamError(
+                f"{path} names {member.checkpoint}, which is not there: a team that was moved or copied takes along its "
+                "whole folder, and the folders beside it that it names"
+            )
         if _sha256(member.checkpoint) != member.sha256:
             raise TeamError(f"{member.checkpoint} is not the file that {path} was made with: make the team again")
     return team
@@ -263,7 +266,7 @@ def write_team(folder: Path, team: Team) -> Path:
     """Writes `team.json`, atomically; the same in gives the same bytes.
 
     Checkpoints inside the folder or beside it are named where they lie; others are linked or copied into its
-    `members/`, so that a team can be moved as one.
+    `members/`. Whoever moves a team moves the folders beside it that it names as well.
 
     Args:
         folder: of the team; made.

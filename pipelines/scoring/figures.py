@@ -35,7 +35,8 @@ class Figures:
         chosen: (N,) bool, those rows.
         scores: of them.
         whole: of them, with intervals.
-        calibration: by head, `rows` and `error` (the expected calibration error); empty for a submission.
+        calibration: by head, `rows`, `error` (the expected calibration error), `confidence` and `accuracy` of
+            the chances before cut-offs; empty for a submission.
         parts: by dimension of `DIMENSIONS`, those that are known.
     """
 
@@ -53,6 +54,7 @@ class Figures:
             "whole": self.whole.to_dict(),
             "scores": self.scores.to_dict(),
             "calibration": self.calibration,
+            "calibration_of": "chances before cut-offs",
             "parts": {name: [each.to_dict() for each in parts] for name, parts in self.parts.items()},
         }
 

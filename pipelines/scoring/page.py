@@ -93,7 +93,7 @@ def _sections(scored: Scored, figures: Figures, pictures: Mapping[str, str]) -> 
             Section(
                 "calibration",
                 "Calibration",
-                ["How far confidences are from the share that is right, over bins of confidence."],
+                [_CALIBRATION],
                 tables=[_calibration_table(figures.calibration)],
                 pictures=_shown(pictures, **{f"confidence_{name}": _HEADS[name] for name in _HEADS}),
             )
@@ -111,10 +111,14 @@ _PARTS = (
     "Macro F1 is over the classes that the truth of a part holds, so that parts with few classes can be compared. In "
     "brackets: 95 % intervals from drawing the people again with replacement, 1,000 times."
 )
+_CALIBRATION = (
+    "How far confidences are from the share that is right, over bins of confidence. A confidence is the chance of the "
+    "likeliest word before cut-offs, and it is right where that word is."
+)
 _WHY_VARIANTS = "they show more of the mask states, genders and age groups than the real photos do"
 _WORST = (
-    "Each photo with what it is, what was said in its stead, and the chance given to the answer; coloured where it "
-    "speaks for that answer (Grad-CAM), if the model that answered it was at hand."
+    "Each photo with what it is, what was said in its stead, and the chance given to the answer, before cut-offs; "
+    "coloured where it speaks for that answer (Grad-CAM), if the models that answered it were at hand."
 )
 
 

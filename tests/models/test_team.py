@@ -74,6 +74,9 @@ def test_members_beside_are_named_and_others_taken_in(tmp_path: Path) -> None:
     assert [each.sha256 for each in open_run(path).members] == [beside.sha256, away.sha256]
     write_team(tmp_path / "runs" / "team", open_run(path))
     assert [each["checkpoint"] for each in json.loads(path.read_text())["members"]] == named
+    (tmp_path / "runs" / "team").rename(tmp_path / "alone")
+    with pytest.raises(TeamError, match="takes along its whole folder, and the folders beside it that it names"):
+        open_run(tmp_path / "alone")
 
 
 @pytest.mark.parametrize(

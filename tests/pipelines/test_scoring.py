@@ -79,6 +79,8 @@ def test_a_run_is_scored_by_everything_that_is_known(run: Run, tmp_path: Path) -
     assert parts["decade"]["70 to 79"]["accuracy"]["value"] == 0.5
     assert parts["kind"]["variants"]["accuracy"]["value"] == 1.0
     assert parts["mask_type"]["kf94"]["rows"] == parts["wear_style"]["chin"]["rows"] == 24
+    assert told["calibration_of"] == "chances before cut-offs"
+    assert "before cut-offs" in result.page.read_text().partition("share that is right")[2]
     for head in ("mask", "gender", "age_group"):
         each = told["calibration"][head]
         assert each["error"] == pytest.approx(abs(each["confidence"] - each["accuracy"]), abs=1e-9)
