@@ -55,13 +55,6 @@ class Cutoffs:
         """(N, 3) codes: of the class that is largest when weighed, or of each head where there are no classes."""
         return codes_of(chances, self.factors)
 
-    def of_classes(self) -> NDArray[np.float64]:
-        """(18,) what each class is weighed by."""
-        mask, gender, age = (self.heads.get(name, np.ones(size)) for name, size in zip(HEADS, SIZES, strict=True))
-        of_heads = (mask[:, None, None] * gender[None, :, None] * age[None, None, :]).reshape(-1)
-        weights: NDArray[np.float64] = of_heads if self.label is None else of_heads * self.label
-        return weights
-
 
 @dataclass(frozen=True, eq=False)
 class Chosen:

@@ -1,13 +1,13 @@
 """Ensembles of runs, made from their out-of-fold tables and chosen by what they reach on folds they were not fitted on.
 
-`mean` fits nothing. `weighted` fits a weight for each run, on the simplex, for the log loss or for macro F1 itself.
+`mean` fits nothing. `weighted` fits a weight for each run (`models.shares`), for the log loss or for macro F1 itself.
 `stacking` fits a multinomial logistic regression on the logarithms of the runs' chances. Folds are by person, so that
 what is fitted on the other folds has seen nobody of the one it is judged on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from models.blending import Blend, Stacking
 from models.chances import Chances
 from models.errors import OutOfFoldError, SettingsError
+from models.headline import headline_of
 from models.heads import HEADS, MISSING
 from models.oof import OutOfFold, joined
 from models.scoring import score
+from models.shares import fit_head_shares, fit_shares, pick_shares
 
 Choice = Literal["auto", "mean", "weighted", "stacking"]
 """How to make an ensemble; `auto` takes what is best on folds that it was not fitted on."""
@@ -27,9 +29,6 @@ Choice = Literal["auto", "mean", "weighted", "stacking"]
 FLOOR: Final = 1e-4
 """Least chance that stacking takes the logarithm of: a member that is surely wrong must not outweigh all others."""
 
-# Shares below this are no shares: members that add nothing get none, and are then not asked at all.
-_LEAST_SHARE: Final = 1e-3
-_PICKS: Final = 40
 _STRENGTHS: Final = (1e-3, 1e-2, 1e-1)
 _ITERATIONS: Final = 300
 
@@ -104,29 +103,37 @@ def make_ensemble(tables: Mapping[str, OutOfFold], how: Choice = "auto", *, seed
         raise SettingsError(f"an ensemble is made by {', '.join(get_args(Choice))}, not {how!r}")
     if len(tables) < 2:
         raise OutOfFoldError("an ensemble needs two runs at least: one run's folds are a team already")
-    members = {name: _figures(each) for name, each in tables.items()}
-    candidates = tuple(_candidate(tables, name, fit) for name, fit in _ways(tables, how, seed).items())
+    judged = _judged(tables)
+    members = {name: _figures(each) for name, each in judged.items()}
     heads = {name: _heads_of(each) for name, each in tables.items()}
+    candidates = tuple(_candidate(tables, judged, name, fit) for name, fit in _ways(judged, how, seed).items())
     return Ensemble(members, heads, candidates, max(candidates, key=lambda each: each.macro_f1))
 
 
 Fit = Callable[[Mapping[str, OutOfFold]], Blend]
 
 
-def _ways(tables: Mapping[str, OutOfFold], how: Choice, seed: int) -> dict[str, Fit]:
+def _judged(tables: Mapping[str, OutOfFold]) -> dict[str, OutOfFold]:
+    """The rows that the runs together are compared by, the same of each, whatever heads it answers."""
+    first = next(iter(tables.values()))
+    answered = sorted({at for each in tables.values() for at in each.columns})
+    headline = headline_of(first.truth[~first.synthetic], first.truth[first.synthetic], answered)
+    rows = first.synthetic == (headline == "synthetic")
+    return {name: each.take(rows) for name, each in tables.items()}
+
+
+def _ways(judged: Mapping[str, OutOfFold], how: Choice, seed: int) -> dict[str, Fit]:
     ways: dict[str, Fit] = {"mean": lambda _: Blend("mean")}
     if how == "mean":
         return ways
-    first = next(iter(tables.values()))
-    hindrance = None
-    if any(each.chances.label is None for each in tables.values()):
-        hindrance = f"members that each answer {', '.join(HEADS)}"
-    elif len(np.unique(_labelled(first).folds)) < 2:
-        hindrance = "photos with all three labels in two folds at least, one to fit on and one to judge by"
+    hindrance = _hindrance(judged, how)
     if hindrance is not None:
         if how != "auto":
             raise SettingsError(f"an ensemble by {how} needs {hindrance}: use mean")
         return ways
+    if not _all_whole(judged):
+        shares: Fit = lambda given: Blend("weighted", fit_head_shares(given))  # noqa: E731
+        return (ways if how == "auto" else {}) | {"weighted": shares}
     fitted: dict[str, Fit] = {
         "weighted": lambda given: Blend("weighted", fit_shares(given)),
         "weighted_f1": lambda given: Blend("weighted", pick_shares(given)),
@@ -134,35 +141,46 @@ def _ways(tables: Mapping[str, OutOfFold], how: Choice, seed: int) -> dict[str, 
     }
     if how != "auto":
         return {name: fit for name, fit in fitted.items() if name.startswith(how)}
-    if not _holds_two_classes(first):
+    if not _leaves_two_classes(next(iter(judged.values()))):
         del fitted["stacking"]
     return ways | fitted
 
 
-def _labelled(table: OutOfFold) -> OutOfFold:
-    """The rows that models are compared by whose three labels are known: what is fitted is fitted on these."""
-    judged = table.of_headline()
-    return judged.take(judged.labels != MISSING)
+def _hindrance(judged: Mapping[str, OutOfFold], how: Choice) -> str | None:
+    """What is missing for an ensemble that is fitted; None for nothing."""
+    first, whole = next(iter(judged.values())), _all_whole(judged)
+    if how == "stacking" and not whole:
+        return f"members that each answer {', '.join(HEADS)}"
+    disputed = [at for at in range(len(HEADS)) if sum(at in each.columns for each in judged.values()) > 1]
+    if not disputed:
+        return "two members that answer the same"
+    known = first.truth[:, disputed] != MISSING
+    if len(np.unique(first.folds[known.all(axis=1) if whole else known.any(axis=1)])) < 2:
+        labels = "all three labels" if whole else "labels"
+        return f"photos with {labels} in two folds at least, one to fit on and one to judge by"
+    return None
 
 
-def _holds_two_classes(table: OutOfFold) -> bool:
-    """Whether each fold leaves two classes at least in the others, which is what stacking needs."""
-    labelled = _labelled(table)
-    return all(len(np.unique(labelled.labels[labelled.folds != fold])) > 1 for fold in np.unique(table.folds))
+def _all_whole(tables: Mapping[str, OutOfFold]) -> bool:
+    return all(each.chances.label is not None for each in tables.values())
 
 
-def _candidate(tables: Mapping[str, OutOfFold], name: str, fit: Fit) -> Candidate:
-    """An ensemble fitted on all rows, and the answers of those fitted without each fold."""
-    judged = {member: each.of_headline() for member, each in tables.items()}
-    first = next(iter(tables.values()))
+def _leaves_two_classes(judged: OutOfFold) -> bool:
+    """Whether the rows without any one fold still hold two classes, which is what stacking needs."""
+    known = judged.take(judged.labels != MISSING)
+    return all(len(np.unique(known.labels[known.folds != fold])) > 1 for fold in np.unique(known.folds))
+
+
+def _candidate(tables: Mapping[str, OutOfFold], judged: Mapping[str, OutOfFold], name: str, fit: Fit) -> Candidate:
+    """An ensemble fitted on all judged rows, and the answers to all rows of those fitted without each fold."""
     parts = []
-    for fold in np.unique(first.folds):
+    for fold in np.unique(next(iter(tables.values())).folds):
         others = {member: each.take(each.folds != fold) for member, each in judged.items()}
         inside = {member: each.take(each.folds == fold) for member, each in tables.items()}
         blend = fit(others) if name != "mean" else Blend("mean")
         parts.append(next(iter(inside.values())).with_chances(_said(blend, inside)))
     table = joined(parts)
-    f1, loss = _figures(table)
+    f1, loss = _figures(table.of_headline())
     return Candidate(name, fit(judged), table, f1, loss)
 
 
@@ -175,8 +193,7 @@ def _heads_of(table: OutOfFold) -> tuple[str, ...]:
     return tuple(HEADS[at] for at in table.columns)
 
 
-def _figures(table: OutOfFold) -> tuple[float, float | None]:
-    judged = table.of_headline()
+def _figures(judged: OutOfFold) -> tuple[float, float | None]:
     f1 = score(judged.truth, judged.chances.codes()).macro_f1
     return f1, None if judged.chances.label is None else _log_loss(judged.chances.label, judged.labels)
 
@@ -186,56 +203,6 @@ def _log_loss(label: NDArray[np.float64], truth: NDArray[np.int64]) -> float | N
     if not known.any():
         return None
     return float(-np.log(np.maximum(label[known, truth[known]], 1e-12)).mean())
-
-
-def fit_shares(tables: Mapping[str, OutOfFold]) -> dict[str, float]:
-    """The shares, none negative and 1 together, of the weighted mean with the least log loss.
-
-    The loss is convex in the shares, so that there is one least; SLSQP of scipy finds it.
-    """
-    from scipy.optimize import minimize
-
-    told, _ = _of_the_truth(tables)
-    count = len(tables)
-
-    def loss(shares: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        mixed = np.maximum(told @ shares, 1e-12)
-        return float(-np.log(mixed).mean()), -(told / mixed[:, None]).mean(axis=0)
-
-    found = minimize(
-        loss,
-        np.full(count, 1 / count),
-        jac=True,
-        method="SLSQP",
-        bounds=[(0.0, 1.0)] * count,
-        constraints={"type": "eq", "fun": lambda shares: shares.sum() - 1, "jac": np.ones_like},
-        options={"maxiter": _ITERATIONS, "ftol": 1e-10},
-    )
-    return _as_shares(tables, found.x)
-
-
-def pick_shares(tables: Mapping[str, OutOfFold]) -> dict[str, float]:
-    """Shares for macro F1 itself: runs are picked one after the other, again and again, the one that helps most.
-
-    A run's share is how often it was picked, up to the pick that reached the most (Caruana and others, 2004, "Ensemble
-    selection from libraries of models").
-    """
-    from models.ratios import macro_f1
-
-    first = next(iter(tables.values()))
-    known = first.labels != MISSING
-    truth = first.labels[known]
-    members = [np.asarray(each.chances.label)[known] for each in tables.values()]
-    size = members[0].shape[1]
-    total, picks = np.zeros_like(members[0]), np.zeros(len(members))
-    best, best_f1 = picks, -1.0
-    for _ in range(_PICKS):
-        reached = [macro_f1(truth, (total + each).argmax(axis=1), size) for each in members]
-        pick = int(np.argmax(reached))
-        total, picks = total + members[pick], picks + np.eye(len(members))[pick]
-        if reached[pick] > best_f1:
-            best, best_f1 = picks, reached[pick]
-    return _as_shares(tables, best)
 
 
 def fit_stacking(tables: Mapping[str, OutOfFold], *, seed: int = 0) -> Stacking:
@@ -293,18 +260,3 @@ def _regression(features: NDArray[np.float64], truth: NDArray[np.int64], strengt
         # What has not quite settled is judged on the folds it hasn't seen like everything else.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return LogisticRegression(C=strength, max_iter=_ITERATIONS, random_state=seed).fit(features, truth)
-
-
-def _of_the_truth(tables: Mapping[str, OutOfFold]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """(N, M) chance that each run gives the true class of each photo, and the N classes."""
-    first = next(iter(tables.values()))
-    known = np.flatnonzero(first.labels != MISSING)
-    truth = first.labels[known]
-    return np.stack([np.asarray(each.chances.label)[known, truth] for each in tables.values()], axis=1), truth
-
-
-def _as_shares(names: Mapping[str, OutOfFold] | Sequence[str], found: NDArray[np.float64]) -> dict[str, float]:
-    shares = np.maximum(found, 0.0) / np.maximum(found, 0.0).sum()
-    shares = np.where(shares < _LEAST_SHARE, 0.0, shares)
-    shares = shares / shares.sum()
-    return {name: float(share) for name, share in zip(names, shares, strict=True)}

@@ -219,8 +219,8 @@ def read_team(path: Path) -> Team:
     for member in team.members:
         if not member.checkpoint.is_file():
             raise TeamError(
-                f"{path} names {member.checkpoint}, which is not there: a team that was moved or copied takes along its "
-                "whole folder, and the folders beside it that it names"
+                f"{path} names {member.checkpoint}, which is not there: a team that was moved or copied takes along "
+                "its whole folder, and the folders beside it that it names"
             )
         if _sha256(member.checkpoint) != member.sha256:
             raise TeamError(f"{member.checkpoint} is not the file that {path} was made with: make the team again")

@@ -47,7 +47,6 @@ def explained(
     examples: Examples,
     codes: NDArray[np.int64] | None = None,
     *,
-    head: str | None = None,
     device: Device = "auto",
 ) -> dict[int, Image.Image]:
     """Return photos as the classifier sees them, coloured where it sees its answer.
@@ -59,21 +58,19 @@ def explained(
         team: Of `models.team.open_run`.
         examples: The photos.
         codes: (N, 3) the answers to explain, -1 for the model's own; None for its own throughout.
-        head: mask, gender or age_group; None for all together. Runs that don't answer it aren't asked.
         device: auto, cpu or cuda.
 
     Returns:
         Pictures by row; photos that can't be read are left out.
 
     Raises:
-        ModelsError: No run answers that head, or a checkpoint can't be read.
+        ModelsError: A checkpoint can't be read, or Grad-CAM can't look into a model.
     """
     import numpy as np
     from PIL import Image
 
     from models.checkpoint import load_checkpoint, read_config
     from models.devices import choose_device
-    from models.errors import SettingsError
 
     where = choose_device(device)
     counted = set(team.blend.needed(team.groups))
@@ -82,23 +79,19 @@ def explained(
     heats: dict[int, list[NDArray[np.float32]]] = {}
     crop = None
     for member in reversed(firsts.values()):
-        if head is not None and head not in read_config(member.checkpoint).parts:
-            continue
         if crop not in (None, read_config(member.checkpoint).crop):
             continue
         network, config = load_checkpoint(member.checkpoint)
         crop = config.crop
-        for row, rgb, heat in _of_member(network.to(where), config, examples, codes, head):
+        for row, rgb, heat in _of_member(network.to(where), config, examples, codes):
             pixels.setdefault(row, rgb)
             heats.setdefault(row, []).append(_sized(heat, pixels[row].shape[0]))
-    if not heats and head is not None and not any(head in config.parts for config in team.configs()):
-        raise SettingsError(f"no run of the team answers {head!r}")
     mean = {row: np.stack(several).mean(axis=0) for row, several in heats.items()}
     return {row: Image.fromarray(overlay(pixels[row], heat)) for row, heat in sorted(mean.items())}
 
 
 def _of_member(
-    network: Any, config: Any, examples: Examples, codes: NDArray[np.int64] | None, head: str | None
+    network: Any, config: Any, examples: Examples, codes: NDArray[np.int64] | None
 ) -> list[tuple[int, NDArray[np.uint8], NDArray[np.float32]]]:
     """Row, pixels and heat of each photo that can be read, (S, S, 3) and (S, S)."""
     import torch
@@ -118,7 +111,7 @@ def _of_member(
             continue
         wanted = None if codes is None else codes[batch.index]
         seen = (batch.images.to(where) - mean) / std
-        heat = grad_cam(network, seen, wanted, layout=config.layout, head=head)
+        heat = grad_cam(network, seen, wanted, layout=config.layout)
         rgb = (batch.images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
         found += list(zip(batch.index.tolist(), rgb, heat, strict=True))
     return found

@@ -28,8 +28,9 @@ def ensemble(
 ) -> None:
     """Make one team of several runs, by what they say of people that they have not seen.
 
-    The runs must be of the same manifest and folds. What is fitted is judged on folds it was not fitted on. The team
-    predicts like any run: palette predict TEAM.
+    The runs must be of the same manifest and folds. What is fitted is judged on folds it was not fitted on. Runs of
+    some heads make a team too: weights are then fitted where several answer the same, while stacking needs runs that
+    each answer all. The team predicts like any run: palette predict TEAM.
     """
     from pipelines.ensembling import ensemble_stage
     from pipelines.summary import show_summary

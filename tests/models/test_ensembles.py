@@ -9,11 +9,12 @@ import pytest
 from datasets.labels import N_LABELS
 from models.blending import Blend, blend_from
 from models.chances import of_heads, of_labels
-from models.ensembles import fit_shares, fit_stacking, make_ensemble, pick_shares
+from models.ensembles import fit_stacking, make_ensemble
 from models.errors import OutOfFoldError, SettingsError
 from models.heads import to_codes
 from models.oof import OutOfFold
 from models.scoring import score
+from models.shares import fit_head_shares, fit_shares, pick_shares
 from tests.models.oof_builders import noisy, table_of
 
 
@@ -146,9 +147,68 @@ def test_models_of_other_heads_make_one_together() -> None:
     assert [each.name for each in made.candidates] == ["mean"]
     assert made.chosen.table.chances.label is not None
     assert set(made.members) == {"faces", "ages"}
-    for how in ("weighted", "stacking"):
-        with pytest.raises(SettingsError, match="needs members that each answer"):
-            make_ensemble(tables, how)
+    with pytest.raises(SettingsError, match="weighted needs two members that answer the same"):
+        make_ensemble(tables, "weighted")
+    with pytest.raises(SettingsError, match="stacking needs members that each answer"):
+        make_ensemble(tables, "stacking")
+
+
+def parts_of(tables: dict[str, OutOfFold]) -> dict[str, OutOfFold]:
+    """Two runs for mask and gender, of which one knows nothing, and one for the age group."""
+    heads = {name: each.chances.heads for name, each in tables.items()}
+    looks = {name: of_heads({head: heads[name][head] for head in ("mask", "gender")}) for name in ("one", "useless")}
+    told = {**looks, "ages": of_heads({"age_group": heads["two"]["age_group"]})}
+    return {name: tables["one"].with_chances(each) for name, each in told.items()}
+
+
+def test_of_runs_for_some_heads_those_that_answer_the_same_are_weighed() -> None:
+    tables = parts_of(members(600))
+    by_name = {each.name: each for each in make_ensemble(tables).candidates}
+    assert set(by_name) == {"mean", "weighted"}
+    weights = by_name["weighted"].blend.weights
+    assert weights is not None
+    assert weights["useless"] < 0.1 * weights["one"]
+    assert weights["ages"] > 0, "nobody else answers it"
+    assert by_name["weighted"].macro_f1 > by_name["mean"].macro_f1 + 0.01
+    others = {name: each.take(each.folds != 1) for name, each in tables.items()}
+    inside = {name: each.take(each.folds == 1).chances for name, each in tables.items()}
+    expected = Blend("weighted", fit_head_shares(others)).apply(inside)
+    table = by_name["weighted"].table
+    assert np.allclose(np.asarray(table.take(table.folds == 1).chances.label), np.asarray(expected.label))
+
+
+def test_the_weights_of_a_head_are_those_that_made_its_truth() -> None:
+    rng = np.random.default_rng(4)
+    one, two = (rng.dirichlet(np.ones(N_LABELS) * 0.3, 6000) for _ in range(2))
+    labels = ((0.7 * one + 0.3 * two).cumsum(axis=1) > rng.random((6000, 1))).argmax(axis=1)
+    whole, other = table_of(labels, one), table_of(labels, two)
+    looks = other.with_chances(of_heads({name: other.chances.heads[name] for name in ("mask", "gender")}))
+    shares = fit_head_shares({"whole": whole, "looks": looks})
+    assert shares["whole"] == pytest.approx(0.7, abs=0.04)
+
+
+def test_a_run_for_some_heads_that_is_surely_wrong_is_left_out_unless_it_is_alone() -> None:
+    rng = np.random.default_rng(5)
+    labels = rng.integers(0, N_LABELS, 400)
+    right, wrong = (table_of(labels, noisy(each, rng, 12.0)) for each in (labels, (labels + 9) % N_LABELS))
+    masks = [each.with_chances(of_heads({"mask": each.chances.heads["mask"]})) for each in (right, wrong)]
+    ages = wrong.with_chances(of_heads({"age_group": wrong.chances.heads["age_group"]}))
+    shares = fit_head_shares({"right": masks[0], "wrong": masks[1], "ages": ages})
+    assert shares["wrong"] == 0 < shares["ages"]
+
+
+def test_runs_for_other_heads_are_compared_by_the_same_photos() -> None:
+    """Real faces without masks: what answers masks alone would be judged by variants, ages alone by photos."""
+    tables = parts_of(members(300))
+    for each in tables.values():
+        each.synthetic[:150] = True
+        each.truth[150:, 0] = 2
+    made = make_ensemble(tables)
+    rows = tables["ages"].synthetic
+    ages = tables["ages"].take(rows)
+    assert tables["ages"].headline == "real"
+    assert made.members["ages"][0] == score(ages.truth, ages.chances.codes()).macro_f1
+    assert made.chosen.table.headline == "synthetic"
 
 
 def test_what_cannot_be_judged_is_not_fitted() -> None:
