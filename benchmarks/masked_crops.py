@@ -38,9 +38,9 @@ ORDERS = ("correct", "correct", "incorrect", "incorrect", "incorrect", "not_wear
 COMMON = {"surgical": 4.0, "cloth": 1.5, "printed": 1.5, "black": 1.5, "kf94": 1.5, "scarf": 0.5, "n95_valve": 0.5}
 """How often each mask type is drawn beside the others, 1 where it isn't named: most masks worn are surgical ones."""
 
-TURNED, OFTEN = 18.0, 2
-"""Yaw in degrees from which a face gets this many times the variants: few photographs of the samples show turned heads,
-and people in the street are seldom photographed from the front."""
+TURNED, TILTED = 18.0, 9.0
+"""Yaw and pitch in degrees from which a face gives twice the variants, and three times from half as much again: few
+photographs of the samples show turned, raised or lowered heads, and people in the street seldom look into a camera."""
 
 INCORRECT = {"nose_out": 0.52, "chin": 0.36, "chin_out": 0.03, "hanging": 0.04, "over_eyes": 0.05}
 """How often each wrong wear style is drawn."""
@@ -130,6 +130,13 @@ def find_face(path: Path) -> NDArray[np.float64] | None:
         return None
 
 
+def times(pose: Pose) -> int:
+    """How often as many variants as others a head gives that is turned, raised or lowered: 1 to 3."""
+    yaw, pitch, _ = pose.angles
+    far = max(abs(yaw) / TURNED, abs(pitch) / TILTED)
+    return 1 if far < 1 else 2 if far < 1.5 else 3
+
+
 def make_crops(task: CropTask) -> list[tuple[NDArray[np.uint8], int, str]]:
     """One photo's variants as (crop, mask state, wear style)."""
     rng = np.random.default_rng([task.seed, int(hashlib.sha256(task.path.name.encode()).hexdigest()[:8], 16)])
@@ -138,8 +145,7 @@ def make_crops(task: CropTask) -> list[tuple[NDArray[np.uint8], int, str]]:
     except PhotoRefusedError:
         return []
     ready, made = _reduced(whole, task.without), []
-    orders = ORDERS * OFTEN if abs(whole.pose.angles[0]) > TURNED else ORDERS
-    for order in orders:
+    for order in ORDERS * times(whole.pose):
         style = str(rng.choice(list(INCORRECT), p=list(INCORRECT.values()))) if order == "incorrect" else order
         fixed: dict[str, Any] = {"mask": _any_type(style, rng)}
         if task.without == "looks":

@@ -5,7 +5,8 @@
 It learns from scratch on variants of the FairFace and All-Age-Faces samples and is tested on `mask_states_dev`: crops
 of real masks, from which nothing is learned and by which no epoch is chosen. One fixed recipe (`benchmarks.small_cnn`),
 so that what differs between two rows is the engine. With --ablation also without its light, its geometry, its looks and
-its spread of wear. The photographs lie below PALETTE_REALDATA (default ../shared/realdata).
+its spread of wear. With --keep, trainings that are finished there are not done again as long as neither photos nor code
+have changed. The photographs lie below PALETTE_REALDATA (default ../shared/realdata).
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import csv
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -29,13 +31,18 @@ from sklearn.metrics import confusion_matrix, f1_score, recall_score
 
 from benchmarks.masked_crops import PARTS, SIDE, STATES, CropTask, landmarks_of, make_crops
 from benchmarks.small_cnn import Recipe, network, probabilities, train
+from datasets.atomic import atomic_write
 from datasets.photos import read_photo
 from datasets.workers import map_files, stream_files
 from pipelines.executors import ONE_THREAD
 from pipelines.progress import progress_bar
+from pipelines.reuse import code_digest, file_digest, key_of
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 REAL = "real.npz"
+Landmarks = dict[Path, NDArray[np.float64]]
+"""Of the photos that pass the gate, (68, 2) each."""
+
 MACRO_F1, INCORRECT_RECALL = 0.85, 0.75
 """The targets; a classifier that learned from real photographs of the same source got 0.86 and 0.70."""
 
@@ -75,7 +82,7 @@ def photos(realdata: Path, most: int) -> list[Path]:
     return [found[int(index)] for index in sorted(order)]
 
 
-def training_crops(landmarks: dict[Path, NDArray[np.float64]], without: str, workers: int) -> Crops:
+def training_crops(landmarks: Landmarks, without: str, workers: int) -> Crops:
     """Variants of these photos by the engine without one of its parts."""
     tasks = [CropTask(path, points, without, 0) for path, points in landmarks.items()]
     with progress_bar(f"variants without {without}" if without else "variants") as progress:
@@ -86,33 +93,51 @@ def training_crops(landmarks: dict[Path, NDArray[np.float64]], without: str, wor
 
 @dataclass(frozen=True)
 class Training:
-    """One training: its name, its seed, and the folder with its crops and the real ones."""
+    """One training: its name, its seed, the key of all that it comes from, and the folder with its crops and the real
+    ones."""
 
     name: str
     seed: int
+    key: str
     keep: Path
 
+    @property
+    def told(self) -> Path:
+        """Where its answers are kept."""
+        return self.keep / f"{self.name} {self.seed}.npz"
 
-def learn(task: Training) -> NDArray[np.float32]:
-    """Trains once on one core, and gives the real crops' (N, 3) probabilities; they stay in the task's folder, too."""
+    def answers(self) -> tuple[NDArray[np.float32], int] | None:
+        """The real crops' (N, 3) probabilities and the number of crops learned from, where they are kept already."""
+        if not self.told.is_file():
+            return None
+        with np.load(self.told) as held:
+            return (held["probabilities"], int(held["crops"])) if str(held["key"]) == self.key else None
+
+
+def learn(task: Training) -> Path:
+    """Trains once on one core; what it says of the real crops is kept where the path says."""
     torch.set_num_threads(1)
     crops, real, recipe = np.load(task.keep / f"{task.name}.npz"), np.load(task.keep / REAL), Recipe()
     with progress_bar(f"{task.name}, seed {task.seed}", "batches") as progress:
         net = train(crops["images"], crops["labels"], recipe, task.seed, progress)
     chances = probabilities(net, real["images"], recipe)
-    np.savez(task.keep / f"{task.name} {task.seed}.npz", probabilities=chances, labels=real["labels"])
-    return chances
+    with atomic_write(task.told) as part, part.open("wb") as file:
+        np.savez(file, probabilities=chances, labels=real["labels"], crops=len(crops["labels"]), key=task.key)
+    return task.told
 
 
-def measure(name: str, training: Crops, seeds: int, keep: Path, workers: int) -> Result:
-    """Trains once a seed, each on a core of its own, and predicts the real masks."""
-    np.savez(keep / f"{name}.npz", images=training.images, labels=training.labels)
-    tasks = [Training(name, seed, keep) for seed in range(seeds)]
-    chances = [each for batch in stream_files(learn, tasks, workers=workers, crashed=_died, batch=1) for each in batch]
-    return Result(name, len(training.labels), [each.argmax(1) for each in chances])
+def measure(tasks: Sequence[Training], landmarks: Callable[[], Landmarks], without: str, workers: int) -> Result:
+    """Trains once a seed, each on a core of its own, and predicts the real masks; what is finished isn't done again."""
+    missing = [task for task in tasks if task.answers() is None]
+    if missing:
+        training, first = training_crops(landmarks(), without, workers), missing[0]
+        np.savez(first.keep / f"{first.name}.npz", images=training.images, labels=training.labels)
+        list(stream_files(learn, missing, workers=workers, crashed=_died, batch=1))
+    told = [answers for task in tasks if (answers := task.answers()) is not None]
+    return Result(tasks[0].name, told[0][1], [chances.argmax(1) for chances, _ in told])
 
 
-def _died(task: Training) -> NDArray[np.float32]:
+def _died(task: Training) -> Path:
     raise SystemExit(f"the training {task.name}, seed {task.seed}, was ended, perhaps for want of memory")
 
 
@@ -152,7 +177,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=2, help="trainings of each row")
     parser.add_argument("--ablation", action="store_true", help="also with each part of the engine left out")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--keep", type=Path, help="folder for the predictions [default: a temporary one]")
+    parser.add_argument("--keep", type=Path, help="folder for crops and predictions [default: a temporary one]")
     given = parser.parse_args()
     os.environ.update(ONE_THREAD)  # for the workers: each has a core of its own
     realdata = Path(os.environ.get("PALETTE_REALDATA", REPOSITORY.parent / "shared" / "realdata"))
@@ -165,13 +190,21 @@ def main() -> int:
     np.savez(keep / REAL, images=test.images, labels=test.labels)
     weights = sum(weight.numel() for weight in network(Recipe(), len(STATES)).parameters())
     console.print(f"{weights:,} weights, {Recipe().side} pixels, {Recipe().epochs} epochs")
-    with progress_bar("finding faces") as progress:
-        landmarks = landmarks_of(photos(realdata, given.photos), given.workers, progress)
+    files = photos(realdata, given.photos)
+    code = code_digest("synth", "datasets.photos", "benchmarks.masked_crops", "benchmarks.small_cnn")
+    seen = file_digest(keep / REAL)
+
+    @cache
+    def landmarks() -> Landmarks:
+        with progress_bar("finding faces") as progress:
+            return landmarks_of(files, given.workers, progress)
+
     results = []
     for without in ("", *(PARTS if given.ablation else ())):
-        training = training_crops(landmarks, without, given.workers)
         name = f"without {without}" if without else "our variants"
-        results.append(measure(name, training, given.seeds, keep, given.workers))
+        keys = [key_of(code=code, photos=files, tested=seen, name=name, seed=seed) for seed in range(given.seeds)]
+        tasks = [Training(name, seed, key, keep) for seed, key in enumerate(keys)]
+        results.append(measure(tasks, landmarks, without, given.workers))
         console.print(results_table(results[-1:], test.labels))
     console.print(results_table(results, test.labels), confusion_table(results[0], test.labels))
     console.print(f"crops and predictions: {keep}")

@@ -134,6 +134,7 @@ def built(home: Path, people: int, workers: int) -> Path:
     merged = home / "merged"
     if (merged / "done").is_file():
         return merged
+    home.mkdir(parents=True, exist_ok=True)
     plan = home / "plan.toml"
     plan.write_text(PLAN, encoding="utf-8")
     sources = {
@@ -304,7 +305,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     console = Console(width=None if sys.stdout.isatty() else 170)
     with tempfile.TemporaryDirectory() as scratch:
-        home = outside_repository(args.keep or Path(scratch))
+        home = outside_repository(args.keep or Path(scratch)) / f"{args.people} people"
         _run(args, home, console)
     return 0
 

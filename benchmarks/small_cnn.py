@@ -39,8 +39,8 @@ class Recipe:
     rate: float = 3e-3
     decay: float = 0.02
     smoothing: float = 0.05
-    shares: tuple[float, ...] = (0.37, 0.28, 0.35)
-    widths: tuple[int, int, int, int] = (24, 48, 96, 128)
+    shares: tuple[float, ...] = (1 / 3, 1 / 3, 1 / 3)
+    widths: tuple[int, int, int, int] = (24, 48, 96, 192)
     kept: float = 0.998
     windows: tuple[float, ...] = (0.72, 0.8, 0.88)
     centre: tuple[float, float] = (0.5, 0.54)
@@ -77,7 +77,7 @@ class Block(nn.Module):
 
 
 def network(recipe: Recipe, classes: int) -> nn.Module:
-    """(N, 3, S, S) in 0..1 to (N, classes) logits; 0.4 M weights."""
+    """(N, 3, S, S) in 0..1 to (N, classes) logits; 0.7 M weights."""
     stem, *stages = recipe.widths
     blocks = [Block(a, b) for a, b in zip(recipe.widths, stages, strict=False)]
     net = nn.Sequential(
@@ -160,7 +160,7 @@ def _tensor(images: Images) -> Tensor:
 def train(
     images: Images, labels: NDArray[np.int64], recipe: Recipe, seed: int, progress: Callable[[int, int], None]
 ) -> nn.Module:
-    """Trains on (N, S, S, 3) crops with labels 0..C-1, each class as often as the others.
+    """Trains on (N, S, S, 3) crops with labels 0..C-1, each class as often as its share.
 
     Args:
         images: RGB.

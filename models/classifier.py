@@ -44,6 +44,7 @@ def build_classifier(
     *,
     pretrained: bool = False,
     weights: Path | None = None,
+    any_size: bool = False,
 ) -> Built:
     """Builds a classifier by a timm model's name.
 
@@ -55,13 +56,14 @@ def build_classifier(
         image_size: side of the square it will see, pixels; models of a fixed size are built for it.
         pretrained: start from timm's published weights, fetched from its hub.
         weights: start from a local file.
+        any_size: let a model that is made for one size take other sizes, too; its weights are the same.
 
     Raises:
         UnknownModelError: timm has no such model, or it can't be built for that size.
         WeightsError: weights could not be fetched or don't fit.
     """
     check_model_name(model)
-    network = _create(model, layout, image_size, pretrained)
+    network = _create(model, layout, image_size, pretrained, any_size)
     origin = f"timm:{model}" if pretrained else "scratch"
     if weights is not None:
         load_weights(network, weights)
@@ -95,11 +97,13 @@ def _nearest(name: str) -> str:
     return f"Near it: {', '.join(near[:5])}" if near else _EXAMPLES
 
 
-def _create(model: str, layout: Layout, image_size: int, pretrained: bool) -> Any:
+def _create(model: str, layout: Layout, image_size: int, pretrained: bool, any_size: bool) -> Any:
     options: dict[str, Any] = {"num_classes": layout.n_outputs}
     known = timm.get_pretrained_cfg(model)
     if known is not None and known.fixed_input_size:
         options["img_size"] = image_size
+        if any_size:
+            options["dynamic_img_size"] = True
     try:
         network = timm.create_model(model, pretrained=pretrained, **options)
     except Exception as error:  # timm, torch and the hub raise a dozen kinds

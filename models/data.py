@@ -220,6 +220,8 @@ def make_loader(
         collate_fn=_Collate(dataset.examples),
         worker_init_fn=_start_worker if workers else None,
         persistent_workers=workers > 0,
+        # Its own, or the number of workers, and when they start, would shift what dropout draws.
+        generator=torch.Generator(),
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.utils import InitProcessGroupKwargs
 
 from models.errors import SettingsError
 from models.settings import Device
@@ -15,6 +17,8 @@ from models.settings import Device
 # More threads than this make small models slower, not faster.
 _MAX_THREADS = 16
 _MAX_WORKERS = 12
+# How long processes wait for the first one, which finds faces and packs photos for all of them.
+_PATIENCE = timedelta(days=1)
 
 
 def available_cores() -> int:
@@ -65,5 +69,12 @@ def make_accelerator(device: torch.device) -> Accelerator:
     torch.backends.cudnn.benchmark = False
     half = "no" if device.type != "cuda" else "bf16" if torch.cuda.is_bf16_supported() else "fp16"
     # Its state is one for the whole process, and a second run may be on another device.
-    AcceleratorState._reset_state()
-    return Accelerator(cpu=device.type == "cpu", mixed_precision=half)
+    AcceleratorState._reset_state(reset_partial_state=int(os.environ.get("WORLD_SIZE") or 1) == 1)
+    patient = InitProcessGroupKwargs(timeout=_PATIENCE)
+    return Accelerator(cpu=device.type == "cpu", mixed_precision=half, kwargs_handlers=[patient])
+
+
+def wait_for_all(wanted: Device) -> None:
+    """Waits until all processes that were launched together have come this far; one alone goes on at once."""
+    if int(os.environ.get("WORLD_SIZE") or 1) > 1:
+        make_accelerator(choose_device(wanted)).wait_for_everyone()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -94,8 +95,8 @@ def train_epoch(run: Run, loader: DataLoader[Item], epoch: int, progress: Progre
             progress(min(drawn, (epoch + 1) * len(run.sampler)), all_rows)
     if progress is not None:
         progress((epoch + 1) * len(run.sampler), all_rows)
-    if not rows and run.refusals:
-        raise TrainingDataError(none_read("train on", run.refusals))
+    if not rows:
+        raise TrainingDataError(none_read("train on", run.refusals) if run.refusals else _too_few(run))
     if not np.isfinite(total):
         raise TrainingDataError(
             f"the loss stopped being a number in epoch {epoch + 1}: lower learning_rate "
@@ -120,11 +121,13 @@ def _step(run: Run, batch: Batch, place: tuple[int, int], *, step: bool) -> floa
     """Adds the gradients of the batch at (epoch, number), and steps where it ends what belongs together."""
     device = run.accelerator.device
     mixed = run.mixer.mix(batch.images.to(device), batch.targets.to(device), *place)
-    with run.accelerator.autocast():
-        logits = run.wrapped(mixed.images)
-    loss: Any = run.loss.mixed(logits, mixed)
-    if step:
+    # Processes tell each other their gradients at the last of several batches only; what decides is the way forward.
+    with nullcontext() if step else run.accelerator.no_sync(run.wrapped):
+        with run.accelerator.autocast():
+            logits = run.wrapped(mixed.images)
+        loss: Any = run.loss.mixed(logits, mixed)
         run.accelerator.backward(loss / run.settings.accumulate)
+    if step:
         run.accelerator.unscale_gradients(run.optimiser)
         clip_gradients(run.network, run.settings)
         run.optimiser.step()
@@ -132,10 +135,16 @@ def _step(run: Run, batch: Batch, place: tuple[int, int], *, step: bool) -> floa
         run.schedule.step()
         if run.ema is not None:
             run.ema.update(run.network, step=run.schedule.last_epoch)
-    else:
-        with run.accelerator.no_sync(run.wrapped):
-            run.accelerator.backward(loss / run.settings.accumulate)
     return float(loss.detach())
+
+
+def _too_few(run: Run) -> str:
+    processes = run.accelerator.num_processes
+    return (
+        f"the {len(run.sampler)} draws of an epoch make no batch of two photos and more"
+        + (f" for each of {processes} processes" if processes > 1 else "")
+        + f": raise epoch_rows, or lower batch_size ({run.settings.batch_size})"
+    )
 
 
 def _blank(run: Run) -> Batch:

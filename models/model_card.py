@@ -39,11 +39,12 @@ def model_card(config: CheckpointConfig, metrics: dict[str, Any], path: Path) ->
 
 def _lead(config: CheckpointConfig, metrics: dict[str, Any]) -> str:
     answers = "one of 18 classes" if config.head == "single" else ", ".join(config.parts)
+    cut = "about the face" if config.crop == "face" else "from its middle"
     origin = escape(config.origin) + (f", published under {escape(config.licence)}" if config.licence else "")
     return (
         f"# {escape(config.model)}: mask, gender and age group of a face\n\n"
-        f"A classifier that looks at a photo of one face, {config.image_size} x {config.image_size} pixels from its "
-        f"middle, and answers {answers}: whether a mask is worn, worn wrongly or not worn, one of two genders as the "
+        f"A classifier that looks at a photo of one face, {config.image_size} x {config.image_size} pixels {cut}, "
+        f"and answers {answers}: whether a mask is worn, worn wrongly or not worn, one of two genders as the "
         "data's makers wrote them down, and an age below 30, from 30 to 59, or of 60 and more.\n\n"
         f"Its weights started from: {origin}. Epoch {metrics['best_epoch']} of {metrics['epochs']} was kept"
         + (", the best by macro F1 on the people held out.\n" if _is_chosen(metrics) else ".\n")

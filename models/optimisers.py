@@ -65,7 +65,7 @@ def clip_gradients(network: Any, settings: TrainSettings) -> None:
     Normalization, section 4, and leaves the last layer alone as they do.
     """
     if settings.agc:
-        last = {id(each) for each in network.get_classifier().parameters()}
+        last = {id(each) for each in _last_parameters(network)}
         body = [each for each in network.parameters() if each.grad is not None and id(each) not in last]
         adaptive_clip_grad(body, clip_factor=settings.agc)
     elif settings.clip_norm:
@@ -76,5 +76,11 @@ def freeze_body(network: Any) -> None:
     """Leaves only the last layer to be learned."""
     for parameter in network.parameters():
         parameter.requires_grad_(False)
-    for parameter in network.get_classifier().parameters():
+    for parameter in _last_parameters(network):
         parameter.requires_grad_(True)
+
+
+def _last_parameters(network: Any) -> list[nn.Parameter]:
+    """Those of the last layer, or of the last layers where a model has two."""
+    last = network.get_classifier()
+    return [each for layer in (last if isinstance(last, tuple) else (last,)) for each in layer.parameters()]

@@ -122,14 +122,14 @@ _HEADS: Final = (
         "head",
         "mask, gender and age group apart on one backbone; learns from rows that lack a label",
         "Caruana 1997, Multitask Learning",
-        {"head": "triple"},
+        {"head": "triple", "parts": _ALL},
     ),
     Recipe(
         "heads-only",
         "head",
         "trains the last layer only, on published weights that stay as they are",
         "Kornblith et al. 2019, Do Better ImageNet Models Transfer Better?",
-        {"update": "heads", "layer_decay": 1.0, "learning_rate": 3e-3},
+        {"update": "heads", "pretrained": True, "layer_decay": 1.0, "learning_rate": 3e-3},
     ),
     Recipe(
         "mask-gender",
@@ -181,7 +181,14 @@ _IMBALANCE: Final = (
         "imbalance",
         "cross-entropy, rows as they come: what the others are measured against",
         "",
-        {"loss": "cross_entropy", "label_smoothing": 0.0, "balance": 0.0},
+        {
+            "loss": "cross_entropy",
+            "label_smoothing": 0.0,
+            "balance": 0.0,
+            "class_weight_power": 0.0,
+            "balance_sources": 0.0,
+            "synthetic_share": -1.0,
+        },
     ),
     Recipe(
         "smooth",
@@ -195,7 +202,7 @@ _IMBALANCE: Final = (
         "imbalance",
         "every class drawn equally often",
         "",
-        {"balance": 1.0},
+        {"balance": 1.0, "class_weight_power": 0.0},
     ),
     Recipe(
         "weighted",

@@ -19,10 +19,12 @@ STATE = "training_state.pt"
 _FREE = ("workers", "device", "resume", "cache", "tensorboard", "wandb")
 
 
-def fingerprint(manifest: Path, settings: TrainSettings) -> str:
+def fingerprint(manifest: Path, settings: TrainSettings, processes: int = 1) -> str:
     """A hash of all that shapes a run: the manifest's bytes, the settings, the first weights, and where faces lie."""
     values = {name: value for name, value in settings.to_dict().items() if name not in _FREE}
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode())
+    if processes > 1:  # each then takes its share of an epoch's steps
+        digest.update(f"{processes} processes".encode())
     digest.update(_sha256(manifest_file(Path(manifest))))
     if settings.weights is not None and settings.weights.is_file():
         digest.update(_sha256(settings.weights))

@@ -93,7 +93,7 @@ def make_sampler(examples: Examples, settings: TrainSettings) -> BalancedSampler
         SettingsError: variants or photos are to be drawn and there are none.
     """
     return BalancedSampler(
-        examples.codes,
+        examples.codes[:, settings.layout.columns],
         settings.balance,
         settings.seed,
         sources=examples.sources,
@@ -115,7 +115,7 @@ def draw_probabilities(
     """(N,) probabilities that sum to 1: the weight of a row's class times that of its source, scaled.
 
     Args:
-        codes: (N, 3) of `models.heads`; rows alike in all three, missing ones included, count as one class.
+        codes: (N, K) of the heads that are answered; rows alike in all, missing ones included, count as one class.
         balance: 0 draws every row equally often, 1 every class; between, a class of n rows is drawn like
             n ** (1 - balance).
         sources: (N,) where the rows come from; by default all from one.

@@ -221,6 +221,8 @@ class TrainSettings:
                 raise SettingsError(f"{name} must be one of {', '.join(get_args(allowed))}, not {value!r}")
         self._check_parts()
         self._check_loss()
+        if self.update == "heads" and not self.pretrained and self.weights is None:
+            raise SettingsError("update heads leaves the body as it is: give it pretrained, or weights of a file")
         if self.pretrained and self.weights is not None:
             raise SettingsError("pretrained and weights both say where to start from: give one of them")
         parse_sizes(self.sizes, self.image_size)

@@ -203,6 +203,11 @@ def _check_enough(splits: Splits, settings: TrainSettings) -> None:
         )
     if len(splits.train) < 2:
         raise TrainingDataError(f"{len(splits.train)} rows are left to train on ({folds}): at least 2 are needed")
+    if "years" in layout.pieces and np.isnan(splits.train.years).all():
+        raise TrainingDataError(
+            f"age_as {layout.age_as} learns years, and no row to train on has any ({folds}): "
+            "use classes or ordinal, which learn from age groups"
+        )
     if not any(layout.scorable(each.codes) for each in (splits.real, splits.synthetic)):
         wanted = "all three labels" if layout.whole else " or ".join(layout.parts)
         raise TrainingDataError(f"no row with {wanted} given is left to score on ({folds})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,19 +21,19 @@ class Trackers:
     Args:
         settings: which trackers.
         out: the run's folder, below which they write.
-        name: what the run is known by; a run that goes on is the same run there.
+        key: what the run is known by; a run that goes on in the same folder is the same run there.
 
     Raises:
         SettingsError: the package of a tracker isn't installed.
     """
 
-    def __init__(self, settings: TrainSettings, out: Path, name: str) -> None:
+    def __init__(self, settings: TrainSettings, out: Path, key: str) -> None:
         self._close: list[Callable[[], Any]] = []
         self._log: list[Tracker] = []
         if settings.tensorboard:
             self._start_tensorboard(out / TENSORBOARD)
         if settings.wandb != "off":
-            self._start_wandb(settings, out, name)
+            self._start_wandb(settings, out, _name(out, key))
 
     def log(self, row: dict[str, Any]) -> None:
         """Takes one row of `metrics.json`'s history."""
@@ -68,15 +69,21 @@ class Trackers:
         except ImportError as error:
             raise SettingsError(_missing("wandb")) from error
         out.mkdir(parents=True, exist_ok=True)
-        run = wandb.init(
-            project="palette",
-            id=name,
-            resume="allow",
-            dir=str(out),
-            mode="offline" if settings.wandb == "offline" else "online",
-            config=settings.to_dict(),
-            settings=wandb.Settings(silent=True, console="off"),
-        )
+        try:
+            run = wandb.init(
+                project="palette",
+                id=name,
+                resume="allow",
+                dir=str(out),
+                mode="offline" if settings.wandb == "offline" else "online",
+                config=settings.to_dict(),
+                settings=wandb.Settings(silent=True, console="off"),
+            )
+        except wandb.errors.Error as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise SettingsError(
+                f"Weights & Biases does not start ({reason[:200]}): log in (wandb login), or choose offline"
+            ) from error
         self._log.append(lambda values: run.log(values, step=int(values["epoch"])))
         self._close.append(run.finish)
 
@@ -90,6 +97,10 @@ def flat(row: dict[str, Any], prefix: str = "") -> dict[str, float]:
         else:
             values[prefix + name] = value
     return values
+
+
+def _name(out: Path, key: str) -> str:
+    return hashlib.sha256(f"{out.resolve()}|{key}".encode()).hexdigest()[:16]
 
 
 def _missing(package: str) -> str:

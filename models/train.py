@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast_object_list
+from accelerate.utils import broadcast_object_list, gather_object
 from timm.utils import ModelEmaV3
 from torch.utils.data import DataLoader
 
@@ -21,6 +21,7 @@ from models.classifier import Built, build_classifier, try_out
 from models.data import Examples, Item, PhotoDataset, SizedLoader, make_loader, none_read
 from models.devices import choose_device, choose_workers, make_accelerator
 from models.errors import TrainingDataError
+from models.headline import headline_of
 from models.inference import Progress, Reading, answer
 from models.loop import Run, steps_per_epoch, train_epoch
 from models.losses import make_loss, plain_loss
@@ -33,7 +34,7 @@ from models.sampling import BalancedSampler, make_sampler
 from models.scoring import Scores, score
 from models.settings import TrainSettings
 from models.sizes import parse_sizes, size_at
-from models.splits import packed_splits, split_manifest
+from models.splits import Splits, packed_splits, split_manifest
 from models.trackers import Trackers
 from models.transforms import PhotoTransform
 
@@ -68,7 +69,7 @@ def train(manifest: Path, out: Path, settings: TrainSettings, progress: Progress
     `*_synthetic.png` where variants were held out too. A run that is killed leaves its state there, and the same call
     goes on from it; on a CPU it ends with the same model as a run that was not.
 
-    Under `accelerate launch` each process trains on its share of every epoch, and the first writes and scores.
+    Under `accelerate launch` each process trains on its share of every epoch, and the first scores and writes.
 
     Args:
         manifest: the merged manifest, its file or its folder.
@@ -87,22 +88,28 @@ def train(manifest: Path, out: Path, settings: TrainSettings, progress: Progress
     with accelerator.main_process_first():
         splits = packed_splits(split_manifest(manifest, settings), settings, workers=max(workers, 1))
     torch.manual_seed(settings.seed)
+    sides = [side for side, _ in parse_sizes(settings.sizes, settings.image_size)]
     built = build_classifier(
-        settings.model, settings.layout, settings.image_size, pretrained=settings.pretrained, weights=settings.weights
+        settings.model,
+        settings.layout,
+        settings.image_size,
+        pretrained=settings.pretrained,
+        weights=settings.weights,
+        any_size=len(sides) > 1,
     )
-    for side, _ in parse_sizes(settings.sizes, settings.image_size)[:-1]:
+    for side in sides[:-1]:
         try_out(built.network, settings.model, side)
     reading = Reading(settings.image_size, built.mean, built.std, settings.batch_size, workers)
     sampler = make_sampler(splits.train, settings)
     loaders = SizedLoader(partial(_make_loader, splits.train, sampler, reading, settings, accelerator))
     steps = steps_per_epoch(loaders.at(size_at(0, settings)), settings)
     run = _set_up(built, splits.train, sampler, steps, settings, accelerator)
-    headline = "real" if settings.layout.scorable(splits.real.codes) else "synthetic"
+    headline = headline_of(splits.real.codes, splits.synthetic.codes, settings.layout.columns)
     held_out = splits.real if headline == "real" else splits.synthetic
 
-    key = fingerprint(manifest, settings)
+    key = fingerprint(manifest, settings, accelerator.num_processes)
     begin = _go_on(run, out, key) if settings.resume else 0
-    trackers = Trackers(settings if accelerator.is_main_process else TrainSettings(), out, key[:16])
+    trackers = Trackers(settings if accelerator.is_main_process else TrainSettings(), out, key)
     try:
         for epoch in range(begin, settings.epochs):
             if _is_done(run):
@@ -116,23 +123,35 @@ def train(manifest: Path, out: Path, settings: TrainSettings, progress: Progress
     finally:
         trackers.close()
 
-    run.network.load_state_dict(run.best)
-    scored = {
-        name: evaluate(run, examples, reading)[0] if len(examples) else None
-        for name, examples in (("real", splits.real), ("synthetic", splits.synthetic))
-    }
-    metrics = metrics_of(run, splits, scored, headline, built)
-    config = config_of(metrics, splits, settings, built)
-    if accelerator.is_main_process:
-        save_checkpoint(out / CHECKPOINT, run.best, config)
-        write_json(out / CONFIG, config.to_dict())
-        plot_run(run, scored, headline, out)
-        model_card(config, metrics, out / CARD)
-        metrics["seconds"] = round(time.monotonic() - started, 1)
-        write_json(out / METRICS, metrics)
-        clear_state(out)
-    accelerator.wait_for_everyone()
+    if accelerator.num_processes > 1:
+        run.refusals = gather_object(run.refusals)
+    metrics = _on_main(run, partial(_finish, run, splits, headline, built, reading, out, started))
     return TrainResult(out / CHECKPOINT, metrics)
+
+
+def _finish(
+    run: Run, splits: Splits, headline: str, built: Built, reading: Reading, out: Path, started: float
+) -> dict[str, Any]:
+    """Scores the epoch kept on all who were held out, and writes what the run leaves; the metrics."""
+    run.scored.load_state_dict(run.best)
+    scored: dict[str, Scores | None] = {}
+    for name, examples in (("real", splits.real), ("synthetic", splits.synthetic)):
+        try:
+            scored[name] = evaluate(run, examples, reading)[0] if len(examples) else None
+        except TrainingDataError:
+            if name == headline:
+                raise
+            scored[name] = None  # its photos are refused; what was trained is worth keeping all the same
+    metrics = metrics_of(run, splits, scored, headline, built)
+    config = config_of(metrics, splits, run.settings, built)
+    save_checkpoint(out / CHECKPOINT, run.best, config)
+    write_json(out / CONFIG, config.to_dict())
+    plot_run(run, scored, headline, out)
+    model_card(config, metrics, out / CARD)
+    metrics["seconds"] = round(time.monotonic() - started, 1)
+    write_json(out / METRICS, metrics)
+    clear_state(out)
+    return metrics
 
 
 def evaluate(run: Run, examples: Examples, reading: Reading) -> tuple[Scores, float]:
@@ -161,7 +180,7 @@ def _make_loader(
     transform = PhotoTransform(size, reading.mean, reading.std, settings.augment)
     dataset = PhotoDataset(examples, transform, reading.image_size, _STAGE)
     # A last batch of one photo would break batch normalisation; a set smaller than a batch must still be drawn.
-    drop_last = len(sampler) >= reading.batch_size
+    drop_last = len(sampler) >= reading.batch_size * accelerator.num_processes
     loader = make_loader(dataset, sampler, reading.batch_size, reading.workers, drop_last=drop_last)
     if accelerator.num_processes == 1:
         return loader
@@ -268,7 +287,7 @@ def _go_on(run: Run, out: Path, key: str) -> int:
         run.ema.module.load_state_dict(state["ema"])
     run.optimiser.load_state_dict(state["optimiser"])
     run.schedule.last_epoch = state["schedule"]
-    if run.accelerator.scaler is not None:
+    if run.accelerator.scaler is not None and state["scaler"] is not None:
         run.accelerator.scaler.load_state_dict(state["scaler"])
     run.history, run.best_epoch, run.best = state["history"], state["best_epoch"], state["best"]
     run.refusals = [Refusal(*each) for each in state["refusals"]]

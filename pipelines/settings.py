@@ -45,7 +45,7 @@ def _with_recipes(value: Any) -> Any:
     if not isinstance(value, Mapping) or "recipes" not in value:
         return value
     names = value["recipes"]
-    if isinstance(names, str) or not all(isinstance(each, str) for each in names):
+    if not isinstance(names, (list, tuple)) or not all(isinstance(each, str) for each in names):
         raise ValueError(f"recipes must be a list of names, as palette train --list shows them, not {names!r}")
     try:
         return settings_of(names, {name: each for name, each in value.items() if name != "recipes"})

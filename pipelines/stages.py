@@ -291,9 +291,11 @@ def train_stage(settings: TrainFlowSettings, *, progress: ProgressCallback | Non
 
     read_manifest(settings.manifest)
     from models.boxes import FACES
+    from models.devices import wait_for_all
     from pipelines.fold_training import leave_the_team, train_one_or_all  # after the check: torch takes seconds
 
     prepare_photos(settings)
+    wait_for_all(settings.training.device)
     faces = manifest_file(settings.manifest).parent / FACES
     weights = settings.training.weights  # one that isn't there is for train to complain of
     key = key_of(

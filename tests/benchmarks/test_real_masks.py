@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from benchmarks.masked_crops import INCORRECT, ORDERS, PARTS, SIDE, Middle, Sticker, crop_of
-from benchmarks.real_masks import Result, results_table
+from benchmarks.real_masks import REAL, Crops, Result, Training, measure, results_table
 from benchmarks.small_cnn import Recipe, augment, network, probabilities, train
 from synth import Face, MaskEngine, list_wear_styles
 from synth.wear import mask_state_of
@@ -105,3 +108,33 @@ def test_the_table_tells_the_mean_and_each_seed() -> None:
         "0.50",
         "1.00",
     ]
+
+
+def test_trainings_that_are_finished_are_not_done_again_unless_something_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, labels = squares(96, 0)
+    np.savez(tmp_path / REAL, images=images, labels=labels)
+    made: list[str] = []
+
+    def crops(landmarks: dict[Path, np.ndarray], without: str, workers: int) -> Crops:
+        made.append(without)
+        return Crops(images, labels)
+
+    monkeypatch.setattr("benchmarks.real_masks.training_crops", crops)
+    monkeypatch.setattr("benchmarks.real_masks.Recipe", lambda: replace(TINY, sides=((16, 1),)))
+
+    def told(key: str) -> Result:
+        return measure([Training("ours", seed, key, tmp_path) for seed in (0, 1)], dict, "light", 1)
+
+    first = told("a")
+    assert first.crops == 96
+    assert len(first.predicted) == 2
+    again = told("a")
+    assert made == ["light"]
+    assert all((one == other).all() for one, other in zip(first.predicted, again.predicted, strict=True))
+    (tmp_path / "ours 1.npz").unlink()
+    told("a")
+    assert made == ["light"] * 2
+    told("b")
+    assert made == ["light"] * 3

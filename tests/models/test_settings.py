@@ -56,6 +56,12 @@ def test_classes_are_weighted_in_one_way(changes: dict[str, Any]) -> None:
         TrainSettings(class_weight_power=0.5, **changes)
 
 
+def test_heads_alone_are_trained_on_a_body_that_has_learned() -> None:
+    with pytest.raises(SettingsError, match="give it pretrained, or weights of a file"):
+        TrainSettings(update="heads")
+    assert TrainSettings(update="heads", pretrained=True).update == "heads"
+
+
 def test_settings_travel_as_json_without_folders() -> None:
     settings = TrainSettings(weights=Path("/home/someone/w.safetensors"), cache=Path("/home/someone/packed"))
     held = json.loads(json.dumps(settings.to_dict()))

@@ -8,7 +8,7 @@ import pytest
 
 from models.errors import SettingsError
 from models.settings import TrainSettings
-from models.trackers import TENSORBOARD, Trackers, flat
+from models.trackers import TENSORBOARD, Trackers, _name, flat
 
 ROWS = [{"epoch": each, "loss": 1.0 / each, "heads": {"mask": {"accuracy": 0.1 * each}}} for each in (1, 2, 3)]
 
@@ -37,7 +37,7 @@ def test_tensorboard_reads_the_curves(tmp_path: Path) -> None:
 def test_weights_and_biases_keeps_a_log_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     log_all(TrainSettings(wandb="offline"), tmp_path / "out")
-    (run,) = (tmp_path / "out" / "wandb").glob("offline-run-*-a-run")
+    (run,) = (tmp_path / "out" / "wandb").glob("offline-run-*")
     log = next(run.glob("*.wandb"))
     for _ in range(200):  # its writer is a process of its own, which ends a little later
         if b"heads/mask/accuracy" in log.read_bytes():
@@ -60,3 +60,20 @@ def test_a_tracker_that_is_not_installed_is_named(
 
 def test_nested_figures_become_names_with_slashes() -> None:
     assert flat(ROWS[0]) == {"epoch": 1, "loss": 1.0, "heads/mask/accuracy": pytest.approx(0.1)}
+
+
+def test_another_folder_is_another_run_and_the_same_one_the_same(tmp_path: Path) -> None:
+    names = [_name(tmp_path / each, key) for each, key in (("a", "k"), ("a", "k"), ("b", "k"), ("a", "l"))]
+    assert names[0] == names[1]
+    assert len(set(names)) == 3
+
+
+def test_a_log_that_does_not_start_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import wandb
+
+    def refuse(**_: object) -> None:
+        raise wandb.errors.UsageError("no API key configured")
+
+    monkeypatch.setattr(wandb, "init", refuse)
+    with pytest.raises(SettingsError, match=r"does not start \(no API key configured\): log in \(wandb login\)"):
+        Trackers(TrainSettings(wandb="online"), tmp_path, "a-run")

@@ -50,3 +50,16 @@ def test_a_killed_run_goes_on_with_the_same_mixtures_draws_and_weights(tmp_path:
 def test_fewer_draws_than_a_batch_still_train(tmp_path: Path) -> None:
     result = train(manifest_of(tmp_path), tmp_path / "out", tiny(epochs=1, epoch_rows=6, loss="f1"))
     assert result.metrics["history"][0]["train_loss"] > 0
+
+
+def test_classes_weigh_by_their_number_from_the_epoch_that_was_asked_for(tmp_path: Path) -> None:
+    rows = colour_rows(tmp_path, people_per_cell=4, folds=2)
+    few = [each for each in rows if each["fold"] == 0 or each["gender"] == "male" or each["age_group"] == "under_30"]
+    manifest = save_rows(tmp_path, few)
+    first, last = (
+        [each["train_loss"] for each in train(manifest, tmp_path / str(begin), settings).metrics["history"]]
+        for begin in (0.5, 1.0)
+        for settings in [tiny(head="triple", epochs=2, epoch_rows=DRAWS, loss="ldam", drw_from=begin)]
+    )
+    assert first[0] == last[0]
+    assert first[1] != last[1]

@@ -191,6 +191,9 @@ def test_recipes_by_name_lie_below_what_is_set_beside_them() -> None:
         (["smal"], "no recipe named 'smal'"),
         ("small", "recipes must be a list of names"),
         ([3], "recipes must be a list of names"),
+        (3, "recipes must be a list of names"),
+        (None, "recipes must be a list of names"),
+        ({"f1": 1}, "recipes must be a list of names"),
     ],
 )
 def test_a_recipe_that_is_none_is_named(recipes: object, message: str) -> None:
