@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from PIL import Image
 
 from models.boxes import FACES
 from models.pack_index import INDEX
-from pipelines import cli
+from pipelines import batch_sheet, cli
 from pipelines.batch_sheet import TILE, label_line, origin_line
 from pipelines.training_photos import packing_line, prepare_photos
 from synth.sheet import CAPTION, GAP
@@ -51,6 +52,22 @@ def test_the_first_epoch_s_side_is_what_is_shown(
     assert json.loads(capsys.readouterr().out)["side"] == 24
 
 
+def test_a_mixed_batch_is_shown_mixed(
+    manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows: list[Any] = []
+    monkeypatch.setattr(batch_sheet, "save_sheet", lambda given, *_: rows.extend(given))
+    arguments = ["train", str(manifest), "--show-batch", str(tmp_path / "a.png"), "--image-size", "32", "--json"]
+    assert cli.run([*arguments, "--mix", "mixup", "--mix-chance", "1"]) == 0
+    mixed = json.loads(capsys.readouterr().out)["mixed"]
+    assert set(mixed) == {"mask", "gender", "age_group"}
+    assert 0 < mixed["mask"] < 1
+    assert all(tile.detail.startswith("+ ") for row in rows for tile in row)
+    assert cli.run([*arguments, "--mix", "none"]) == 0
+    assert json.loads(capsys.readouterr().out)["mixed"] is None
+    assert rows[-1][-1].detail == "sample, real"
+
+
 @pytest.mark.parametrize("name", ["batch.gif", "batch"])
 def test_another_suffix_is_refused(
     manifest: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
@@ -70,8 +87,8 @@ def test_photos_that_are_gone_are_told_not_shown(
 
 def test_captions_say_label_and_origin() -> None:
     assert label_line(("wear", None, "60_plus")) == "wear ? 60_plus"
-    assert origin_line("aaf:a/b.jpg") == "aaf, real"
-    assert origin_line("aaf:a/b.jpg#chin-kf94") == "aaf, synthetic"
+    assert origin_line("aaf", False) == "aaf, real"
+    assert origin_line("aaf", True) == "aaf, synthetic"
 
 
 def test_training_packs_first_and_says_what_it_takes(
