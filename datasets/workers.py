@@ -29,6 +29,7 @@ def map_files(
     workers: int = 1,
     crashed: Callable[[Item], Result],
     progress: Progress | None = None,
+    isolated: bool = False,
 ) -> list[Result]:
     """Applies a function to every item, in batches over processes.
 
@@ -41,6 +42,7 @@ def map_files(
         workers: Processes; 1 works in this process.
         crashed: Makes the result of an item whose process died on it twice.
         progress: Told how many items are done.
+        isolated: As in `stream_files`.
 
     Returns:
         One result an item, in their order.
@@ -49,7 +51,7 @@ def map_files(
         UsageError: If `workers` is less than 1.
     """
     results: list[Result] = []
-    for batch in stream_files(function, items, workers=workers, crashed=crashed):
+    for batch in stream_files(function, items, workers=workers, crashed=crashed, isolated=isolated):
         results.extend(batch)
         if progress is not None:
             progress(len(results), len(items))

@@ -33,7 +33,7 @@ def prepare_photos(
     Args:
         settings: What to learn from, and how.
         bars: Makes a progress bar of each of the two.
-        tell: Called with a line for a person to read before photos are packed.
+        tell: Called with a line for a person to read: before photos are packed, and of photos that could not be read.
 
     Raises:
         DatasetsError: There is no manifest, or something can't be written, or the disk is too full.
@@ -47,7 +47,9 @@ def prepare_photos(
         from pipelines.face_boxes import boxes_of_manifest
 
         with bars("finding faces") as progress, _one_thread_each():
-            boxes_of_manifest(settings.manifest, workers=workers, progress=progress)
+            boxes = boxes_of_manifest(settings.manifest, workers=workers, progress=progress)
+        if boxes.unread:
+            tell(f"{boxes.unread:,} photos could not be read to find their faces; the next run tries them again")
     if training.cache is None:
         return
     from models.packed import plan_packing

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,8 @@ def test_faces_and_pack_are_made_once(manifest: Path, tmp_path: Path, monkeypatc
     from pipelines.settings import TrainFlowSettings
 
     monkeypatch.setattr(face_boxes, "_find", lambda rgb, sha256, cache: [])
+    here = partial(face_boxes.boxes_of_manifest, isolated=False)
+    monkeypatch.setattr(face_boxes, "boxes_of_manifest", here)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     training = replace(QUICK_TRAINING, crop="face", cache=tmp_path / "cache", workers=1)
     settings = TrainFlowSettings(manifest=manifest, out=tmp_path / "out", training=training)
