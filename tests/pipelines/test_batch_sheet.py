@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from functools import partial
@@ -135,6 +136,26 @@ def test_faces_and_pack_are_made_once(manifest: Path, tmp_path: Path, monkeypatc
     assert (manifest.parent / FACES).is_file()
     (index,) = (tmp_path / "cache").rglob(INDEX)
     assert index.read_text().count('"key"') == 72
+
+
+def test_photos_of_every_fold_that_is_held_out_are_packed_before(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from pipelines.settings import TrainFlowSettings
+
+    # A variant that teaches nothing is read where its own fold is held out, and nowhere else.
+    rows = colour_rows(tmp_path / "data", people_per_cell=4)
+    at = next(at for at, each in enumerate(rows) if each["fold"] == 1)
+    variant = {**rows[at], "photo_id": f"{rows[at]['photo_id']}#x", "parent_id": rows[at]["photo_id"]}
+    file = tmp_path / "data" / "photos" / "variant.png"
+    Image.new("RGB", (40, 40), "red").save(file)
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    rows.append({**variant, "recipe_id": "r", "path": "photos/variant.png", "sha256": sha256})
+    manifest = save_rows(tmp_path / "data", rows)
+    training = replace(QUICK_TRAINING, cache=tmp_path / "cache", workers=1, synthetic_weight=0.0)
+    prepare_photos(TrainFlowSettings(manifest=manifest, out=tmp_path / "out", training=training, folds="all"))
+    (index,) = (tmp_path / "cache").rglob(INDEX)
+    assert sha256 in index.read_text()
 
 
 def test_sizes_are_told_in_units_people_know() -> None:
