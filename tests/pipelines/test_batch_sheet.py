@@ -148,7 +148,7 @@ def test_photos_of_every_fold_that_is_held_out_are_packed_before(tmp_path: Path)
     at = next(at for at, each in enumerate(rows) if each["fold"] == 1)
     variant = {**rows[at], "photo_id": f"{rows[at]['photo_id']}#x", "parent_id": rows[at]["photo_id"]}
     file = tmp_path / "data" / "photos" / "variant.png"
-    Image.new("RGB", (40, 40), "red").save(file)
+    Image.new("RGB", (32, 40), "red").save(file)
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     rows.append({**variant, "recipe_id": "r", "path": "photos/variant.png", "sha256": sha256})
     manifest = save_rows(tmp_path / "data", rows)
