@@ -106,6 +106,11 @@ def lay_out(paths: Sequence[Path], folder: Path) -> tuple[Path, Path]:
     return write_manifest(make_manifest(rows), folder), folder / "classes"
 
 
+def photos_to_train_on(classes: Path) -> int:
+    """How many photos an epoch has: those that could be read and aren't held out."""
+    return sum(1 for each in classes.rglob("*") if each.is_file())
+
+
 def plain_loader(ground: Ground) -> DataLoader[Any]:
     """What one writes by hand."""
     size = ground.settings.image_size
@@ -300,6 +305,10 @@ def main() -> int:
         return 2
     with tempfile.TemporaryDirectory() as scratch:
         manifest, classes = lay_out(paths, Path(scratch) / "data")
+        count = photos_to_train_on(classes)
+        if count < 3 * given.batch_size:
+            print(f"{count} photos to train on can be read: at least three batches are needed", file=sys.stderr)
+            return 2
         settings = TrainSettings(
             model=given.model,
             image_size=given.image_size,
@@ -321,7 +330,7 @@ def main() -> int:
         read, epochs = measure(ground, given.rounds)
     told = f"median of {given.rounds} rounds"
     console.print(table_of(f"loaders, and the model alone; {told}", read, "model"))
-    console.print(table_of(f"whole training, second epoch; {told}", epochs, "plain", len(paths) - HELD_OUT))
+    console.print(table_of(f"whole training, second epoch; {told}", epochs, "plain", count))
     return 0
 
 

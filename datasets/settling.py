@@ -23,8 +23,9 @@ ROOT: Final = "root"
 """Column of a merge's rows: number of the folder that the row's path is relative to."""
 
 _LABELS: Final = ("mask", "gender", "age_group")
-_INHERITED: Final = ("gender", "age_group")
-"""Labels that a variant has of its photo."""
+_INHERITED: Final = {"gender": "gender", "age_group": "age"}
+"""Labels that a variant has of its photo, and how the columns begin that say where each is from and how sure it is."""
+_SAID: Final = ("given", "corrected")
 _ORIGINS: Final = ("mask_from", "gender_from", "age_from")
 _CONFIDENCES: Final = ("mask_confidence", "gender_confidence", "age_confidence")
 SAME_BYTES: Final = "same bytes as "
@@ -146,9 +147,10 @@ def settle_variants(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Takes out variants with a gender or age that was settled otherwise for the picture they were made of.
 
-    A variant speaks for its photo, which may be in no input at all. Of a picture the kept photo counts first, then the
-    variants of the first photo by its id. With `drop` nothing is left of a picture whose variants contradict it or each
-    other, nor any variant of a picture that was dropped.
+    A variant speaks for its photo, which may be in no input at all. Of a picture the kept photo counts first; what it
+    doesn't say, the variant that was given it says before one that it was guessed for, then the one with the greater
+    confidence, then the first by its photo's id and its own. With `drop` nothing is left of a picture whose variants
+    contradict it or each other, nor any variant of a picture that was dropped.
 
     Args:
         kept: What is left of all records.
@@ -167,19 +169,31 @@ def settle_variants(
     heads = photos.map(same).fillna(photos)
     rows = kept[heads.isin(heads[made])].assign(picture=heads, photo=photos, made=made)
     rows = rows.sort_values(["picture", "made", "photo", "photo_id"])
-    pictures = rows.groupby("picture")
+    first = rows.groupby("picture")["photo"].transform("first")
     contested = pd.Series(False, index=rows.index)
-    told = "its picture is that of " + pictures["photo"].transform("first")
-    for column in _INHERITED:
-        settled = pictures[column].transform("first")
+    told = "its picture is that of " + first
+    for column, kind in _INHERITED.items():
+        best = _surest(rows, column, kind)
+        settled, by = (rows["picture"].map(best[name]).astype("str") for name in (column, "photo_id"))
         differs = rows[column].notna() & (rows[column] != settled)
-        told = told.where(~differs, told + "; " + column + " " + settled + " there, " + rows[column] + " here")
+        whose = (" by " + by).where(by != first, " there")
+        told = told.where(~differs, told + "; " + column + " " + settled + whose + ", " + rows[column] + " here")
         contested |= differs & rows["made"]
     if conflicts == "drop":
         dropped = {same.get(photo, photo) for photo in gone}
         contested = contested.groupby(rows["picture"]).transform("any") | rows["picture"].isin(dropped)
     refusals = refuse(rows.loc[contested, "photo_id"], CONTESTED, told[contested])
     return kept.drop(index=rows.index[contested]), refusals
+
+
+def _surest(rows: pd.DataFrame, column: str, kind: str) -> pd.DataFrame:
+    """Of each picture the row whose label counts: by picture, of pictures of which any row has that label."""
+    known = rows[rows[column].notna()]
+    guessed = ~known[f"{kind}_from"].isin(_SAID)
+    doubt = -known[f"{kind}_confidence"].fillna(0.0).round(9)
+    order = ["picture", "made", "guessed", "doubt", "photo", "photo_id"]
+    known = known.assign(guessed=guessed, doubt=doubt).sort_values(order)
+    return known.drop_duplicates("picture").set_index("picture")
 
 
 def _pictures(frame: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series[Any]:
@@ -244,7 +258,7 @@ def _rank(frame: pd.DataFrame, group: str) -> pd.DataFrame:
     keys = pd.DataFrame(index=frame.index)
     keys[group] = frame[group]
     keys["variant"] = frame["parent_id"].notna()
-    keys["given"] = -sum(frame[column].isin(["given", "corrected"]).astype("int64") for column in _ORIGINS)
+    keys["given"] = -sum(frame[column].isin(_SAID).astype("int64") for column in _ORIGINS)
     keys["known"] = -frame[list(_LABELS)].notna().sum(axis=1)
     keys["pixels"] = -(frame["width"] * frame["height"])
     keys["confidence"] = -frame[list(_CONFIDENCES)].fillna(0.0).sum(axis=1).round(9)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import Final, TypeVar
 
 from datasets.errors import UsageError, WorkerError
@@ -27,6 +29,7 @@ def map_files(
     workers: int = 1,
     crashed: Callable[[Item], Result],
     progress: Progress | None = None,
+    isolated: bool = False,
 ) -> list[Result]:
     """Applies a function to every item, in batches over processes.
 
@@ -39,6 +42,7 @@ def map_files(
         workers: Processes; 1 works in this process.
         crashed: Makes the result of an item whose process died on it twice.
         progress: Told how many items are done.
+        isolated: As in `stream_files`.
 
     Returns:
         One result an item, in their order.
@@ -47,7 +51,7 @@ def map_files(
         UsageError: If `workers` is less than 1.
     """
     results: list[Result] = []
-    for batch in stream_files(function, items, workers=workers, crashed=crashed):
+    for batch in stream_files(function, items, workers=workers, crashed=crashed, isolated=isolated):
         results.extend(batch)
         if progress is not None:
             progress(len(results), len(items))
@@ -62,8 +66,11 @@ def stream_files(
     crashed: Callable[[Item], Result],
     batch: int = BATCH,
     isolated: bool = False,
-) -> Iterator[list[Result]]:
+) -> Generator[list[Result], None, None]:
     """Does what `map_files` does, and hands over each batch as soon as it and all before it are done.
+
+    Left early (closed, or by an error or Ctrl-C in it), it waits until every worker has ended the item it is at, so
+    that nobody writes to what the caller then lets go of.
 
     Args:
         function: As in `map_files`.
@@ -86,13 +93,23 @@ def stream_files(
     return _here(function, batches) if alone else _elsewhere(function, batches, workers, crashed)
 
 
+_stopped: ctypes.c_bool | None = None
+"""In a worker process: whether what it does is no longer wanted. In memory that it shares with who started it, without
+a lock, which a worker that is killed would never let go of."""
+
+
 def _run(function: Callable[[Item], Result], batch: Sequence[Item]) -> list[Result]:
-    return [function(item) for item in batch]
+    results: list[Result] = []
+    for item in batch:
+        if _stopped is not None and _stopped.value:
+            break  # nobody reads these results any more
+        results.append(function(item))
+    return results
 
 
-def _here(function: Callable[[Item], Result], batches: list[Sequence[Item]]) -> Iterator[list[Result]]:
+def _here(function: Callable[[Item], Result], batches: list[Sequence[Item]]) -> Generator[list[Result], None, None]:
     for batch in batches:
-        yield _run(function, batch)
+        yield [function(item) for item in batch]
 
 
 def _elsewhere(
@@ -100,7 +117,7 @@ def _elsewhere(
     batches: list[Sequence[Item]],
     workers: int,
     crashed: Callable[[Item], Result],
-) -> Iterator[list[Result]]:
+) -> Generator[list[Result], None, None]:
     done = 0
     while done < len(batches):
         with _pool(min(workers, len(batches) - done)) as pool:
@@ -111,8 +128,6 @@ def _elsewhere(
                     done += 1
             except BrokenProcessPool:
                 pass
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
         if done < len(batches):
             yield _one_by_one(function, batches[done], crashed)
             done += 1
@@ -148,13 +163,24 @@ def _ready() -> bool:
     return True
 
 
-def _pool(workers: int) -> Executor:
+@contextmanager
+def _pool(workers: int) -> Iterator[Executor]:
+    """Worker processes, of which none is at work any more when the block has ended, however it does."""
     # Not a fork of this process: its threads (a progress bar's, a flow's) may hold locks that a fork never frees.
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent)
+    context = multiprocessing.get_context("spawn")
+    stopped = context.RawValue(ctypes.c_bool, False)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(stopped,))
+    try:
+        yield pool
+    finally:
+        stopped.value = True
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _end_with_parent() -> None:
+def _start(stopped: ctypes.c_bool) -> None:
     """Lets this worker end when the process that started it does: killed, that one tells nobody to stop."""
+    global _stopped
+    _stopped = stopped
     threading.Thread(target=_leave_after_parent, daemon=True).start()
 
 

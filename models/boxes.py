@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from models.errors import TrainingDataError
 
 FACES: Final = "faces.csv"
-COLUMNS: Final = ("photo_id", "sha256", "x", "y", "width", "height", "found")
+COLUMNS: Final = ("photo_id", "sha256", "x", "y", "width", "height", "found", "unread", "made_from")
 """`sha256` of the photo's file, which tells a row of a photo that has changed since; x and y of the box's left upper
 corner, its width and its height as shares of the upright photo's width and height, empty where no face is known;
-`found` says how, for people to read."""
+`found` says how, for people to read; `unread` why the photo could not be looked at, empty where it was; `made_from`
+stands for the finder and for what the manifest said of the photo."""
 
 _SHARES: Final = ["x", "y", "width", "height"]
 

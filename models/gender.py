@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from models.errors import TooFewLabelsError
 from models.face_views import SIZE, FaceViews
 from models.gender_fit import GenderFit, learn_gender
 from models.gender_model import GenderModel
-from models.gender_people import Speaking, seen_masked_only, speaking, teaching
+from models.gender_people import Speaking, seen_masked_only, speaking, teaching, told
 
 __all__ = ["GenderModel", "PseudoLabelled", "learn_gender", "pseudo_label"]
 
@@ -29,6 +29,9 @@ YOUNGEST = 10.0
 
 _AT_ONCE = 4096
 """Photos that are scored at a time."""
+
+_NOT_LOOKED_FOR: Final = ("given", "earlier")
+"""Why people have a gender of whom another row has one."""
 
 _EMPTY_REPORT: Final[dict[str, Any]] = {
     "status": "nothing_missing",
@@ -98,8 +101,12 @@ def pseudo_label(
     """Fills in the gender of rows without one, by one decision a person.
 
     It learns from the people of this manifest whose gender is given (or corrected), from their photos without a mask. A
-    person whose gender is given on some rows keeps it on the others. People of whom there are photos with a mask only
-    are decided by a model of their own, learned from the same people with masks drawn on their faces, or by none.
+    person whose gender is given on some rows keeps it on the others. One that was filled in earlier stays as it is, and
+    a person of whom nothing else is known has it on the other rows too, with its own confidence (the least where rows
+    differ in that); where two were filled in, the other rows are decided anew.
+
+    People of whom there are photos with a mask only are decided by a model of their own, learned from the same people
+    with masks drawn on their faces, or by none.
 
     Args:
         manifest: valid; not changed.
@@ -183,14 +190,14 @@ def _given_table(rows: pd.DataFrame, learned: GenderFit, years: NDArray[np.float
 
 
 def _decided_table(decisions: Mapping[str, _Decision], frame: pd.DataFrame) -> pd.DataFrame:
-    """`PseudoLabelled.decided`; who has a gender given on another row was not looked for."""
+    """`PseudoLabelled.decided`; who has a gender on another row was not looked for."""
     order = {name: place for place, name in enumerate(AGE_GROUPS)}
     oldest = frame["age_group"].map(order).groupby(frame["person_id"]).max()
     groups = {str(person): AGE_GROUPS[int(place)] for person, place in oldest.dropna().items()}
     rows = [
         (person, each.photo_id, each.said, each.confidence if each.said else None, each.reason, groups.get(person, ""))
         for person, each in decisions.items()
-        if each.reason != "given"
+        if each.reason not in _NOT_LOOKED_FOR
     ]
     told = pd.DataFrame(rows, columns=DECIDED_COLUMNS).astype({"confidence": "float64"})
     return told.sort_values(["confidence", "person_id"], ignore_index=True)
@@ -222,25 +229,46 @@ def _decide(
     wanted = people.isin(people[frame["gender"].isna()])
     given: dict[str, set[str]] = {}
     ages: dict[str, list[float]] = {}
-    for person, gender, age in zip(people[wanted], frame["gender"][wanted], frame["age"][wanted], strict=True):
-        given.setdefault(person, set()).update([] if pd.isna(gender) else [gender])
+    for person, gender, known, age in zip(
+        people[wanted], frame["gender"][wanted], told(frame)[wanted], frame["age"][wanted], strict=True
+    ):
+        given.setdefault(person, set()).update([gender] if known else [])
         ages.setdefault(person, []).extend([] if pd.isna(age) else [age])
-    decisions = {
-        person: _Decision(None, 0.0, "no_embedding") if len(genders) != 1 else _Decision(min(genders), 1.0, "given")
-        for person, genders in given.items()
-    }
+    earlier = _earlier(frame[wanted], people[wanted])
+    decisions = {person: _known(genders, earlier.get(person, {})) for person, genders in given.items()}
     for chosen, model, reason in zip(judged, models, ("no_model", "masked_only"), strict=True):
         rows = frame[wanted & chosen].sort_values("photo_id")
         scores = _scores(model, rows["photo_id"], embeddings)
         for person, group in rows[["person_id", "photo_id"]].assign(score=scores).groupby("person_id"):
-            if len(given[str(person)]) != 1:
+            if decisions[str(person)].gender is None:
                 decisions[str(person)] = _decide_one(group, ages[str(person)], model, reason)
     for person, genders in given.items():
         if len(genders) > 1:
             decisions[person] = _Decision(None, 0.0, "given_genders_differ")
-        elif not genders and ages[person] and max(ages[person]) < youngest:
+        elif decisions[person].reason not in _NOT_LOOKED_FOR and ages[person] and max(ages[person]) < youngest:
             decisions[person] = _Decision(None, 0.0, "too_young")
     return decisions
+
+
+def _earlier(frame: pd.DataFrame, people: pd.Series[Any]) -> dict[str, dict[str, float]]:
+    """Of each person the genders that were guessed earlier, with the least of their confidences."""
+    guessed = frame["gender"].notna() & ~told(frame)
+    found: dict[str, dict[str, float]] = {}
+    confidences = frame["gender_confidence"].fillna(0.0)
+    for person, gender, sure in zip(people[guessed], frame["gender"][guessed], confidences[guessed], strict=True):
+        genders = found.setdefault(person, {})
+        genders[gender] = min(float(sure), genders.get(gender, 1.0))
+    return found
+
+
+def _known(given: Collection[str], earlier: Mapping[str, float]) -> _Decision:
+    """What the rows of one person tell that have a gender already."""
+    if len(given) == 1:
+        return _Decision(min(given), 1.0, "given")
+    if not given and len(earlier) == 1:
+        ((gender, confidence),) = earlier.items()
+        return _Decision(gender, confidence, "earlier")
+    return _Decision(None, 0.0, "no_embedding")
 
 
 def _decide_one(photos: pd.DataFrame, ages: list[float], model: GenderModel | None, without: str) -> _Decision:

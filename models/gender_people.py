@@ -35,7 +35,7 @@ def speaking(frame: pd.DataFrame, embedded: Collection[str]) -> Speaking:
 
 
 def seen_masked_only(frame: pd.DataFrame, embedded: Collection[str]) -> pd.Series[bool]:
-    """Rows by which people without any gender are judged with a mask on: they need a model of masked faces.
+    """Rows by which people whose gender is to be decided are judged with a mask on: they need a model of masked faces.
 
     A bare photo on which no face was found does not count, so that this can only be said once faces were embedded.
 
@@ -43,8 +43,25 @@ def seen_masked_only(frame: pd.DataFrame, embedded: Collection[str]) -> pd.Serie
         frame: a manifest.
         embedded: ids of the photos whose face was found and described.
     """
-    lacking = frame["gender"].isna().groupby(frame["person_id"]).transform("all")
-    return speaking(frame, embedded).covered & lacking
+    return speaking(frame, embedded).covered & undecided(frame)
+
+
+def undecided(frame: pd.DataFrame) -> pd.Series[bool]:
+    """Rows of people who lack a gender somewhere, and whose other rows don't tell it.
+
+    A gender that was given or corrected tells it. Without one a gender that was pseudo-labelled earlier does, if no
+    other row of the person has another: the person keeps it, with its confidence.
+    """
+    people, known = frame["person_id"], told(frame)
+    lacking = frame["gender"].isna().groupby(people).transform("any")
+    given = known.groupby(people).transform("any")
+    earlier = frame["gender"].mask(known).groupby(people).transform("nunique")
+    return lacking & ~given & earlier.ne(1)
+
+
+def told(frame: pd.DataFrame) -> pd.Series[bool]:
+    """Rows whose gender was given or corrected, not guessed."""
+    return frame["gender"].notna() & frame["gender_from"].fillna("given").isin(["given", "corrected"])
 
 
 def teaching(frame: pd.DataFrame) -> pd.Series[bool]:
@@ -52,7 +69,7 @@ def teaching(frame: pd.DataFrame) -> pd.Series[bool]:
 
     Pseudo-labels teach nothing: a model would be confirmed by its own earlier guesses.
     """
-    known = frame["gender"].notna() & frame["gender_from"].fillna("given").isin(["given", "corrected"])
+    known = told(frame)
     single = frame["gender"].where(known).groupby(frame["person_id"]).transform("nunique").eq(1)
     return known & single & without_mask(frame)
 

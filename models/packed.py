@@ -16,8 +16,8 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -148,7 +148,13 @@ def plan_packing(cache: Path, photos: Sequence[Wanted], side: int) -> PackingPla
 
 
 def pack_photos(
-    cache: Path, photos: Sequence[Wanted], side: int, *, workers: int = 1, progress: Progress | None = None
+    cache: Path,
+    photos: Sequence[Wanted],
+    side: int,
+    *,
+    workers: int = 1,
+    progress: Progress | None = None,
+    isolated: bool = True,
 ) -> PackedPhotos:
     """Packs the photos that aren't packed yet, and gives the squares of all.
 
@@ -162,6 +168,8 @@ def pack_photos(
         side: longest side of a square, pixels: a photo takes at most side x side x 3 bytes.
         workers: processes that decode.
         progress: called as progress(photos done, photos to do).
+        isolated: even a single worker is a process of its own, so that a photo on which a decoder crashes is a refusal
+            and not the end of this process.
 
     Raises:
         OutputError: the folder can't be written to, or its disk is too full.
@@ -171,7 +179,8 @@ def pack_photos(
     if _missing(photos, read_index(folder)):
         with _locked(folder):
             index = read_index(folder)
-            lost = _fill(folder, _missing(photos, index), index, side, workers, progress)
+            stream = partial(stream_files, workers=workers, isolated=isolated)
+            lost = _fill(folder, _missing(photos, index), index, side, stream, progress)
     return _rows(folder, side, photos, {**lost, **read_index(folder)})
 
 
@@ -214,10 +223,10 @@ def _fill(
     todo: Mapping[str, Wanted],
     index: Mapping[str, Record],
     side: int,
-    workers: int,
+    stream: Callable[..., Generator[list[_Made], None, None]],
     progress: Progress | None,
 ) -> dict[str, Record]:
-    """Packs what is missing; the refusals that are not to be kept."""
+    """Packs what is missing by `stream_files`; the refusals that are not to be kept."""
     tasks, end = [], max((record.end for record in index.values()), default=0)
     begin = end
     for wanted in todo.values():
@@ -229,17 +238,17 @@ def _fill(
     rewrite_index(folder, index)
     try:
         _set_length(folder / PHOTOS, begin, end)
-        for made in stream_files(
-            partial(_pack, folder / PHOTOS, side), tasks, workers=min(workers, len(tasks)), crashed=_crashed
-        ):
-            for each in made:
-                if each.record is not None and each.kept:
-                    pending.add(each.key, each.record)
-                elif each.record is not None:
-                    lost[each.key] = each.record
-            done += len(made)
-            if progress is not None:
-                progress(done, len(tasks))
+        # Closed before the lock is let go of: workers still at it would write over what the next one packs.
+        with closing(stream(partial(_pack, folder / PHOTOS, side), tasks, crashed=_crashed)) as batches:
+            for made in batches:
+                for each in made:
+                    if each.record is not None and each.kept:
+                        pending.add(each.key, each.record)
+                    elif each.record is not None:
+                        lost[each.key] = each.record
+                done += len(made)
+                if progress is not None:
+                    progress(done, len(tasks))
     except OSError as error:
         raise unwritable(folder, error) from error
     finally:

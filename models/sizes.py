@@ -39,7 +39,9 @@ def parse_sizes(text: str, image_size: int) -> tuple[tuple[int, float], ...]:
         ended = 1.0 if last else ended + _share(share, text)
         steps.append((_side(side, image_size, text), ended))
     if len(steps) > 1 and steps[-2][1] >= 1.0 - 1e-9:
-        raise SettingsError(f"sizes must leave epochs for the last side, {_EXAMPLE}; the shares in {text!r} sum to 1")
+        raise SettingsError(
+            f"sizes must leave epochs for the last side, {_EXAMPLE}; the shares in {text!r} sum to 1 or more"
+        )
     return tuple(steps)
 
 

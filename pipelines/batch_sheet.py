@@ -28,7 +28,8 @@ def show_batch(settings: TrainFlowSettings, file: Path) -> dict[str, Any]:
         file: To write, a PNG or JPEG by its suffix.
 
     Returns:
-        `sheet`, `photos` on it, `side` in pixels of what the network sees, and `refusals` by reason.
+        `sheet`, `photos` on it, `side` in pixels of what the network sees, `refusals` by reason, and `mixed`: by how
+        much each label is still a photo's own, None where the batch is not mixed.
 
     Raises:
         SettingsError: The suffix is another.
@@ -49,6 +50,7 @@ def show_batch(settings: TrainFlowSettings, file: Path) -> dict[str, Any]:
         "sheet": file,
         "photos": len(preview.images),
         "side": side,
+        "mixed": {name: round(share, 3) for name, share in preview.shares.items()} if preview.partners else None,
         "refusals": dict(Counter(each.reason for each in preview.refusals).most_common()),
     }
 
@@ -58,9 +60,12 @@ def _tiles(preview: Preview) -> list[Tile]:
 
     from synth.sheet import Tile
 
+    details = [origin_line(source, bool(made)) for source, made in zip(preview.sources, preview.synthetic, strict=True)]
+    if preview.partners:
+        details = [f"+ {label_line(words)}" for words in preview.partners]
     return [
-        Tile(Image.fromarray(image), label_line(words), origin_line(photo_id))
-        for image, words, photo_id in zip(preview.images, preview.words, preview.photo_ids, strict=True)
+        Tile(Image.fromarray(image), label_line(words), detail)
+        for image, words, detail in zip(preview.images, preview.words, details, strict=True)
     ]
 
 
@@ -69,7 +74,6 @@ def label_line(words: tuple[str | None, ...]) -> str:
     return " ".join(word or "?" for word in words)
 
 
-def origin_line(photo_id: str) -> str:
-    """Say where a photo comes from, and whether a mask was drawn on it."""
-    source = photo_id.partition(":")[0]
-    return f"{source}, {'synthetic' if '#' in photo_id else 'real'}"
+def origin_line(source: str, synthetic: bool) -> str:
+    """Say where a photo comes from, and whether the mask engine made it."""
+    return f"{source}, {'synthetic' if synthetic else 'real'}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
 import zipfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ class FaceCache:
 
     `add` writes what is new to a part of its own, so that keeping it takes as long for the last photos as for the
     first; `merge` makes one file of all at the end. After a kill in between, `open` reads the parts that are there.
+    Two runs may use one cache at once: neither loses what the other has added.
 
     Attributes:
         path: The .npz file. Parts lie in a folder beside it, see `parts`.
@@ -62,13 +65,35 @@ class FaceCache:
         _write(self.parts / f"{name}.npz", self.version, found)
 
     def merge(self) -> None:
-        """Write all to the one file, atomically, in an order that does not depend on who was embedded first."""
-        read = self.part_files()
-        _write(self.path, self.version, self.known)
-        for part in read:
-            part.unlink(missing_ok=True)
+        """Write all to the one file, atomically, in an order that does not depend on who was embedded first.
+
+        What another run has added since this one began is taken in, too; parts that it adds meanwhile stay.
+        """
+        with _alone(self.path):
+            parts = self.part_files()
+            for file in (self.path, *parts):
+                # What this run holds stays: the same photo by the same code is the same embedding.
+                self.known = _read(file, self.version) | self.known
+            _write(self.path, self.version, self.known)
+            for part in parts:
+                part.unlink(missing_ok=True)
         with suppress(OSError):
             self.parts.rmdir()
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Let one process at a time write the one file: each would else leave out what the other takes in meanwhile."""
+    try:
+        handle = os.open(path.parent, os.O_RDONLY)
+    except OSError:  # there is no folder yet, or none can be: writing says so
+        yield
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _read(file: Path, version: str) -> dict[str, Embedding | None]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipelines.executors import ONE_THREAD, worker_count
@@ -13,6 +14,7 @@ from pipelines.settings import TrainFlowSettings
 from pipelines.types import ProgressCallback
 
 if TYPE_CHECKING:
+    from models.data import Examples
     from models.packed import PackingPlan
 
 Bars = Callable[[str], AbstractContextManager[ProgressCallback]]
@@ -33,7 +35,7 @@ def prepare_photos(
     Args:
         settings: What to learn from, and how.
         bars: Makes a progress bar of each of the two.
-        tell: Called with a line for a person to read before photos are packed.
+        tell: Called with a line for a person to read: before photos are packed, and of photos that could not be read.
 
     Raises:
         DatasetsError: There is no manifest, or something can't be written, or the disk is too full.
@@ -47,20 +49,36 @@ def prepare_photos(
         from pipelines.face_boxes import boxes_of_manifest
 
         with bars("finding faces") as progress, _one_thread_each():
-            boxes_of_manifest(settings.manifest, workers=workers, progress=progress)
+            boxes = boxes_of_manifest(settings.manifest, workers=workers, progress=progress)
+        if boxes.unread:
+            tell(f"{boxes.unread:,} photos could not be read to find their faces; the next run tries them again")
     if training.cache is None:
         return
+    from models.data import with_packed
     from models.packed import plan_packing
-    from models.splits import packed_splits, split_manifest
     from models.squares import stored_side
 
-    splits = split_manifest(settings.manifest, training)
-    wanted = [photo for each in (splits.train, splits.real, splits.synthetic) for photo in each.wanted()]
+    sets = _sets(settings)
+    wanted = [photo for each in sets for photo in each.wanted()]
     plan = plan_packing(training.cache, wanted, stored_side(training.image_size))
     if plan.new:
         tell(packing_line(plan))
         with bars("packing photos") as progress, _one_thread_each():
-            packed_splits(splits, training, workers=workers, progress=progress)
+            with_packed(sets, training.cache, training.image_size, workers=workers, progress=progress)
+
+
+def _sets(settings: TrainFlowSettings) -> list[Examples]:
+    """What is trained and scored on, of every fold that is held out in turn."""
+    from models.cross_validation import parse_folds
+    from models.splits import folds_of, split_manifest
+
+    training = settings.training
+    held_out: Sequence[int] = (training.fold,)
+    if settings.folds is not None:
+        asked = parse_folds(settings.folds)
+        held_out = folds_of(settings.manifest, training.seed) if asked is None else asked
+    splits = [split_manifest(settings.manifest, replace(training, fold=fold)) for fold in held_out]
+    return [each for split in splits for each in (split.train, split.real, split.synthetic)]
 
 
 @contextmanager

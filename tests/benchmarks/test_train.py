@@ -11,6 +11,7 @@ from benchmarks.train import (
     lay_out,
     our_loader,
     photos_a_second,
+    photos_to_train_on,
     plain_loader,
     rounds,
     second_epoch,
@@ -38,6 +39,7 @@ def test_all_ways_read_the_same_photos(ground: Ground) -> None:
     linked = {path.resolve() for path in ground.classes.rglob("*.jpg")}
     trained = {(ground.manifest.parent / path).resolve() for path in frame.loc[frame["fold"] == 1, "path"]}
     assert linked == trained
+    assert photos_to_train_on(ground.classes) == 20 - HELD_OUT
     for loader in (our_loader(ground, ground.settings), our_loader(ground, ground.cached)):
         shapes = [tuple(batch.images.shape) for batch in loader]
         assert shapes == [tuple(images.shape) for images, _ in plain_loader(ground)] == [(6, 3, 32, 32)] * 3

@@ -238,6 +238,23 @@ def test_variants_of_two_photos_of_one_picture_that_are_in_no_input(tmp_path):
     assert len(merged(inputs, tmp_path / "same", duplicates=people).manifest) == 3
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"gender_from": "pseudo", "gender_confidence": 0.99}, {"gender_from": "given"}),
+        ({"gender_from": "pseudo", "gender_confidence": 0.7}, {"gender_from": "pseudo", "gender_confidence": 0.9}),
+    ],
+)
+def test_of_a_photo_without_a_label_the_surest_variant_s_counts(tmp_path, first, second):
+    save_manifest(tmp_path / "a", [row("1", source="a", age=30.0, width=900)])
+    save_manifest(tmp_path / "b", [variant("1-x", "b:1", source="b", gender="female", **first)])
+    save_manifest(tmp_path / "c", [variant("1-x", "c:1", source="c", gender="male", **second)])
+    inputs = [tmp_path / name for name in "abc"]
+    result = merged(inputs, tmp_path / "out", duplicates=near(tmp_path / "t", ("a:1", "b:1"), ("a:1", "c:1")))
+    assert refused(result) == {"b:1-x": "contested"}
+    assert result.refusals["detail"].tolist() == ["its picture is that of a:1; gender male by c:1-x, female here"]
+
+
 def test_a_variant_from_before_its_photo_was_corrected_goes(tmp_path):
     corrected = {"gender": "male", "gender_from": "corrected"}
     save_manifest(tmp_path / "a", [row("1", source="a", **corrected)])

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -34,6 +36,16 @@ def linger(folder: Path, number: int) -> int:
     (folder / f"{number}.part").write_text(str(os.getpid()))
     (folder / f"{number}.part").rename(folder / str(number))
     time.sleep(120)
+    return number
+
+
+def hold(folder: Path, first: int, number: int) -> int:
+    """From the first such number on, doesn't end before there is a file `go`."""
+    (folder / f"{number}.begun").touch()
+    if number >= first:
+        assert wait_for((folder / "go").exists)
+        time.sleep(0.1)
+    (folder / f"{number}.ended").touch()
     return number
 
 
@@ -69,6 +81,19 @@ def test_errors_are_not_swallowed(workers):
 def test_batches_come_one_after_another(isolated):
     batches = stream_files(square, range(5), crashed=crashed, batch=2, isolated=isolated)
     assert list(batches) == [[0, 1], [4, 9], [16]]
+
+
+def test_left_early_it_waits_for_the_items_that_are_begun_and_for_no_others(tmp_path: Path):
+    batches = stream_files(partial(hold, tmp_path, 4), range(16), workers=2, crashed=crashed, batch=4)
+    assert next(batches) == [0, 1, 2, 3]
+    assert wait_for((tmp_path / "4.begun").exists)
+    release = threading.Timer(0.5, (tmp_path / "go").touch)
+    release.start()
+    batches.close()
+    begun = {path.stem for path in tmp_path.glob("*.begun")}
+    assert {path.stem for path in tmp_path.glob("*.ended")} == begun
+    assert begun <= {"0", "1", "2", "3", "4", "8"}
+    assert not multiprocessing.active_children()
 
 
 def test_an_isolated_worker_cannot_take_this_process_down():
@@ -115,16 +140,21 @@ def is_running(process: int) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc to look for processes in")
-def test_workers_end_when_the_process_that_started_them_is_killed(tmp_path: Path):
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_workers_end_when_the_process_that_started_them_is_killed_or_interrupted(tmp_path: Path, how: signal.Signals):
     script = (
         "import sys; from functools import partial; from pathlib import Path\n"
         "from datasets.workers import stream_files; from tests.datasets.test_workers import crashed, linger\n"
         "list(stream_files(partial(linger, Path(sys.argv[1])), [1, 2], workers=2, crashed=crashed, batch=1))\n"
     )
-    running = subprocess.Popen([sys.executable, "-c", script, tmp_path], cwd=Path(__file__).parents[2])
+    command, root = [sys.executable, "-c", script, tmp_path], Path(__file__).parents[2]
+    running = subprocess.Popen(command, cwd=root, start_new_session=True, stderr=subprocess.DEVNULL)
     assert wait_for(lambda: len(list(tmp_path.glob("[12]"))) == 2)
     workers = [int(path.read_text()) for path in tmp_path.iterdir()]
     assert all(is_running(worker) for worker in workers)
-    running.kill()
-    running.wait()
+    if how == signal.SIGINT:
+        os.killpg(running.pid, how)  # as a terminal does it: to this process and its workers
+    else:
+        running.kill()
+    running.wait(60)
     assert wait_for(lambda: not any(is_running(worker) for worker in workers))

@@ -14,19 +14,19 @@ def table(folder: Path, *rows: str) -> None:
 
 
 def test_boxes_come_in_the_order_of_the_photos(tmp_path: Path) -> None:
-    table(tmp_path, "s:a,aa,0.1,0.2,0.3,0.4,found", "s:b,bb,0.5,0.6,0.7,0.8,parent")
+    table(tmp_path, "s:a,aa,0.1,0.2,0.3,0.4,found,,", "s:b,bb,0.5,0.6,0.7,0.8,parent,,")
     boxes = read_boxes(tmp_path, ["s:b", "s:a"])
     np.testing.assert_allclose(boxes, [[0.5, 0.6, 0.7, 0.8], [0.1, 0.2, 0.3, 0.4]], rtol=1e-6)
     assert boxes.dtype == np.float32
 
 
 def test_without_a_face_there_is_no_box(tmp_path: Path) -> None:
-    table(tmp_path, "s:a,aa,,,,,", "s:b,bb,0.5,0.6,0.0,0.8,found", "s:c,cc,0.5,0.6,inf,0.8,found")
+    table(tmp_path, "s:a,aa,,,,,,,", "s:b,bb,0.5,0.6,0.0,0.8,found,,", "s:c,cc,0.5,0.6,inf,0.8,found,,")
     assert np.isnan(read_boxes(tmp_path, ["s:a", "s:b", "s:c", "s:unknown"])).all()
 
 
 def test_the_box_of_other_bytes_does_not_count(tmp_path: Path) -> None:
-    table(tmp_path, "s:a,aa,0.1,0.2,0.3,0.4,found", "s:b,bb,0.1,0.2,0.3,0.4,found")
+    table(tmp_path, "s:a,aa,0.1,0.2,0.3,0.4,found,,", "s:b,bb,0.1,0.2,0.3,0.4,found,,")
     boxes = read_boxes(tmp_path, ["s:a", "s:b"], ["aa", "other"])
     assert np.isfinite(boxes[0]).all()
     assert np.isnan(boxes[1]).all()

@@ -292,6 +292,34 @@ def test_all_rows_of_a_person_get_one_decision() -> None:
     assert two["gender_confidence"].nunique(dropna=False) == 1
 
 
+def test_a_gender_guessed_earlier_is_handed_on_as_a_guess() -> None:
+    rows, embeddings, truth = known_and_unknown(unknown=3)
+    guess = {"gender_from": "pseudo", "mask": "not_wear", "age": 40.0}
+    wrong = "male" if truth[1] == "female" else "female"
+    rows += [
+        row("a.jpg", "p120", gender="male", gender_confidence=0.93, **guess),
+        row("b.jpg", "p120", gender="male", gender_confidence=0.91, **guess),
+        row("c.jpg", "p121", gender="male", gender_confidence=0.95, **guess),
+        row("d.jpg", "p121", gender="female", gender_confidence=0.95, **guess),
+        row("e.jpg", "p122", gender=wrong, gender_confidence=0.99, **guess),
+        row("f.jpg", "p122", gender=truth[2], mask="not_wear", age=40.0),
+        row("g.jpg", "child", gender="female", gender_confidence=0.9, **{**guess, "age": 4.0}),
+        row("h.jpg", "child", mask="not_wear", age=4.0),
+    ]
+    before = make_manifest(rows)
+    result = pseudo_label(before, embeddings, precision=0.6)
+    after = result.manifest.set_index("photo_id")
+    told = after[["gender", "gender_from", "gender_confidence"]]
+    assert told.loc["sample:p120.jpg"].tolist() == ["male", "pseudo", 0.91]
+    assert told.loc["sample:h.jpg"].tolist() == ["female", "pseudo", 0.9]
+    assert told.loc["sample:p122.jpg"].tolist() == [truth[2], "pseudo", 1.0]  # what is given counts more
+    assert told.loc["sample:p121.jpg", "gender"] == truth[1]  # guesses that differ tell nothing: it is decided anew
+    assert told.loc["sample:p121.jpg", "gender_confidence"] != 0.95
+    assert result.decided["person_id"].tolist() == ["sample:p121"]
+    had = before["gender"].notna()
+    pd.testing.assert_frame_equal(result.manifest[had], before[had])
+
+
 def test_a_person_with_a_given_gender_keeps_it() -> None:
     rows, embeddings, _ = known_and_unknown(unknown=2)
     rows += [row("again.jpg", "p0", mask="wear", age=40.0), row("both.jpg", "both", age=40.0)]

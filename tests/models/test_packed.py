@@ -3,7 +3,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import pickle
 import shutil
 from collections import namedtuple
@@ -12,44 +11,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from datasets.errors import OutputError, PhotoError
-from models import pack_index
 from models import packed as packed_module
 from models.data import Examples, PhotoDataset, make_loader, with_packed
 from models.heads import to_codes
 from models.pack_index import INDEX, PHOTOS
-from models.packed import PackedPhotos, Wanted, pack_folder, pack_photos, plan_packing
+from models.packed import Wanted, pack_folder, plan_packing
 from models.sampling import BalancedSampler
 from models.squares import read_square, stored_side
 from models.transforms import PhotoTransform
-
-SIDE = 40
-
-
-def photo(path: Path, seed: int, size: tuple[int, int] = (60, 50), box: packed_module.Box | None = None) -> Wanted:
-    pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(path)
-    return Wanted(path, hashlib.sha256(path.read_bytes()).hexdigest(), box, size)
+from tests.models.packing_builders import SIDE, assert_same, four_photos, pack_photos, photo
 
 
 @pytest.fixture
 def photos(tmp_path: Path) -> list[Wanted]:
-    """A PNG, a JPEG, one smaller than what is kept, and one cut about a face."""
-    return [
-        photo(tmp_path / "a.png", 0),
-        photo(tmp_path / "b.jpg", 1, (400, 500)),
-        photo(tmp_path / "c.png", 2, (20, 33)),
-        photo(tmp_path / "d.jpg", 3, (300, 200), (0.1, 0.2, 0.2, 0.3)),
-    ]
-
-
-def assert_same(packed: PackedPhotos, photos: list[Wanted]) -> None:
-    for row, each in enumerate(photos):
-        square = packed.square(row)
-        assert square is not None
-        np.testing.assert_array_equal(square, read_square(each.path, SIDE, each.box).rgb)
+    return four_photos(tmp_path)
 
 
 def watched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -138,56 +115,13 @@ def test_a_photo_that_ends_its_process_is_refused_in_this_run_only(
     assert_same(pack_photos(tmp_path / "cache", photos, SIDE), photos)
 
 
-def test_a_run_killed_at_any_instant_leaves_nothing_false_behind(tmp_path: Path, photos: list[Wanted]) -> None:
-    whole = tmp_path / "whole"
-    pack_photos(whole, photos, SIDE)
-    folder = pack_folder(whole, SIDE)
-    pixels, index = (folder / PHOTOS).read_bytes(), (folder / INDEX).read_bytes()
-    # Pixels are on the disk before their line is: any part of the index, over at least the pixels it speaks of.
-    for length in range(0, len(index), 7):
-        cache = tmp_path / f"cut{length}"
-        cut = pack_folder(cache, SIDE)
-        cut.mkdir(parents=True)
-        (cut / INDEX).write_bytes(index[:length])
-        (cut / PHOTOS).write_bytes(pixels)
-        assert_same(pack_photos(cache, photos, SIDE), photos)
-        shutil.rmtree(cache)
-
-
-def test_a_process_killed_while_it_packs_leaves_a_pack_to_go_on_from(tmp_path: Path, photos: list[Wanted]) -> None:
-    child = os.fork()
-    if child == 0:
-        pack_index._FLUSH_BYTES = 1  # type: ignore[misc]
-        pack_photos(tmp_path / "cache", photos[:2], SIDE)
-
-        def die(*_: object) -> None:
-            os._exit(9)
-
-        packed_module._sha256 = die  # type: ignore[assignment]
-        packed_module.read_square = die  # type: ignore[assignment]
-        pack_photos(tmp_path / "cache", photos, SIDE)
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
-    assert plan_packing(tmp_path / "cache", photos, SIDE).new == 2
-    assert_same(pack_photos(tmp_path / "cache", photos, SIDE), photos)
-
-
-def test_pixels_cut_short_are_packed_anew(tmp_path: Path, photos: list[Wanted]) -> None:
-    pack_photos(tmp_path / "cache", photos, SIDE)
-    file = pack_folder(tmp_path / "cache", SIDE) / PHOTOS
-    with file.open("r+b") as handle:
-        handle.truncate(file.stat().st_size - 1)
-    assert plan_packing(tmp_path / "cache", photos, SIDE).new == 1
-    assert_same(pack_photos(tmp_path / "cache", photos, SIDE), photos)
-
-
-def test_pixels_that_were_lost_are_not_believed_once_others_lie_there(tmp_path: Path, photos: list[Wanted]) -> None:
-    pack_photos(tmp_path / "cache", photos[:2], SIDE)
-    file = pack_folder(tmp_path / "cache", SIDE) / PHOTOS
-    with file.open("r+b") as handle:
-        handle.truncate(SIDE * SIDE * 3)  # the second's
-    pack_photos(tmp_path / "cache", photos[2:], SIDE)
-    assert_same(pack_photos(tmp_path / "cache", photos, SIDE), photos)
+def test_a_photo_larger_than_was_said_is_not_written_over_its_neighbour_s_room(
+    tmp_path: Path, photos: list[Wanted]
+) -> None:
+    larger = dataclasses.replace(photos[0], size=(10, 10))
+    packed = pack_photos(tmp_path / "cache", [larger, photos[1]], SIDE)
+    assert packed.square(0) is None
+    assert_same(packed.part(1, 2), photos[1:2])
 
 
 def test_a_photo_too_large_for_the_memory_of_one_run_is_tried_again(

@@ -28,7 +28,7 @@ def manifest(tmp_path: Path) -> Path:
 def boxes_beside(manifest: Path, share: float) -> None:
     frame = read_manifest(manifest)
     rows = [
-        f"{name},{sha256},{share},{share},0.25,0.2,found"
+        f"{name},{sha256},{share},{share},0.25,0.2,found,,"
         for name, sha256 in zip(frame["photo_id"], frame["sha256"], strict=True)
     ]
     (manifest.parent / FACES).write_text("\n".join([",".join(COLUMNS), *rows]) + "\n")

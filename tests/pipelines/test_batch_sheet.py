@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +15,7 @@ from PIL import Image
 
 from models.boxes import FACES
 from models.pack_index import INDEX
-from pipelines import cli
+from pipelines import batch_sheet, cli
 from pipelines.batch_sheet import TILE, label_line, origin_line
 from pipelines.training_photos import packing_line, prepare_photos
 from synth.sheet import CAPTION, GAP
@@ -51,6 +54,22 @@ def test_the_first_epoch_s_side_is_what_is_shown(
     assert json.loads(capsys.readouterr().out)["side"] == 24
 
 
+def test_a_mixed_batch_is_shown_mixed(
+    manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows: list[Any] = []
+    monkeypatch.setattr(batch_sheet, "save_sheet", lambda given, *_: rows.extend(given))
+    arguments = ["train", str(manifest), "--show-batch", str(tmp_path / "a.png"), "--image-size", "32", "--json"]
+    assert cli.run([*arguments, "--mix", "mixup", "--mix-chance", "1"]) == 0
+    mixed = json.loads(capsys.readouterr().out)["mixed"]
+    assert set(mixed) == {"mask", "gender", "age_group"}
+    assert 0 < mixed["mask"] < 1
+    assert all(tile.detail.startswith("+ ") for row in rows for tile in row)
+    assert cli.run([*arguments, "--mix", "none"]) == 0
+    assert json.loads(capsys.readouterr().out)["mixed"] is None
+    assert rows[-1][-1].detail == "sample, real"
+
+
 @pytest.mark.parametrize("name", ["batch.gif", "batch"])
 def test_another_suffix_is_refused(
     manifest: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
@@ -70,8 +89,8 @@ def test_photos_that_are_gone_are_told_not_shown(
 
 def test_captions_say_label_and_origin() -> None:
     assert label_line(("wear", None, "60_plus")) == "wear ? 60_plus"
-    assert origin_line("aaf:a/b.jpg") == "aaf, real"
-    assert origin_line("aaf:a/b.jpg#chin-kf94") == "aaf, synthetic"
+    assert origin_line("aaf", False) == "aaf, real"
+    assert origin_line("aaf", True) == "aaf, synthetic"
 
 
 def test_training_packs_first_and_says_what_it_takes(
@@ -104,6 +123,8 @@ def test_faces_and_pack_are_made_once(manifest: Path, tmp_path: Path, monkeypatc
     from pipelines.settings import TrainFlowSettings
 
     monkeypatch.setattr(face_boxes, "_find", lambda rgb, sha256, cache: [])
+    here = partial(face_boxes.boxes_of_manifest, isolated=False)
+    monkeypatch.setattr(face_boxes, "boxes_of_manifest", here)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     training = replace(QUICK_TRAINING, crop="face", cache=tmp_path / "cache", workers=1)
     settings = TrainFlowSettings(manifest=manifest, out=tmp_path / "out", training=training)
@@ -115,6 +136,26 @@ def test_faces_and_pack_are_made_once(manifest: Path, tmp_path: Path, monkeypatc
     assert (manifest.parent / FACES).is_file()
     (index,) = (tmp_path / "cache").rglob(INDEX)
     assert index.read_text().count('"key"') == 72
+
+
+def test_photos_of_every_fold_that_is_held_out_are_packed_before(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from pipelines.settings import TrainFlowSettings
+
+    # A variant that teaches nothing is read where its own fold is held out, and nowhere else.
+    rows = colour_rows(tmp_path / "data", people_per_cell=4)
+    at = next(at for at, each in enumerate(rows) if each["fold"] == 1)
+    variant = {**rows[at], "photo_id": f"{rows[at]['photo_id']}#x", "parent_id": rows[at]["photo_id"]}
+    file = tmp_path / "data" / "photos" / "variant.png"
+    Image.new("RGB", (32, 40), "red").save(file)
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    rows.append({**variant, "recipe_id": "r", "path": "photos/variant.png", "sha256": sha256})
+    manifest = save_rows(tmp_path / "data", rows)
+    training = replace(QUICK_TRAINING, cache=tmp_path / "cache", workers=1, synthetic_weight=0.0)
+    prepare_photos(TrainFlowSettings(manifest=manifest, out=tmp_path / "out", training=training, folds="all"))
+    (index,) = (tmp_path / "cache").rglob(INDEX)
+    assert sha256 in index.read_text()
 
 
 def test_sizes_are_told_in_units_people_know() -> None:

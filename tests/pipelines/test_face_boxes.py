@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ def test_a_face_is_found_where_it_is_and_only_once(
         return find(self, rgb, *rest, **named)
 
     monkeypatch.setattr(FaceFinder, "find", watched)
+    boxes_of_manifest = partial(face_boxes.boxes_of_manifest, isolated=False)  # where it is watched
     wall = np.full((200, 200, 3), 90, np.uint8)
     rows = [photo(tmp_path, "face.png", portrait), photo(tmp_path, "wall.png", wall)]
     manifest = save_rows(tmp_path, rows)
@@ -64,22 +66,92 @@ def test_a_face_is_found_where_it_is_and_only_once(
     assert len(looked) == times  # known by content
 
 
-def test_a_table_that_lacks_a_photo_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(face_boxes, "_find", lambda rgb, sha256, cache: [])
+@pytest.fixture
+def faceless(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Nobody has a face; the hashes of the photos that were looked at."""
+    looked: list[str] = []
+
+    def find(_rgb: np.ndarray, sha256: str, _cache: Path) -> list[Face]:
+        looked.append(sha256)
+        return []
+
+    monkeypatch.setattr(face_boxes, "_find", find)
+    return looked
+
+
+def walls(folder: Path, count: int) -> list[dict[str, Any]]:
     wall = np.full((60, 60, 3), 90, np.uint8)
-    rows = [photo(tmp_path, f"{each}.png", wall + each) for each in range(2)]
-    boxes_of_manifest(save_rows(tmp_path, rows[:1]))
-    assert not boxes_of_manifest(save_rows(tmp_path, rows)).reused
+    return [photo(folder, f"{each}.png", wall + each) for each in range(count)]
+
+
+def look(manifest: Path) -> face_boxes.BoxesSummary:
+    return boxes_of_manifest(manifest, isolated=False)
+
+
+def test_a_table_that_lacks_a_photo_is_made_anew(tmp_path: Path, faceless: list[str]) -> None:
+    rows = walls(tmp_path, 2)
+    look(save_rows(tmp_path, rows[:1]))
+    assert not look(save_rows(tmp_path, rows)).reused
     (tmp_path / FACES).write_text("nonsense")
-    assert not boxes_of_manifest(save_rows(tmp_path, rows)).reused
+    assert not look(save_rows(tmp_path, rows)).reused
+    assert look(save_rows(tmp_path, rows)).reused
 
 
-def test_photos_that_can_not_be_read_have_no_box_and_end_nothing(tmp_path: Path, portrait: np.ndarray) -> None:
-    rows = [photo(tmp_path, f"{each}.png", portrait[each:]) for each in range(2)]
+@pytest.mark.parametrize(
+    "said",
+    [{"person_id": "sample:other"}, {"mask": "wear"}, {"width": 61}, {"parent_id": "sample:0.png", "recipe_id": "r"}],
+)
+def test_a_table_made_of_what_the_manifest_said_before_is_made_anew(
+    tmp_path: Path, faceless: list[str], said: dict[str, Any]
+) -> None:
+    first, second = walls(tmp_path, 2)
+    look(save_rows(tmp_path, [first, second]))
+    assert not look(save_rows(tmp_path, [first, second | said])).reused
+
+
+def test_a_table_by_another_finder_is_made_anew(
+    tmp_path: Path, faceless: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = save_rows(tmp_path, walls(tmp_path, 1))
+    look(manifest)
+    monkeypatch.setattr(FaceFinder, "identity", lambda _: "another")
+    assert not look(manifest).reused
+    assert look(manifest).reused
+
+
+def test_photos_that_can_not_be_read_are_tried_again_until_they_can(
+    tmp_path: Path, portrait: np.ndarray, faceless: list[str]
+) -> None:
+    rows = walls(tmp_path, 4)
     manifest = save_rows(tmp_path, rows)
+    kept = {name: (tmp_path / name).read_bytes() for name in ("0.png", "1.png", "2.png")}
     (tmp_path / "0.png").write_bytes(b"broken")
     Image.fromarray(portrait[9:]).save(tmp_path / "1.png")  # another photo under its name
-    assert boxes_of_manifest(manifest).found == {"none": 2}
+    (tmp_path / "2.png").unlink()
+    first = look(manifest)
+    assert (first.found, first.unread) == ({"none": 4}, 3)
+    told = pd.read_csv(tmp_path / FACES, keep_default_na=False)["unread"].tolist()
+    assert told == ["not_an_image", "changed", "unreadable", ""]
+    again = look(manifest)
+    assert (again.unread, again.reused) == (3, True)
+    assert faceless == [rows[3]["sha256"]]  # nothing else was looked at, and that once
+    for name, content in kept.items():
+        (tmp_path / name).write_bytes(content)
+    assert (look(manifest).unread, look(manifest).reused) == (0, True)
+    assert {rows[each]["sha256"] for each in range(4)} == set(faceless)
+
+
+def test_a_photo_that_ended_its_process_is_tried_again(
+    tmp_path: Path, faceless: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def all_crash(_: object, items: list[Any], *, crashed: Any, **__: Any) -> list[Any]:
+        return [crashed(each) for each in items]
+
+    manifest = save_rows(tmp_path, walls(tmp_path, 1))
+    with monkeypatch.context() as patch:
+        patch.setattr(face_boxes, "map_files", all_crash)
+        assert look(manifest).unread == 1
+    assert (look(manifest).unread, len(faceless)) == (0, 2)
 
 
 @pytest.mark.parametrize(("spread", "expected"), [(0.0, (0.2, 0.3, 0.4, 0.2)), (2 * STEADY, (0.1, 0.2, 0.3, 0.3))])
@@ -103,7 +175,7 @@ def filled(rows: list[tuple[str, str | None, str, str, tuple[int, int], float | 
     for column in ("x", "y", "width", "height"):
         table[column] = [np.nan if x is None else x for *_, x in rows]
     table["found"] = ["" if x is None else "found" for *_, x in rows]
-    done = fill_in(table, frame)
+    done = fill_in(table.assign(unread="", made_from=""), frame)
     return {name: (found, x) for name, found, x in zip(done["photo_id"], done["found"], done["x"], strict=True)}
 
 

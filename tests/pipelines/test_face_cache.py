@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from datasets.errors import OutputError
+from pipelines import face_cache
 from pipelines.face_cache import Embedding, FaceCache
 
 EMBEDDING_SIZE = 16
@@ -69,6 +70,28 @@ def test_parts_that_are_broken_or_of_another_version_count_for_nothing_and_go(tm
     assert not cache.parts.exists()
     assert_same(FaceCache.open(cache.path, "new"), vectors("a"))
     assert FaceCache.open(cache.path, "old").known == {}
+
+
+def test_two_runs_at_once_lose_nothing_of_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = (FaceCache.open(tmp_path / "faces.npz", "version") for _ in range(2))
+    one.add(vectors("a"))
+    two.add(vectors("b"))
+    one.merge()  # of a part that it had not read when it began
+    two.add(vectors("c"))
+    two.merge()  # over a file that it had not read
+    assert_same(FaceCache.open(tmp_path / "faces.npz", "version"), vectors("abc"))
+
+    write = face_cache._write
+
+    def write_late(file: Path, version: str, known: dict[str, Embedding | None]) -> None:
+        if file == one.path:
+            two.add(vectors("d"))  # once the parts have been read
+        write(file, version, known)
+
+    one.add(vectors("e"))
+    monkeypatch.setattr(face_cache, "_write", write_late)
+    one.merge()
+    assert_same(FaceCache.open(tmp_path / "faces.npz", "version"), vectors("abcde"))
 
 
 def test_a_kill_while_parts_are_removed_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
