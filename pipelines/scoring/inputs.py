@@ -57,7 +57,9 @@ class Scored:
         """(N,) who is in each photo; where no manifest says so, each photo is a person of its own."""
         if self.rows is not None:
             return [str(each) for each in self.rows["person_id"]]
-        return [each.partition("#")[0] for each in self.photo_ids]
+        made = zip(self.photo_ids, self.synthetic, strict=True)
+        # A variant's id is its photo's and a name after #; a photo's own name may hold one, too.
+        return [each.rpartition("#")[0] if synthetic else each for each, synthetic in made]
 
 
 def open_scored(

@@ -14,7 +14,7 @@ from models.oof import OutOfFold, write_oof
 from models.team import Team, member_of, write_team
 from pipelines.errors import SettingsError
 from pipelines.scoring.asking import _doubts
-from pipelines.scoring.inputs import open_scored
+from pipelines.scoring.inputs import Scored, open_scored
 from tests.models.oof_builders import random_table
 from tests.models.team_builders import checkpoint_at
 from tests.models.test_cutoffs import skewed
@@ -110,3 +110,10 @@ def test_a_model_asked_about_people_it_learned_from_is_told(tmp_path: Path) -> N
     learned, unknown = _doubts(Team(tuple(member_of(file, "run") for file in files.values())), 0)
     assert learned.startswith("1 of the 3 models were trained with fold 1 held out")
     assert "which fold 1 of the 3 models held out" in unknown
+
+
+def test_a_variant_is_its_photo_s_person_and_a_photo_s_name_is_left_alone() -> None:
+    ids = ["a:front #2.jpg", "a:front #2.jpg#wear-1", "a:side.jpg#wear-1"]
+    codes = np.zeros((3, 3), dtype=np.int64)
+    scored = Scored("a submission", ids, codes, codes, np.array([False, True, True]))
+    assert scored.people == ["a:front #2.jpg", "a:front #2.jpg", "a:side.jpg"]
