@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.gender_sheets import write_gender_sheets
 from pipelines.rewriting import Inputs, embed_wanted, read_apart, rewrite
+from pipelines.training_photos import Bars, no_bar
 from pipelines.types import PhotoPlacing, ProgressCallback
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from models.gender_blend import NetworkAnswers
+    from models.gender_network import NetworkOptions
     from pipelines.faces import Embedder
 
 
@@ -27,6 +31,8 @@ class PseudoLabelOptions:
         seed: Of the fit.
         workers: Processes that embed faces.
         photos: How photos get beside the new manifests: auto, link or copy.
+        network: A network to learn gender as well, from scratch or from weights; what it says counts only where that
+            makes things better. None for none: it takes minutes, or hours.
     """
 
     precision: float = 0.97
@@ -34,6 +40,7 @@ class PseudoLabelOptions:
     seed: int = 0
     workers: int = 1
     photos: PhotoPlacing = "auto"
+    network: NetworkOptions | None = None
 
 
 @dataclass(frozen=True)
@@ -78,37 +85,72 @@ def pseudo_label_stage(
     embedder: Embedder | None = None,
     masked_embedder: Embedder | None = None,
     progress: ProgressCallback | None = None,
+    bars: Bars = no_bar,
 ) -> PseudoLabelResult:
     """Fill in the genders that manifests lack, and write each of them anew to `out/<name>`.
 
     Args:
         inputs: Manifests by name.
-        out: The stage's folder; the embeddings' cache lies in it too.
+        out: The stage's folder; the embeddings' cache lies in it too, and a network's faces and checkpoints.
         options: How to.
         embedder: Turns a face into numbers; `models.gender.gender_embedder` when not given.
         masked_embedder: The same for a bare face after a mask was drawn on it, nan where it can't;
             `pipelines.masked_views.MaskedViews` when not given. Asked only where somebody is seen with a mask only.
-        progress: Called with (photos embedded, photos to embed).
+        progress: Called with (photos embedded, photos to embed); by default there is a bar for that.
+        bars: Makes a progress bar of each part of the work.
 
     Raises:
         SettingsError: Two inputs hold photos of the same id, or an input lies where a new manifest would go.
-        ModelsError: The embedding model is not installed.
+        ModelsError: The embedding model is not installed, or the network can't be made or taught.
     """
     from models.gender import gender_embedder, pseudo_label
 
     given = read_apart(inputs, out)
+    if options.network is not None:
+        options.network.check()
     # Copies of a file are one person: with one gender, and never learned from while they are held out.
     whole = given.whole.assign(person_id=given.persons())
     wanted = photos_to_embed(whole, options.learn_from)
     if embedder is None and wanted:
         embedder = gender_embedder()
-    embeddings, refused = embed_wanted(given, wanted, out, options.workers, embedder, progress)
-    masked = _read_masked(given, whole, embeddings, out, options, masked_embedder, progress)
-    labelled = pseudo_label(whole, embeddings, precision=options.precision, seed=options.seed, masked=masked)
+    with bars("embedding faces") if progress is None else nullcontext(progress) as told:
+        embeddings, refused = embed_wanted(given, wanted, out, options.workers, embedder, told)
+        masked = _read_masked(given, whole, embeddings, out, options, masked_embedder, told)
+    network, unheard = _ask_network(given, whole, embeddings, out, options, bars)
+    labelled = pseudo_label(
+        whole, embeddings, precision=options.precision, seed=options.seed, masked=masked, network=network
+    )
+    if unheard is not None:
+        labelled.report["network"] = unheard
     report = dict(labelled.report) | {"photos_embedded": len(embeddings), "not_embedded": refused}
     changed = labelled.manifest.assign(person_id=given.whole["person_id"])
     manifests = rewrite(given, changed, out, options.photos)
     return PseudoLabelResult(manifests, report, write_gender_sheets(given, labelled, out))
+
+
+def _ask_network(
+    given: Inputs,
+    whole: pd.DataFrame,
+    embeddings: Mapping[str, Any],
+    out: Path,
+    options: PseudoLabelOptions,
+    bars: Bars,
+) -> tuple[NetworkAnswers | None, dict[str, Any] | None]:
+    """What a network says of the bare faces that were embedded, and why there is none where one is asked for."""
+    if options.network is None or not embeddings:
+        return None, None
+    from models.errors import TooFewLabelsError
+    from models.gender_people import speaking
+    from pipelines.gender_network import network_answers
+
+    rows = whole[speaking(whole, embeddings).bare]
+    files = given.files(rows["photo_id"].tolist())
+    try:
+        return network_answers(
+            rows, files, out, options.network, seed=options.seed, workers=options.workers, bars=bars
+        ), None
+    except TooFewLabelsError as error:
+        return None, {"kept": False, "reason": str(error)}
 
 
 def _read_masked(
