@@ -18,6 +18,9 @@ def pseudo_label(
     ),
     learn_from: Annotated[int, typer.Option(min=20, help="At most so many labelled photos to learn from.")] = 3000,
     seed: Annotated[int, typer.Option(min=0)] = 0,
+    ages: Annotated[
+        bool, typer.Option("--ages", help="Fill in missing age groups too, as far as faces tell them that surely.")
+    ] = False,
     backbone: Annotated[
         str | None,
         typer.Option(
@@ -41,6 +44,9 @@ def pseudo_label(
     confidences can be believed, tables of all it said, and sheets of the least sure answers and of the given genders
     that it contradicts most surely.
 
+    With --ages missing age groups are filled in by the same means; on people of other sources than those learned from
+    somewhat fewer are right than are asked for.
+
     With --backbone networks are trained on the faces as well, each without some of the people, or without a whole
     source; a run that is killed goes on where it was.
     """
@@ -58,7 +64,7 @@ def pseudo_label(
         from models.gender_network import NetworkOptions  # only now: torch takes seconds
 
         network = NetworkOptions(backbone, weights, pretrained, image_size, epochs)
-    options = PseudoLabelOptions(precision, learn_from, seed, worker_count(workers), photos, network)
+    options = PseudoLabelOptions(precision, learn_from, seed, worker_count(workers), photos, network, ages)
     result = pseudo_label_stage(name_manifests(manifests), out, options, bars=progress_bar)
     told = {"manifests": result.manifests, **result.report, "sheets": result.sheets}
     show_summary("Pseudo-labels", told, as_json=as_json)
