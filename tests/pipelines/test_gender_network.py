@@ -49,7 +49,7 @@ def test_the_stage_teaches_a_network_and_tells_of_it(
 ) -> None:
     network = NetworkOptions("test_resnet", image_size=32, epochs=1, device="cpu")
     options = PseudoLabelOptions(network=network)
-    few = pseudo_label_stage(manifests, tmp_path / "few", options, embedder=GreyEmbedder())
+    few = pseudo_label_stage(manifests, tmp_path / "out", options, embedder=GreyEmbedder())
     assert not few.report["network"]["kept"]
     assert "10 people of each" in few.report["network"]["reason"]
     monkeypatch.setattr("models.machine_fit.MIN_PEOPLE", 2)
@@ -66,8 +66,6 @@ def test_the_stage_teaches_a_network_and_tells_of_it(
     assert faces["gender"].notna().all()
     assert faces["fold"].notna().all()
     assert all((root / path).is_file() and path.startswith(CHIPS) for path in faces["path"])
-    again = pseudo_label_stage(manifests, tmp_path / "out", options, embedder=GreyEmbedder())
-    assert again.report == result.report
 
 
 def test_a_backbone_that_is_not_there_is_named_before_anything_is_embedded(
