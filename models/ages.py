@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.labels import AGE_GROUPS
+from models.calibration import FloatArray
 from models.embedding import EMBEDDING_SIZE
 from models.errors import SettingsError, TooFewLabelsError
-from models.gender_model import FloatArray, check_faces
+from models.face_machine import check_faces
 
 MIN_PEOPLE_PER_GROUP = 20
 """A group of fewer people is left out: held out a fifth at a time, they teach nothing that could judge the others."""

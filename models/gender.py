@@ -15,6 +15,7 @@ from datasets.labels import AGE_GROUPS, GENDERS
 from datasets.manifest import validate_manifest, with_labels
 from models.errors import TooFewLabelsError
 from models.face_views import SIZE, FaceViews
+from models.gender_blend import GenderBlend, Heard, NetworkAnswers
 from models.gender_fit import GenderFit, learn_gender
 from models.gender_model import GenderModel
 from models.gender_people import Speaking, seen_masked_only, speaking, teaching, told
@@ -45,6 +46,7 @@ _EMPTY_REPORT: Final[dict[str, Any]] = {
     "rows_filled": 0,
     "abstained": {},
     "masked_only": None,
+    "network": None,
 }
 """`PseudoLabelled.report` of a manifest that lacks nothing."""
 
@@ -65,7 +67,9 @@ class PseudoLabelled:
             (None where nothing is decided), `people_missing`, `people_filled`, `rows_filled`, and `abstained`: people
             by reason (`unsure`, `too_young`, `no_embedding`, `given_genders_differ`, `no_model`, and `masked_only`: no
             photo without a mask, and no model for those). `masked_only` is None, or of the model for them what stands
-            here of the other: `labelled_people`, `held_out`, `threshold`, `threshold_by_age`, `reason`.
+            here of the other: `labelled_people`, `held_out`, `threshold`, `threshold_by_age`, `reason`. `network` is
+            None, or what `models.gender_blend.judge_network` tells of a network; where its blend is kept, the
+            thresholds are the blend's.
         given: the photos that were learned from, `photo_id, person_id, gender, said, confidence, decided`: the gender
             given, the one a model says that has not seen the person, its confidence in that, and whether that reaches
             the threshold for somebody of this age; the most surely contradicted first, the most surely confirmed last.
@@ -89,6 +93,15 @@ class _Decision:
     photo_id: str = ""
 
 
+@dataclass(frozen=True)
+class _Judge:
+    """A model, and the blend of it and what a network says of photos, in log-odds by id, where there is one."""
+
+    model: GenderModel
+    blend: GenderBlend | None = None
+    logits: Mapping[str, float] = field(default_factory=dict)
+
+
 def pseudo_label(
     manifest: pd.DataFrame,
     embeddings: Mapping[str, NDArray[np.floating[Any]]],
@@ -97,6 +110,7 @@ def pseudo_label(
     seed: int = 0,
     youngest: float = YOUNGEST,
     masked: Mapping[str, NDArray[np.floating[Any]]] | None = None,
+    network: NetworkAnswers | None = None,
 ) -> PseudoLabelled:
     """Fills in the gender of rows without one, by one decision a person.
 
@@ -115,6 +129,8 @@ def pseudo_label(
         seed: of the fit.
         youngest: no decision for people known to be younger, in years.
         masked: (D,) by `photo_id` of photos without a mask, read after a mask was drawn on the face.
+        network: what networks say of photos without a mask; it counts where the blend of it and the embedding is
+            better on held-out people, and for whom it says something.
 
     Returns:
         The filled manifest and the report. With too few labelled people nothing is filled and the report says why.
@@ -126,7 +142,7 @@ def pseudo_label(
     if not missing.any():
         return PseudoLabelled(frame, report)
     judged, teachers = speaking(frame, embeddings), frame[teaching(frame)]
-    model, given = _learn(_among(teachers, embeddings), embeddings, precision, seed, report)
+    model, given = _learn(_among(teachers, embeddings), embeddings, precision, seed, report, network)
     of_masked = None
     if masked and seen_masked_only(frame, embeddings).any():
         report["masked_only"] = {"reason": None}
@@ -146,9 +162,14 @@ def _among(rows: pd.DataFrame, embeddings: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _learn(
-    rows: pd.DataFrame, embeddings: Mapping[str, Any], precision: float, seed: int, report: dict[str, Any]
-) -> tuple[GenderModel | None, pd.DataFrame]:
-    """The model, its figures noted in the report, and what is said of those it learned from.
+    rows: pd.DataFrame,
+    embeddings: Mapping[str, Any],
+    precision: float,
+    seed: int,
+    report: dict[str, Any],
+    network: NetworkAnswers | None = None,
+) -> tuple[_Judge | None, pd.DataFrame]:
+    """What judges, its figures noted in the report, and what is said of those it learned from.
 
     None, with the reason in the report, when there is too little to learn.
     """
@@ -159,30 +180,45 @@ def _learn(
         genders, origins = rows["gender"].to_numpy(), rows["source"].to_numpy()
         years = rows["age"].to_numpy(dtype=np.float64, na_value=np.nan)
         learned = learn_gender(
-            vectors, genders, names.to_numpy(), seed, precision=precision, ages=years, sources=origins
+            vectors,
+            genders,
+            names.to_numpy(),
+            seed,
+            precision=precision,
+            ages=years,
+            sources=origins,
+            network=None if network is None else _heard(rows, network),
         )
     except TooFewLabelsError as error:
         report["reason"] = str(error)
         return None, pd.DataFrame(columns=GIVEN_COLUMNS)
     model = learned.model
     report["held_out"] = model.held_out
-    by_age = {name: threshold for name, (_, _, threshold) in model.by_age.items()}
-    report["threshold"] = model.threshold if model.threshold <= 1 else None
+    calibration = model.calibration if learned.blend is None else learned.blend.calibration
+    by_age = {name: rule.threshold for name, rule in calibration.by_age.items()}
+    report["threshold"] = calibration.whole.threshold if calibration.whole.threshold <= 1 else None
     report["threshold_by_age"] = {name: each if each <= 1 else None for name, each in by_age.items()}
-    if min([model.threshold, *by_age.values()]) > 1:
+    if learned.network is not None:
+        report["network"] = learned.network
+    if min([calibration.whole.threshold, *by_age.values()]) > 1:
         report["reason"] = (
             f"on {model.held_out['people']} held-out people no confidence reached a precision of {precision:g}: "
             "ask for a lower precision or add people with a gender"
         )
-    return model, _given_table(rows, learned, years)
+    return _Judge(model, learned.blend, {} if network is None else network.asked), _given_table(rows, learned)
 
 
-def _given_table(rows: pd.DataFrame, learned: GenderFit, years: NDArray[np.float64]) -> pd.DataFrame:
-    """`PseudoLabelled.given`, of the rows that were learned from; years are their ages, nan where unknown."""
+def _heard(rows: pd.DataFrame, network: NetworkAnswers) -> Heard:
+    said = [network.held_out.get(str(photo_id), np.nan) for photo_id in rows["photo_id"]]
+    return Heard(np.array(said, dtype=np.float64), rows["source"].isin(network.foreign).to_numpy(dtype=bool))
+
+
+def _given_table(rows: pd.DataFrame, learned: GenderFit) -> pd.DataFrame:
+    """`PseudoLabelled.given`, of the rows that were learned from."""
     female = learned.female
     said, confidence = np.where(female >= 0.5, GENDERS[1], GENDERS[0]), np.maximum(female, 1 - female)
     told = rows[["photo_id", "person_id", "gender"]].assign(said=said, confidence=confidence)
-    told["decided"] = confidence >= learned.model.thresholds_for(years)
+    told["decided"] = learned.decided
     told = told[np.isfinite(female)]
     doubt = told["confidence"].where(told["gender"].eq(told["said"]), -told["confidence"])
     order = pd.DataFrame({"doubt": doubt, "photo_id": told["photo_id"]}).sort_values(["doubt", "photo_id"]).index
@@ -208,12 +244,12 @@ def _stack(photo_ids: pd.Series[Any], embeddings: Mapping[str, Any]) -> NDArray[
     return np.stack(vectors) if vectors else np.zeros((0, SIZE), dtype=np.float32)
 
 
-def _scores(model: GenderModel | None, photo_ids: pd.Series[Any], embeddings: Mapping[str, Any]) -> NDArray[np.float64]:
+def _scores(judge: _Judge | None, photo_ids: pd.Series[Any], embeddings: Mapping[str, Any]) -> NDArray[np.float64]:
     """Of photos, a few thousand at a time: a set's descriptions all in one array may not fit beside the embeddings."""
-    if model is None:
+    if judge is None:
         return np.zeros(len(photo_ids))
     starts = range(0, len(photo_ids), _AT_ONCE)
-    told = [model.score(_stack(photo_ids.iloc[at : at + _AT_ONCE], embeddings)) for at in starts]
+    told = [judge.model.score(_stack(photo_ids.iloc[at : at + _AT_ONCE], embeddings)) for at in starts]
     return np.concatenate([np.zeros(0), *told])
 
 
@@ -222,7 +258,7 @@ def _decide(
     people: pd.Series[Any],
     embeddings: Mapping[str, Any],
     judged: Speaking,
-    models: tuple[GenderModel | None, GenderModel | None],
+    models: tuple[_Judge | None, _Judge | None],
     youngest: float,
 ) -> dict[str, _Decision]:
     """A decision for every person with a row that lacks a gender; the models are of bare faces and of masked ones."""
@@ -271,12 +307,16 @@ def _known(given: Collection[str], earlier: Mapping[str, float]) -> _Decision:
     return _Decision(None, 0.0, "no_embedding")
 
 
-def _decide_one(photos: pd.DataFrame, ages: list[float], model: GenderModel | None, without: str) -> _Decision:
+def _decide_one(photos: pd.DataFrame, ages: list[float], judge: _Judge | None, without: str) -> _Decision:
     """Of one person's photos; `without` is why there is no decision where there is no model."""
-    if model is None:
+    if judge is None:
         return _Decision(None, 0.0, without)
-    scores = photos["score"].to_numpy()
-    gender, confidence, said = model.decide(scores, max(ages) if ages else None)
+    scores, age = photos["score"].to_numpy(), max(ages) if ages else None
+    logits = np.array([judge.logits.get(str(each), np.nan) for each in photos["photo_id"]])
+    if judge.blend is not None and np.isfinite(logits).any():
+        gender, confidence, said = judge.blend.decide(scores, logits, age)
+    else:
+        gender, confidence, said = judge.model.decide(scores, age)
     reason = "unsure" if gender is None else "pseudo"
     return _Decision(gender, confidence, reason, said, str(photos["photo_id"].iloc[0]))
 

@@ -74,7 +74,7 @@ def teaching(frame: pd.DataFrame) -> pd.Series[bool]:
     return known & single & without_mask(frame)
 
 
-def chosen_to_teach(frame: pd.DataFrame, most: int) -> set[str]:
+def chosen_to_teach(frame: pd.DataFrame, most: int, who: pd.Series[bool] | None = None) -> set[str]:
     """Ids of at most so many photos to learn from, as many of each source as there are, and of as many people.
 
     The choice goes by the files' hashes, so that it is the same on any machine and in any order of the rows.
@@ -82,8 +82,9 @@ def chosen_to_teach(frame: pd.DataFrame, most: int) -> set[str]:
     Args:
         frame: a manifest.
         most: photos; where a source has fewer than its share, the others have more.
+        who: the rows that can teach; those of `teaching`, who teach gender, when not given.
     """
-    rows = frame[teaching(frame)].sort_values(["sha256", "photo_id"])
+    rows = frame[teaching(frame) if who is None else who].sort_values(["sha256", "photo_id"])
     # One photo of everybody before a second of anybody, and then source by source in turn.
     rows = rows.assign(turn=rows.groupby("person_id").cumcount()).sort_values("turn", kind="stable")
     turns: pd.Series[Any] = rows.groupby("source").cumcount().sort_values(kind="stable")

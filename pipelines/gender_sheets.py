@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from models.gender import PseudoLabelled
+    from models.pseudo_ages import PseudoAged
     from pipelines.rewriting import Inputs
     from synth.sheet import Tile
 
-GIVEN, DECIDED = "given_genders.csv", "pseudo_genders.csv"
+GIVEN, DECIDED, AGES = "given_genders.csv", "pseudo_genders.csv", "pseudo_ages.csv"
 RELIABILITY = "reliability.png"
 LEAST_SURE, CONTRADICTED = "least_sure.jpg", "contradicted.jpg"
 ROWS, COLUMNS = 5, 8
@@ -101,6 +102,19 @@ def write_gender_sheets(inputs: Inputs, labelled: PseudoLabelled, out: Path) -> 
         "contradicted": _sheet(inputs, wrong, out / CONTRADICTED),
     }
     return {name: path for name, path in written.items() if path is not None}
+
+
+def write_age_table(aged: PseudoAged | None, out: Path) -> Path | None:
+    """Write what was said of missing age groups to `AGES`; what an earlier run left goes away where there is nothing.
+
+    Args:
+        aged: What was decided; None where nobody asked.
+        out: The stage's folder.
+    """
+    if aged is None or aged.decided.empty:
+        (out / AGES).unlink(missing_ok=True)
+        return None
+    return _table(aged.decided, out / AGES)
 
 
 def _table(rows: pd.DataFrame, file: Path) -> Path | None:

@@ -1,19 +1,23 @@
-"""The pseudo-label stage: genders for the photos of several manifests, learned from all that have one."""
+"""The pseudo-label stage: genders, and age groups if asked for, for photos of several manifests, learned from all."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.gender_sheets import write_gender_sheets
+from pipelines.gender_sheets import write_age_table, write_gender_sheets
 from pipelines.rewriting import Inputs, embed_wanted, read_apart, rewrite
+from pipelines.training_photos import Bars, no_bar
 from pipelines.types import PhotoPlacing, ProgressCallback
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from models.gender_blend import NetworkAnswers
+    from models.gender_network import NetworkOptions
     from pipelines.faces import Embedder
 
 
@@ -27,6 +31,9 @@ class PseudoLabelOptions:
         seed: Of the fit.
         workers: Processes that embed faces.
         photos: How photos get beside the new manifests: auto, link or copy.
+        network: A network to learn gender as well, from scratch or from weights; what it says counts only where that
+            makes things better. None for none: it takes minutes, or hours.
+        ages: Fill in missing age groups too.
     """
 
     precision: float = 0.97
@@ -34,6 +41,8 @@ class PseudoLabelOptions:
     seed: int = 0
     workers: int = 1
     photos: PhotoPlacing = "auto"
+    network: NetworkOptions | None = None
+    ages: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,7 +51,8 @@ class PseudoLabelResult:
 
     Attributes:
         manifests: The new manifest of each input, by the input's name.
-        report: How the model did, how many rows were filled, why the others were not; see `models.gender`.
+        report: How the model did, how many rows were filled, why the others were not; see `models.gender`. Where age
+            groups were asked for, `ages` is the same of those; see `models.pseudo_ages`.
         sheets: What shows whether the genders can be believed; see `pipelines.gender_sheets`.
     """
 
@@ -56,18 +66,22 @@ class PseudoLabelResult:
         return bool(self.sheets.keys() & {"given_genders", "pseudo_genders"})
 
 
-def photos_to_embed(frame: pd.DataFrame, learn_from: int) -> set[str]:
+def photos_to_embed(frame: pd.DataFrame, learn_from: int, *, ages: bool = False) -> set[str]:
     """Return the ids of the photos whose embedding is needed.
 
     That is every photo without a gender, and up to `learn_from` of those that can teach, evenly over the sources; see
-    `models.gender_people.chosen_to_teach`.
+    `models.gender_people.chosen_to_teach`. With `ages`, the same of age groups as well.
     """
     from models.gender_people import chosen_to_teach
+    from models.pseudo_ages import teaching_ages
 
-    missing = frame["gender"].isna()
-    if not missing.any():
-        return set()
-    return set(frame.loc[missing, "photo_id"]) | chosen_to_teach(frame, learn_from)
+    wanted: set[str] = set()
+    missing, ageless = frame["gender"].isna(), frame["age_group"].isna()
+    if missing.any():
+        wanted |= set(frame.loc[missing, "photo_id"]) | chosen_to_teach(frame, learn_from)
+    if ages and ageless.any():
+        wanted |= set(frame.loc[ageless, "photo_id"]) | chosen_to_teach(frame, learn_from, teaching_ages(frame))
+    return wanted
 
 
 def pseudo_label_stage(
@@ -78,37 +92,79 @@ def pseudo_label_stage(
     embedder: Embedder | None = None,
     masked_embedder: Embedder | None = None,
     progress: ProgressCallback | None = None,
+    bars: Bars = no_bar,
 ) -> PseudoLabelResult:
-    """Fill in the genders that manifests lack, and write each of them anew to `out/<name>`.
+    """Fill in the genders that manifests lack, and age groups if asked to, and write each of them anew to `out/<name>`.
 
     Args:
         inputs: Manifests by name.
-        out: The stage's folder; the embeddings' cache lies in it too.
+        out: The stage's folder; the embeddings' cache lies in it too, and a network's faces and checkpoints.
         options: How to.
         embedder: Turns a face into numbers; `models.gender.gender_embedder` when not given.
         masked_embedder: The same for a bare face after a mask was drawn on it, nan where it can't;
             `pipelines.masked_views.MaskedViews` when not given. Asked only where somebody is seen with a mask only.
-        progress: Called with (photos embedded, photos to embed).
+        progress: Called with (photos embedded, photos to embed); by default there is a bar for that.
+        bars: Makes a progress bar of each part of the work.
 
     Raises:
         SettingsError: Two inputs hold photos of the same id, or an input lies where a new manifest would go.
-        ModelsError: The embedding model is not installed.
+        ModelsError: The embedding model is not installed, or the network can't be made or taught.
     """
     from models.gender import gender_embedder, pseudo_label
+    from models.pseudo_ages import pseudo_ages
 
     given = read_apart(inputs, out)
+    if options.network is not None:
+        options.network.check()
     # Copies of a file are one person: with one gender, and never learned from while they are held out.
     whole = given.whole.assign(person_id=given.persons())
-    wanted = photos_to_embed(whole, options.learn_from)
+    wanted = photos_to_embed(whole, options.learn_from, ages=options.ages)
     if embedder is None and wanted:
         embedder = gender_embedder()
-    embeddings, refused = embed_wanted(given, wanted, out, options.workers, embedder, progress)
-    masked = _read_masked(given, whole, embeddings, out, options, masked_embedder, progress)
-    labelled = pseudo_label(whole, embeddings, precision=options.precision, seed=options.seed, masked=masked)
+    with bars("embedding faces") if progress is None else nullcontext(progress) as told:
+        embeddings, refused = embed_wanted(given, wanted, out, options.workers, embedder, told)
+        masked = _read_masked(given, whole, embeddings, out, options, masked_embedder, told)
+    network, unheard = _ask_network(given, whole, embeddings, out, options, bars)
+    labelled = pseudo_label(
+        whole, embeddings, precision=options.precision, seed=options.seed, masked=masked, network=network
+    )
+    if unheard is not None:
+        labelled.report["network"] = unheard
     report = dict(labelled.report) | {"photos_embedded": len(embeddings), "not_embedded": refused}
-    changed = labelled.manifest.assign(person_id=given.whole["person_id"])
-    manifests = rewrite(given, changed, out, options.photos)
-    return PseudoLabelResult(manifests, report, write_gender_sheets(given, labelled, out))
+    changed, sheets = labelled.manifest, write_gender_sheets(given, labelled, out)
+    aged = None
+    if options.ages:
+        aged = pseudo_ages(changed, embeddings, precision=options.precision, seed=options.seed)
+        changed = aged.manifest
+        report["ages"] = aged.report
+    table = write_age_table(aged, out)
+    manifests = rewrite(given, changed.assign(person_id=given.whole["person_id"]), out, options.photos)
+    return PseudoLabelResult(manifests, report, sheets if table is None else sheets | {"pseudo_ages": table})
+
+
+def _ask_network(
+    given: Inputs,
+    whole: pd.DataFrame,
+    embeddings: Mapping[str, Any],
+    out: Path,
+    options: PseudoLabelOptions,
+    bars: Bars,
+) -> tuple[NetworkAnswers | None, dict[str, Any] | None]:
+    """What a network says of the bare faces that were embedded, and why there is none where one is asked for."""
+    if options.network is None or not embeddings:
+        return None, None
+    from models.errors import TooFewLabelsError
+    from models.gender_people import speaking
+    from pipelines.gender_network import network_answers
+
+    rows = whole[speaking(whole, embeddings).bare]
+    files = given.files(rows["photo_id"].tolist())
+    try:
+        return network_answers(
+            rows, files, out, options.network, seed=options.seed, workers=options.workers, bars=bars
+        ), None
+    except TooFewLabelsError as error:
+        return None, {"kept": False, "reason": str(error)}
 
 
 def _read_masked(

@@ -114,8 +114,8 @@ def test_a_saved_model_keeps_what_goes_by_age(tmp_path: Path) -> None:
     model = fitted(vectors, genders, persons, seed=0, ages=ages)
     model.save(tmp_path / "gender.npz")
     loaded = GenderModel.load(tmp_path / "gender.npz")
-    assert loaded.by_age == model.by_age
-    assert set(model.by_age) == {"under 20", "20 to 59", "60 and over"}
+    assert loaded.calibration.by_age == model.calibration.by_age
+    assert set(model.calibration.by_age) == {"under 20", "20 to 59", "60 and over"}
     np.testing.assert_array_equal(loaded.predict_proba(vectors, ages), model.predict_proba(vectors, ages))
 
 
@@ -168,7 +168,7 @@ def test_a_source_is_held_out_where_the_rest_holds_half_of_all_people() -> None:
 def test_of_more_photos_than_it_takes_it_learns_from_some_of_everybody(
     most: int, photos: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.gender_fit.MAX_PHOTOS", most)
+    monkeypatch.setattr("models.machine_fit.MAX_PHOTOS", most)
     vectors, genders, persons = people(len(photos), gap=4.0)
     rows = np.repeat(np.arange(len(photos)), photos)
     learned = learn_gender(vectors[rows], genders[rows], persons[rows])
@@ -183,7 +183,7 @@ def test_of_more_photos_than_it_takes_it_learns_from_some_of_everybody(
 
 
 def test_of_more_people_than_it_takes_some_are_of_the_rare_gender(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.gender_fit.MAX_PHOTOS", 40)
+    monkeypatch.setattr("models.machine_fit.MAX_PHOTOS", 40)
     vectors, _, persons = people(900, gap=4.0)
     genders = np.where(np.arange(900) < 12, "female", "male")
     learned = learn_gender(vectors, genders, persons)

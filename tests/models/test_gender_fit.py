@@ -9,9 +9,10 @@ import pytest
 
 from models.confidence import calibration_error
 from models.errors import TooFewLabelsError
+from models.face_machine import parts
 from models.face_views import BLOCKS, SIZE
+from models.gender_calibration import NEVER
 from models.gender_fit import learn_gender
-from models.gender_model import NEVER, parts
 from tests.models.builders import embeddings_of
 
 
@@ -80,12 +81,12 @@ def test_a_band_of_age_has_its_own_calibration_from_a_hundred_people_and_ten_of_
     vectors, genders, persons = people(320, 1.5)
     for count, known in ((100, True), (99, False)):
         ages = np.where(np.arange(320) < count, 70.0, np.nan)
-        assert ("60 and over" in learn_gender(vectors, genders, persons, ages=ages).model.by_age) == known
+        assert ("60 and over" in learn_gender(vectors, genders, persons, ages=ages).model.calibration.by_age) == known
     for women, known in ((10, True), (9, False)):
         female = np.flatnonzero(genders == "female")
         ages = np.where(genders == "male", 70.0, np.nan)
         ages[female[:women]] = 70.0
-        assert ("60 and over" in learn_gender(vectors, genders, persons, ages=ages).model.by_age) == known
+        assert ("60 and over" in learn_gender(vectors, genders, persons, ages=ages).model.calibration.by_age) == known
 
 
 def test_a_source_is_held_out_whole_from_ten_people_of_each_on() -> None:
@@ -118,8 +119,8 @@ def test_each_part_of_a_description_teaches_and_none_outweighs_the_others(part: 
     # Nor does it matter in what units a part is.
     vectors[:, where] *= 1000
     model = learn_gender(vectors, genders, np.array([f"p{at}" for at in range(160)])).model
-    assert model.blocks == BLOCKS
-    assert model.dual.shape == (len(BLOCKS), len(model.support))
+    assert model.machine.blocks == BLOCKS
+    assert model.machine.dual.shape == (len(BLOCKS), len(model.machine.support))
     # What three parts of noise say is added to what the one knows, each as loud as the other.
     assert 0.6 < model.held_out["accuracy"] < 0.9
 

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from datasets.manifest import read_manifest, write_manifest
+from datasets.manifest import read_manifest, with_labels, write_manifest
 from pipelines.errors import SettingsError
 from pipelines.masked_views import MASKED_CACHE
 from pipelines.pseudo_labels import PseudoLabelOptions, photos_to_embed, pseudo_label_stage
@@ -143,3 +143,31 @@ def test_copies_of_a_file_are_one_person(manifests: dict[str, Path], tmp_path: P
     filled = read_manifest(result.manifests["unlabelled"])
     assert filled["person_id"].tolist() == frame["person_id"].tolist()
     assert filled["gender"].iloc[0] == teacher["gender"]
+
+
+def test_age_groups_are_filled_in_only_where_that_is_asked_for(manifests: dict[str, Path], tmp_path: Path) -> None:
+    frame, folder = read_manifest(manifests["all-age-faces"]), manifests["all-age-faces"].parent
+    lacking = frame.index[frame["mask"].eq("not_wear")][:1]
+    frame.loc[lacking, ["age", "age_group", "age_from", "age_confidence", "label"]] = [np.nan, None, None, np.nan, None]
+    inputs = manifests | {"all-age-faces": write_manifest(with_labels(frame), folder)}
+    options = PseudoLabelOptions(ages=True)
+    result = pseudo_label_stage(inputs, tmp_path / "out", options, embedder=GreyEmbedder())
+    told = result.report["ages"]
+    assert told["people_missing"] == 1
+    assert "10 labelled people of each" in told["reason"]
+    table = pd.read_csv(result.sheets["pseudo_ages"])
+    assert table["reason"].tolist() == ["no_model"]
+    assert table["person_id"].tolist() == frame.loc[lacking, "person_id"].tolist()
+    again = pseudo_label_stage(inputs, tmp_path / "out", PseudoLabelOptions(), embedder=GreyEmbedder())
+    assert "ages" not in again.report
+    assert not result.sheets["pseudo_ages"].exists()
+
+
+def test_only_what_lacks_an_age_and_what_teaches_one_is_embedded_for_ages(manifests: dict[str, Path]) -> None:
+    frame = read_manifest(manifests["all-age-faces"])
+    assert photos_to_embed(frame, 4) == photos_to_embed(frame, 4, ages=True) == set()
+    frame.loc[0, ["age", "age_group", "age_from", "age_confidence"]] = [np.nan, None, None, np.nan]
+    chosen = photos_to_embed(frame, 2, ages=True)
+    assert frame.loc[0, "photo_id"] in chosen
+    assert len(chosen) == 3
+    assert photos_to_embed(frame, 2) == set()
