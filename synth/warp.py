@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -175,8 +176,7 @@ class HeadToPicture:
         return inwards, (hull * inwards).sum(1), inwards @ far
 
 
-@dataclass(frozen=True)
-class Region:
+class Region(NamedTuple):
     """A rectangle of a photo in pixels: columns x0 to x1, rows y0 to y1, ends excluded."""
 
     x0: int
