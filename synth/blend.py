@@ -81,7 +81,9 @@ def blend(
     beneath = []
     for cord in cords:
         there = cord.region.within(region)
-        casting[there] = cv2.max(hard[there], cv2.multiply(cv2.extractChannel(cord.rgba, 3), 0.6))
+        cast = cv2.extractChannel(cord.rgba, 3)
+        cast *= np.float32(0.6)
+        casting[there] = cv2.max(hard[there], cast)
         clear = np.float32(1) - hard[there]
         beneath.append(Layer(cv2.multiply(cord.rgba, cv2.merge([clear] * 4)), cord.region))
     shadow = contact_shadow(casting, light, unit)
@@ -164,10 +166,13 @@ def _lay(
     """
     opacity, alpha, shadow, noise = planes
     # The mask's own shadow falls on the skin, not on itself.
-    lit = np.float32(1) - shadow * (np.float32(1) - alpha)
-    kept = (np.float32(1) - opacity) * lit
+    lit = np.float32(1) - alpha
+    clear = lit.copy() if opacity is alpha else np.float32(1) - opacity
+    lit *= shadow
+    np.subtract(np.float32(1), lit, out=lit)
+    clear *= lit
     linear = to_linear(photo)
-    cv2.multiply(linear, _thrice(kept), dst=linear)
+    cv2.multiply(linear, _thrice(clear), dst=linear)
     for rgba, there in parts:
         cv2.add(linear[there], cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), dst=linear[there])
     cv2.copyTo(_seen(linear, opacity, noise, grain), changed, dst=photo)

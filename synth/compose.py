@@ -139,35 +139,31 @@ def _laid(texture: FloatArray, placed: FloatArray, seen: FloatArray, region: Reg
     wide = Region(tight.x0 - reach, tight.y0 - reach, tight.x1 + reach, tight.y1 + reach).cut(region)
     layer = np.zeros((wide.height, wide.width, 4), dtype=np.float32)
     sampled = layer[tight.within(wide)]
+    # One ring of the border's colour without opacity, so that the edge fades instead of ending.
+    framed = cv2.copyMakeBorder(texture, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
     for least in (SEEN, *SURER):
-        # In texels of the texture, whose first one's centre is at 0; beyond its border all is clear. Half a texel is
-        # taken off in two steps, for numbers round by them as they did in a texture with a frame: the bytes stay.
+        # In texels of the framed texture, whose first pixel's centre is at 0.
         mapping = texture_map(placed, seen, tight, least, texture.shape[1::-1], 0.5)
-        mapping -= np.float32(1)
-        _look_up(texture, mapping, sampled)
+        # Where that leads out of the frame stays what it is, clear: to say so is dearer to OpenCV.
+        cv2.remap(framed, mapping, None, cv2.INTER_LINEAR, dst=sampled, borderMode=cv2.BORDER_TRANSPARENT)
         cv2.multiply(sampled, covers, dst=sampled)
         folded = folds(mapping, sampled[..., 3])
         if folded <= MAX_FOLDED:
             break
+        sampled[...] = 0
     else:
         raise PhotoRefusedError("folded", f"{folded:.1%} of the mask's pixels run backwards")
     return Layer(layer, wide)
-
-
-def _look_up(texture: FloatArray, mapping: FloatArray, found: FloatArray) -> None:
-    """The texture where the mapping leads to, (h, w, 4), written into `found`."""
-    border = cv2.BORDER_CONSTANT
-    cv2.remap(texture, mapping, None, cv2.INTER_LINEAR, dst=found, borderMode=border, borderValue=(0, 0, 0, 0))
 
 
 def _coloured(drawn: list[Cords], look: Look, light: Light) -> list[Layer]:
     """The cords in their colour under the light."""
     if not drawn:
         return []
-    strap = [float(part) for part in lit_colour(strap_colour(look), np.asarray(0.9, dtype=np.float32), light)]
+    strap = list(lit_colour(strap_colour(look), np.asarray(0.9, dtype=np.float32), light))
     layers = []
     for each in drawn:
         bright = each.brightness * each.alpha
-        rgba = cv2.merge([*(cv2.multiply(bright, part) for part in strap), each.alpha])
+        rgba = cv2.merge([*(bright * part for part in strap), each.alpha])
         layers.append(Layer(np.asarray(rgba), each.region))
     return layers

@@ -311,7 +311,11 @@ def visible_cover(placed: FloatArray, seen: FloatArray, region: Region) -> Float
         corners = (grid[v, u, :2] + 0.5) * 2 - 0.5
         cv2.fillPoly(double, [np.round(corners * 16).astype(np.int32)], 255, cv2.LINE_8, shift=4)
     cover = cv2.resize(double, (region.width, region.height), interpolation=cv2.INTER_AREA)
-    return np.asarray(cover, dtype=np.float32) / np.float32(255)
+    return np.asarray(cv2.LUT(cover, _SHARES))
+
+
+_SHARES = np.arange(256, dtype=np.float32) / np.float32(255)
+"""Of full cover, by level."""
 
 
 def within_head(placed: FloatArray, to_picture: HeadToPicture, beyond: float) -> FloatArray | float:
