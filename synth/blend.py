@@ -77,16 +77,16 @@ def blend(
     """
     hard = np.zeros((region.height, region.width), dtype=np.float32)
     hard[sheet.region.within(region)] = cv2.extractChannel(sheet.rgba, 3)
-    casting = hard.copy() if cords else hard
     beneath = []
     for cord in cords:
         there = cord.region.within(region)
         cast = cv2.extractChannel(cord.rgba, 3)
         cast *= np.float32(0.6)
-        casting[there] = cv2.max(hard[there], cast)
         clear = np.float32(1) - hard[there]
         beneath.append(Layer(cv2.multiply(cord.rgba, cv2.merge([clear] * 4)), cord.region))
-    shadow = contact_shadow(casting, light, unit)
+        # They cast their shadow too; none lies where another one does.
+        hard[there] = cv2.max(hard[there], cast)
+    shadow = contact_shadow(hard, light, unit)
     # Premultiplied colours are blurred by the photo's own blur, so that the mask is as soft as the face beside it.
     layers = [Layer(_soften(each.rgba, light), each.region) for each in (sheet, *beneath)]
     alpha = np.zeros(hard.shape, dtype=np.float32)
@@ -98,7 +98,8 @@ def blend(
     noise = None
     if light.grain > 0:
         noise = grain(alpha.shape, coloured=light.tone is None, soft=light.blur > 0.8, rng=rng)
-    changed = np.asarray(cv2.compare(cv2.max(opacity, shadow), LEAST, cv2.CMP_GT))
+    touched = cv2.max(opacity, shadow) > np.float32(LEAST)
+    changed = touched.view(np.uint8)
     result, within = rgb.copy(), _box(changed, region)
     for strip in _strips(within):
         here = strip.within(region)
@@ -107,11 +108,11 @@ def blend(
         _lay(result[strip.slices], changed[here], parts, planes, light.grain)
     if light.jpeg_quality is not None and within.width:
         _save_again(result, within, changed[within.within(region)], light.jpeg_quality, light.zoom)
-    return result, alpha, changed != 0
+    return result, alpha, touched
 
 
 def _box(changed: RgbImage, region: Region) -> Region:
-    """Around all that is changed, (h, w) uint8, in a region."""
+    """Around all that is changed, (h, w) uint8, not 0, in a region."""
     left, top, width, height = cv2.boundingRect(changed)
     x0, y0 = region.x0 + left, region.y0 + top
     return Region(x0, y0, x0 + width, y0 + height)
@@ -159,7 +160,7 @@ def _lay(
 
     Args:
         photo: (h, w, 3) uint8, RGB; changed in place.
-        changed: (h, w) uint8, 255 where it may change.
+        changed: (h, w) uint8, 0 where it may not change.
         parts: of mask and cords, premultiplied, and where each lies.
         planes: of the strip.
         grain: strength of the noise.

@@ -12,7 +12,7 @@ from synth.arrays import FloatArray
 from synth.light import LUMA, Light
 from synth.looks.canvas import Canvas
 from synth.pose import Pose
-from synth.surface import Sheet, cross, differences
+from synth.surface import Sheet, cross, rightwards
 
 RELIEF = 4.0
 """Relief is lit this much steeper than it is: cloth's folds also shade each other, which one bounce of light lacks. Of
@@ -127,7 +127,7 @@ def _unit(direction: FloatArray) -> FloatArray:
 
 def _frame(worn: Sheet) -> tuple[FloatArray, FloatArray, FloatArray]:
     """The sheet's normals and its unit tangents to the right and down, (R, C, 3) each, head coordinates."""
-    normal, right = worn.normals, differences(worn.points)[1]
+    normal, right = worn.normals, rightwards(worn.points)
     right -= (right * normal).sum(-1, keepdims=True) * normal
     right /= np.maximum(np.sqrt((right * right).sum(-1, keepdims=True)), 1e-9)
     return normal, right, cross(normal, right)
