@@ -234,7 +234,7 @@ def contact_shadow(alpha: FloatArray, light: Light, unit: float) -> FloatArray:
     near = cv2.GaussianBlur(small, (0, 0), max(CONTACT_WIDTH * unit / shrink, 0.5))
     both = cv2.addWeighted(cast, CAST * light.contact, near, CREVICE * light.contact, 0.0)
     shadow = cv2.resize(cv2.min(both, DARKEST), whole.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return np.ascontiguousarray(shadow[:height, :width])
+    return np.asarray(shadow[:height, :width])
 
 
 def _save_again(picture: RgbImage, there: Region, changed: RgbImage, quality: int, zoom: float) -> None:

@@ -92,11 +92,11 @@ def _brightness(
     upright += np.float32(1)
     shortened = np.float32(1) / cv2.sqrt(upright + squared)
     upright = cv2.sqrt(upright)
-    frame = [pose.turned(each) for each in _frame(worn)]
+    frame, grid = [pose.turned(each).reshape(-1, 3) for each in _frame(worn)], worn.points.shape[:2]
 
     def towards(direction: FloatArray) -> FloatArray:
         # Only the sheet's own frame varies slowly; it is taken from the grid, the relief from the texels.
-        coarse = [(each @ direction).astype(np.float32) for each in frame]
+        coarse = [(each @ direction).astype(np.float32).reshape(grid) for each in frame]
         plain, across, down = (cv2.resize(each, (width, height)) for each in coarse)
         # In place: (plain upright - across slope_x - down slope_y) shortened.
         plain *= upright
