@@ -77,14 +77,16 @@ def blend(
     """
     hard = np.zeros((region.height, region.width), dtype=np.float32)
     hard[sheet.region.within(region)] = cv2.extractChannel(sheet.rgba, 3)
-    casting = hard.copy() if cords else hard
     beneath = []
     for cord in cords:
         there = cord.region.within(region)
-        casting[there] = cv2.max(hard[there], cv2.multiply(cv2.extractChannel(cord.rgba, 3), 0.6))
+        cast = cv2.extractChannel(cord.rgba, 3)
+        cast *= np.float32(0.6)
         clear = np.float32(1) - hard[there]
         beneath.append(Layer(cv2.multiply(cord.rgba, cv2.merge([clear] * 4)), cord.region))
-    shadow = contact_shadow(casting, light, unit)
+        # They cast their shadow too; none lies where another one does.
+        hard[there] = cv2.max(hard[there], cast)
+    shadow = contact_shadow(hard, light, unit)
     # Premultiplied colours are blurred by the photo's own blur, so that the mask is as soft as the face beside it.
     layers = [Layer(_soften(each.rgba, light), each.region) for each in (sheet, *beneath)]
     alpha = np.zeros(hard.shape, dtype=np.float32)
@@ -96,7 +98,8 @@ def blend(
     noise = None
     if light.grain > 0:
         noise = grain(alpha.shape, coloured=light.tone is None, soft=light.blur > 0.8, rng=rng)
-    changed = np.asarray(cv2.compare(cv2.max(opacity, shadow), LEAST, cv2.CMP_GT))
+    touched = cv2.max(opacity, shadow) > np.float32(LEAST)
+    changed = touched.view(np.uint8)
     result, within = rgb.copy(), _box(changed, region)
     for strip in _strips(within):
         here = strip.within(region)
@@ -105,11 +108,11 @@ def blend(
         _lay(result[strip.slices], changed[here], parts, planes, light.grain)
     if light.jpeg_quality is not None and within.width:
         _save_again(result, within, changed[within.within(region)], light.jpeg_quality, light.zoom)
-    return result, alpha, changed != 0
+    return result, alpha, touched
 
 
 def _box(changed: RgbImage, region: Region) -> Region:
-    """Around all that is changed, (h, w) uint8, in a region."""
+    """Around all that is changed, (h, w) uint8, not 0, in a region."""
     left, top, width, height = cv2.boundingRect(changed)
     x0, y0 = region.x0 + left, region.y0 + top
     return Region(x0, y0, x0 + width, y0 + height)
@@ -157,17 +160,20 @@ def _lay(
 
     Args:
         photo: (h, w, 3) uint8, RGB; changed in place.
-        changed: (h, w) uint8, 255 where it may change.
+        changed: (h, w) uint8, 0 where it may not change.
         parts: of mask and cords, premultiplied, and where each lies.
         planes: of the strip.
         grain: strength of the noise.
     """
     opacity, alpha, shadow, noise = planes
     # The mask's own shadow falls on the skin, not on itself.
-    lit = np.float32(1) - shadow * (np.float32(1) - alpha)
-    kept = (np.float32(1) - opacity) * lit
+    lit = np.float32(1) - alpha
+    clear = lit.copy() if opacity is alpha else np.float32(1) - opacity
+    lit *= shadow
+    np.subtract(np.float32(1), lit, out=lit)
+    clear *= lit
     linear = to_linear(photo)
-    cv2.multiply(linear, _thrice(kept), dst=linear)
+    cv2.multiply(linear, _thrice(clear), dst=linear)
     for rgba, there in parts:
         cv2.add(linear[there], cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), dst=linear[there])
     cv2.copyTo(_seen(linear, opacity, noise, grain), changed, dst=photo)
@@ -228,7 +234,7 @@ def contact_shadow(alpha: FloatArray, light: Light, unit: float) -> FloatArray:
     near = cv2.GaussianBlur(small, (0, 0), max(CONTACT_WIDTH * unit / shrink, 0.5))
     both = cv2.addWeighted(cast, CAST * light.contact, near, CREVICE * light.contact, 0.0)
     shadow = cv2.resize(cv2.min(both, DARKEST), whole.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return np.ascontiguousarray(shadow[:height, :width])
+    return np.asarray(shadow[:height, :width])
 
 
 def _save_again(picture: RgbImage, there: Region, changed: RgbImage, quality: int, zoom: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -90,7 +90,7 @@ def compose(
     unit = to_picture.pose.pixels_per_unit
     region = _region(placed, tied, unit, rgb.shape)
     if light.contact > 0:
-        light = replace(light, exposure=light.exposure * float(np.exp(rng.normal(0, UNSURE))))
+        light = light.exposed(float(np.exp(rng.normal(0, UNSURE))))
     canvas = draw_look(look, _texels(placed), worn.aspect, crumple, halved=outline.hangs != 0)
     gain = light.pattern(placed) if light.pattern is not None else None
     texture = lit_texture(canvas, worn, to_picture.pose, light, mask_type(look.mask_type).gloss, gain)
@@ -135,37 +135,35 @@ def _laid(texture: FloatArray, placed: FloatArray, seen: FloatArray, region: Reg
     tight = Region.around(placed, 2, (region.y1, region.x1)).cut(region)
     if tight.width < 2 or tight.height < 2:
         return Layer(np.zeros((region.height, region.width, 4), dtype=np.float32), region)
-    cover = visible_cover(placed, seen, tight)
+    covers = cv2.merge([visible_cover(placed, seen, tight)] * 4)
+    wide = Region(tight.x0 - reach, tight.y0 - reach, tight.x1 + reach, tight.y1 + reach).cut(region)
+    layer = np.zeros((wide.height, wide.width, 4), dtype=np.float32)
+    sampled = layer[tight.within(wide)]
+    # One ring of the border's colour without opacity, so that the edge fades instead of ending.
+    framed = cv2.copyMakeBorder(texture, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
     for least in (SEEN, *SURER):
-        # In texels of the texture in its frame, whose first pixel's centre is at 0.
+        # In texels of the framed texture, whose first pixel's centre is at 0.
         mapping = texture_map(placed, seen, tight, least, texture.shape[1::-1], 0.5)
-        sampled = cv2.multiply(_look_up(texture, mapping), cv2.merge([cover] * 4))
+        # Where that leads out of the frame stays what it is, clear: to say so is dearer to OpenCV.
+        cv2.remap(framed, mapping, None, cv2.INTER_LINEAR, dst=sampled, borderMode=cv2.BORDER_TRANSPARENT)
+        cv2.multiply(sampled, covers, dst=sampled)
         folded = folds(mapping, sampled[..., 3])
         if folded <= MAX_FOLDED:
             break
+        sampled[...] = 0
     else:
         raise PhotoRefusedError("folded", f"{folded:.1%} of the mask's pixels run backwards")
-    wide = Region(tight.x0 - reach, tight.y0 - reach, tight.x1 + reach, tight.y1 + reach).cut(region)
-    layer = np.zeros((wide.height, wide.width, 4), dtype=np.float32)
-    layer[tight.within(wide)] = sampled
     return Layer(layer, wide)
-
-
-def _look_up(texture: FloatArray, mapping: FloatArray) -> FloatArray:
-    # One ring of the border's colour without opacity, so that the edge fades instead of ending.
-    framed = cv2.copyMakeBorder(texture, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
-    border = cv2.BORDER_CONSTANT
-    return np.asarray(cv2.remap(framed, mapping, None, cv2.INTER_LINEAR, borderMode=border, borderValue=(0, 0, 0, 0)))
 
 
 def _coloured(drawn: list[Cords], look: Look, light: Light) -> list[Layer]:
     """The cords in their colour under the light."""
     if not drawn:
         return []
-    strap = [float(part) for part in lit_colour(strap_colour(look), np.asarray(0.9, dtype=np.float32), light)]
+    strap = list(lit_colour(strap_colour(look), np.asarray(0.9, dtype=np.float32), light))
     layers = []
     for each in drawn:
         bright = each.brightness * each.alpha
-        rgba = cv2.merge([*(cv2.multiply(bright, part) for part in strap), each.alpha])
+        rgba = cv2.merge([*(bright * part for part in strap), each.alpha])
         layers.append(Layer(np.asarray(rgba), each.region))
     return layers

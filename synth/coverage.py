@@ -98,7 +98,10 @@ def _measured(face: Face, shape: tuple[int, int]) -> Parts:
 
 def _cut(alpha: FloatArray, region: Region, box: Region) -> FloatArray:
     """The (height, width) opacity of a region in another one; outside of the first nothing is hidden."""
-    both, hidden = box.cut(region), np.zeros((box.height, box.width), dtype=np.float32)
+    both = box.cut(region)
+    if both == box:
+        return alpha[box.within(region)]
+    hidden = np.zeros((box.height, box.width), dtype=np.float32)
     if both.width > 0 and both.height > 0:
         hidden[both.within(box)] = alpha[both.within(region)]
     return hidden

@@ -166,6 +166,13 @@ class Light:
         """
         return cls(1.0, np.zeros(3), exposure, np.ones(3, np.float32), 0.0, 0.0, 0.0, None, contact=0.0)
 
+    def exposed(self, factor: float) -> Light:
+        """The same light with an exposure so many times as high."""
+        # What `dataclasses.replace` does, at a tenth of its cost.
+        made = object.__new__(Light)
+        made.__dict__.update(self.__dict__, exposure=self.exposure * factor)
+        return made
+
     def shade(self, normals: FloatArray) -> FloatArray:
         """(...,) brightness of surfaces with these (..., 3) camera-coordinate normals; at least a fifth of average."""
         return np.asarray(np.maximum(self.ambient + normals @ self.direction, 0.2))

@@ -12,7 +12,7 @@ from synth.arrays import FloatArray
 from synth.light import LUMA, Light
 from synth.looks.canvas import Canvas
 from synth.pose import Pose
-from synth.surface import Sheet, cross, differences
+from synth.surface import Sheet, cross, rightwards
 
 RELIEF = 4.0
 """Relief is lit this much steeper than it is: cloth's folds also shade each other, which one bounce of light lacks. Of
@@ -71,7 +71,9 @@ def lit_texture(
         colour = cv2.multiply(plane, brightness, scale=float(factor))
         if sheen is not None:
             colour = cv2.scaleAdd(sheen, float(white), colour)
-        drawn.append((colour + np.float32(light.black)) * alpha)
+        colour += np.float32(light.black)
+        colour *= alpha
+        drawn.append(colour)
     return np.asarray(cv2.merge([*drawn, alpha]))
 
 
@@ -86,23 +88,31 @@ def _brightness(
     # Fine relief is raised, coarse folds are as steep as they are: more would turn cloth into metal. A slope s becomes
     # s / sqrt(1 + s^2 / STEEPEST^2); times that root, the normal's length is that of (s, root).
     squared = slope_x * slope_x + slope_y * slope_y
-    upright = cv2.multiply(squared, 1 / STEEPEST**2) + np.float32(1)
+    upright = cv2.multiply(squared, 1 / STEEPEST**2)
+    upright += np.float32(1)
     shortened = np.float32(1) / cv2.sqrt(upright + squared)
     upright = cv2.sqrt(upright)
-    frame = [pose.turned(each) for each in _frame(worn)]
+    frame, grid = [pose.turned(each).reshape(-1, 3) for each in _frame(worn)], worn.points.shape[:2]
 
     def towards(direction: FloatArray) -> FloatArray:
         # Only the sheet's own frame varies slowly; it is taken from the grid, the relief from the texels.
-        coarse = [(each @ direction).astype(np.float32) for each in frame]
+        coarse = [(each @ direction).astype(np.float32).reshape(grid) for each in frame]
         plain, across, down = (cv2.resize(each, (width, height)) for each in coarse)
-        return np.asarray((plain * upright - (across * slope_x + down * slope_y)) * shortened)
+        # In place: (plain upright - across slope_x - down slope_y) shortened.
+        plain *= upright
+        across *= slope_x
+        down *= slope_y
+        across += down
+        plain -= across
+        plain *= shortened
+        return np.asarray(plain)
 
     brightness = cv2.max(towards(light.direction) + np.float32(light.ambient), 0.2)
     if light.contact > 0:
         hollow = cv2.subtract(_smooth(canvas.height, HOLLOW / texel), canvas.height)
         hollow *= np.float32(-28.0 * light.contact)
         hollow += np.float32(1)
-        brightness *= hollow.clip(0.5, 1.08)
+        brightness *= hollow.clip(0.5, 1.08, out=hollow)
     sheen = None
     if gloss > 0:
         half = _unit(light.direction) + np.array([0.0, 0.0, 1.0])
@@ -117,7 +127,7 @@ def _unit(direction: FloatArray) -> FloatArray:
 
 def _frame(worn: Sheet) -> tuple[FloatArray, FloatArray, FloatArray]:
     """The sheet's normals and its unit tangents to the right and down, (R, C, 3) each, head coordinates."""
-    normal, right = worn.normals, differences(worn.points)[1]
+    normal, right = worn.normals, rightwards(worn.points)
     right -= (right * normal).sum(-1, keepdims=True) * normal
     right /= np.maximum(np.sqrt((right * right).sum(-1, keepdims=True)), 1e-9)
     return normal, right, cross(normal, right)

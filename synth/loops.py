@@ -239,6 +239,10 @@ def _overlap(one: Region, other: Region) -> bool:
     return one.x0 < other.x1 and other.x0 < one.x1 and one.y0 < other.y1 and other.y0 < one.y1
 
 
+_SHARES = np.arange(256, dtype=np.float32) * np.float32(1 / 255)
+"""Of full opacity, by level."""
+
+
 def _drawn(edges: NDArray[np.int32], levels: NDArray[np.intp], region: Region, box: Region) -> Cords:
     """Draws bands in a rectangle of the region.
 
@@ -251,12 +255,13 @@ def _drawn(edges: NDArray[np.int32], levels: NDArray[np.intp], region: Region, b
     plate = np.zeros((box.height * SUPERSAMPLED, box.width * SUPERSAMPLED), dtype=np.uint8)
     edges = edges - np.array([box.x0, box.y0], dtype=np.int32) * (16 * SUPERSAMPLED)
     # The strongest last: where two cords meet the fainter doesn't hide the other.
+    one, other = edges[:, :, 0], edges[:, ::-1, 1]
     for level, cord, first, last in sorted(_runs(levels)):
-        band = edges[cord, first : last + 1]
-        cv2.fillPoly(plate, [np.concatenate([band[:, 0], band[::-1, 1]])], level, cv2.LINE_8, shift=4)
-    drawn = cv2.resize(plate, (box.width, box.height), interpolation=cv2.INTER_AREA).astype(np.float32)
-    drawn *= np.float32(1 / 255)
-    lit = cv2.Sobel(drawn, cv2.CV_32F, 0, 1, scale=0.25 / 4).clip(-0.25, 0.25)
+        ring = np.concatenate((one[cord, first : last + 1], other[cord, STEPS - 1 - last : STEPS - first]))
+        cv2.fillPoly(plate, (ring,), level, cv2.LINE_8, shift=4)
+    drawn = cv2.LUT(cv2.resize(plate, (box.width, box.height), interpolation=cv2.INTER_AREA), _SHARES)
+    lit = cv2.Sobel(drawn, cv2.CV_32F, 0, 1, scale=0.25 / 4)
+    lit.clip(-0.25, 0.25, out=lit)
     lit += np.float32(0.92)
     where = Region(region.x0 + box.x0, region.y0 + box.y0, region.x0 + box.x1, region.y0 + box.y1)
     return Cords(drawn, lit, where)

@@ -168,7 +168,7 @@ def _changes(gray: RgbImage) -> FloatArray:
 def as_jpeg(rgb: RgbImage, quality: int) -> RgbImage:
     """A picture after a JPEG of this quality (4:2:0): (h, w, 3) uint8, RGB, the same size."""
     encoded = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return np.asarray(cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB))
+    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB))
 
 
 def as_enlarged_jpeg(rgb: RgbImage, quality: int, zoom: float) -> RgbImage:

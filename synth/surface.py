@@ -254,10 +254,19 @@ def cross(one: FloatArray, other: FloatArray) -> FloatArray:
 
 def differences(points: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Differences of an (R, C, D) grid downwards and to the right: central ones, one-sided at its edges."""
-    down, right = np.empty_like(points), np.empty_like(points)
-    for to, at in ((down, points), (right.swapaxes(0, 1), points.swapaxes(0, 1))):
-        np.subtract(at[2:], at[:-2], out=to[1:-1])
-        to[1:-1] *= 0.5
-        np.subtract(at[1], at[0], out=to[0])
-        np.subtract(at[-1], at[-2], out=to[-1])
-    return down, right
+    return _downwards(points), rightwards(points)
+
+
+def rightwards(points: FloatArray) -> FloatArray:
+    """The second of `differences`."""
+    return _downwards(points.swapaxes(0, 1)).swapaxes(0, 1)
+
+
+def _downwards(points: FloatArray) -> FloatArray:
+    found = np.empty_like(points)
+    inner = found[1:-1]
+    np.subtract(points[2:], points[:-2], out=inner)
+    inner *= 0.5
+    np.subtract(points[1], points[0], out=found[0])
+    np.subtract(points[-1], points[-2], out=found[-1])
+    return found

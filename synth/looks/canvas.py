@@ -130,7 +130,7 @@ class Canvas:
 
     def paint(self, mask: FloatArray, colour: FloatArray) -> None:
         """Lays `colour` (3,) over the sheet where mask (broadcast to (h, w)) is 1."""
-        painted = np.flatnonzero(mask.any(axis=1))
+        painted = np.flatnonzero(mask.max(axis=1))
         if not len(painted):
             return
         rows = slice(int(painted[0]), int(painted[-1]) + 1)

@@ -148,12 +148,14 @@ def register(
 def add_type(kind: MaskType) -> None:
     """Puts a mask type into the registry, in place of one of the same name."""
     _TYPES[kind.name] = kind
+    _suited.cache_clear()
 
 
 def set_own_types(kinds: tuple[MaskType, ...]) -> None:
     """Makes these the only mask types beside the built-in ones."""
     for name in [name for name, kind in _TYPES.items() if not kind.built_in]:
         del _TYPES[name]
+    _suited.cache_clear()
     for kind in kinds:
         add_type(kind)
 
@@ -166,8 +168,13 @@ def list_mask_types(style: str | None = None) -> list[str]:
     """
     if style is None:
         return sorted(_TYPES)
+    return list(_suited(style))
+
+
+@lru_cache(maxsize=32)
+def _suited(style: str) -> tuple[str, ...]:
     _check_style(style)
-    return sorted(name for name, kind in _TYPES.items() if kind.suits(style))
+    return tuple(sorted(name for name, kind in _TYPES.items() if kind.suits(style)))
 
 
 def mask_type(name: str) -> MaskType:

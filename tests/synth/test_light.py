@@ -178,3 +178,10 @@ def test_flat_light_says_nothing() -> None:
     np.testing.assert_array_equal(flat.shade(normals), 1)
     albedo = np.array([[0.2, 0.5, 0.9]])
     np.testing.assert_allclose(lit_colour(albedo, np.ones(1), flat), albedo, rtol=1e-6)
+
+
+def test_another_exposure_is_the_same_light_otherwise() -> None:
+    light = light_of(FACE.rgb)
+    told, made = replace(light, exposure=light.exposure * 1.25), light.exposed(1.25)
+    assert vars(made) == vars(told)
+    assert made.exposure != light.exposure

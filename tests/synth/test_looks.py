@@ -11,7 +11,7 @@ from synth import SynthUsageError, list_wear_styles
 from synth.looks import check_suited, draw_look, list_mask_types, mask_type, sample_look, suited_types
 from synth.looks.canvas import Canvas, lab_to_linear, noise
 from synth.looks.prints import list_prints, printed
-from synth.looks.registry import _pick, strap_colour, strap_of
+from synth.looks.registry import _pick, add_type, set_own_types, strap_colour, strap_of
 from synth.looks.strokes import dashes
 
 KINDS = list_mask_types()
@@ -244,3 +244,14 @@ def test_some_coloured_surgical_masks_have_a_white_upper_edge() -> None:
         edge, body = albedo[1, 60:100].mean(0), albedo[60:80, 60:100].mean((0, 1))
         white += bool(edge[2] / edge[0] < 0.7 * body[2] / body[0])
     assert 5 <= white <= 22
+
+
+def test_a_mask_type_that_comes_or_goes_is_listed_or_not() -> None:
+    before = list_mask_types("correct")
+    own = replace(mask_type("cloth"), name="of_my_own", built_in=False)
+    add_type(own)
+    try:
+        assert list_mask_types("correct") == sorted([*before, "of_my_own"])
+    finally:
+        set_own_types(())
+    assert list_mask_types("correct") == before
