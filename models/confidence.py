@@ -15,7 +15,7 @@ BINS = 10
 
 # One-sided 80 % (z of the normal distribution): the precision holds on held-out people with that certainty. With a
 # precision of 0.97 this asks for 23 held-out people without a mistake before anything is labelled.
-_CERTAINTY_Z = 0.8416
+CERTAINTY_Z = 0.8416
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def threshold_for(confidence: NDArray[Any], right: NDArray[Any], precision: floa
 
 def wilson_lower(share: NDArray[Any], count: NDArray[Any]) -> FloatArray:
     """Lower bound of a share seen among so many (Wilson 1927, one-sided 80 %)."""
-    z = _CERTAINTY_Z
+    z = CERTAINTY_Z
     spread = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
     bound: FloatArray = (share + z**2 / (2 * count) - spread) / (1 + z**2 / count)
     return bound

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calibration import Codes, FloatArray, folds_by_person, log_losses, parted
+from models.confidence import CERTAINTY_Z
 from models.gender_calibration import Calibrated, Calibration, calibrate, figures
 from models.gender_model import Decision, decide
 from models.machine_fit import enough
@@ -122,7 +123,8 @@ def judge_network(photos: Judged, alone: Calibrated, precision: float, seed: int
 
     The weights of the sum are those of a logistic regression, fitted like the curves to nine tenths of the people and
     tried on the others, ten times. What decides is the log loss on people of sources held out whole, by machine and
-    network alike, since those who lack a gender are mostly of another source; where none is, on everybody.
+    network alike, since those who lack a gender are mostly of another source; where none is, on everybody. It has to be
+    lower by more than 0.84 standard errors: with a certainty of 80 %, as thresholds are chosen with.
 
     Args:
         photos: those learned from.
@@ -154,8 +156,13 @@ def judge_network(photos: Judged, alone: Calibrated, precision: float, seed: int
         losses = log_losses(each.probability[judged], photos.female[judged])
         measured = figures(each.probability[judged], photos.female[judged], decides[judged])
         told[name] = {"log_loss": float(losses.mean()), **measured}
-    kept = told["blend"]["log_loss"] < told["embedding"]["log_loss"]
-    told |= {"kept": kept, "reason": None if kept else "the log loss of both together is no better than without it"}
+    gains = log_losses(alone.probability[judged], photos.female[judged]) - log_losses(
+        blend.probability[judged], photos.female[judged]
+    )
+    # Among few people a network that knows nothing is ahead half of the time.
+    doubt = CERTAINTY_Z * float(gains.std()) / np.sqrt(len(gains))
+    kept = bool(gains.mean() > doubt)
+    told |= {"kept": kept, "reason": None if kept else "the log loss of both together is not surely better"}
     if not kept:
         return Judgement(None, alone.probability, made, told)
     probability = np.where(asked, blend.probability, alone.probability)

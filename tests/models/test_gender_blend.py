@@ -48,16 +48,16 @@ def test_a_network_that_knows_more_is_kept_and_its_figures_are_those_of_what_is_
     np.testing.assert_array_equal(fit.female[:40], alone.female[:40])
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_a_network_that_knows_nothing_changes_nothing(seed: int) -> None:
-    fit, _ = learned(0.0, seed=seed)
-    assert fit.network is not None
-    if not fit.network["kept"]:
-        assert fit.blend is None
-        assert "no better" in fit.network["reason"]
-    # By chance it may be kept, with next to no weight and no gain.
-    gain = fit.network["embedding"]["log_loss"] - fit.network["blend"]["log_loss"]
-    assert gain < 0.01
+def test_a_network_that_knows_nothing_changes_nothing() -> None:
+    fits = [learned(0.0, seed=seed)[0] for seed in range(4)]
+    left_out = [fit for fit in fits if fit.blend is None]
+    # By chance one may seem to know something.
+    assert len(left_out) >= 3
+    for fit in left_out:
+        assert fit.network is not None
+        assert not fit.network["kept"]
+        assert "not surely better" in fit.network["reason"]
+        assert set(fit.network) >= {"embedding", "network", "blend"}
 
 
 def test_people_of_sources_that_neither_has_seen_decide() -> None:
