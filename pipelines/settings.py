@@ -98,6 +98,16 @@ class SampleSettings(_Settings):
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
 
 
+class GenderNetworkSettings(_Settings):
+    """A network that learns gender beside the embedding; what it says counts only where that makes things better."""
+
+    backbone: str = Field(description="a timm model, such as resnet18")
+    weights: Path | None = Field(default=None, description="a file it starts from")
+    pretrained: bool = Field(default=False, description="start from timm's published weights, which needs its hub")
+    image_size: int = Field(default=96, ge=16, le=2048, description="side that it sees, in pixels")
+    epochs: int = Field(default=30, ge=1, le=10_000)
+
+
 class SynthFlowSettings(_Settings):
     """Everything `synth-flow` needs; with nothing given it runs on drawn sample people in ./out."""
 
@@ -115,6 +125,10 @@ class SynthFlowSettings(_Settings):
     workers: int = Field(default=0, ge=0, le=1024, description="processes; 0 takes every core")
     precision: float = Field(default=0.97, gt=0.5, lt=1.0, description="that a pseudo-labelled gender must reach")
     learn_from: int = Field(default=3000, ge=20, description="photos with a given gender to learn genders from")
+    gender_network: GenderNetworkSettings | None = Field(
+        default=None, description="a network that learns gender too: minutes to hours"
+    )
+    pseudo_ages: bool = Field(default=False, description="fill in missing age groups, as far as faces tell them")
     check_ages: bool = Field(default=False, description="say how sure each given age is; embeds every bare face")
     duplicates: bool = Field(default=True, description="look for copies of photos before merging")
     same_people: bool = Field(default=False, description="and for the same people in other pictures, by their faces")

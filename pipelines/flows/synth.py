@@ -10,6 +10,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 import pipelines.flows  # noqa: F401 - before Prefect: sets it up
+from models.gender_network import NetworkOptions
 from pipelines import artifacts, stages
 from pipelines.age_check import CheckAgesOptions, CheckAgesResult, check_ages_stage
 from pipelines.brief import brief_synthesis
@@ -54,6 +55,8 @@ def pseudo_label_task(manifests: dict[str, Path], settings: SynthFlowSettings) -
         seed=settings.seed,
         workers=worker_count(settings.workers),
         photos=settings.photos,
+        network=NetworkOptions(**dict(settings.gender_network)) if settings.gender_network else None,
+        ages=settings.pseudo_ages,
     )
     with artifacts.progress_artifact("palette-pseudo-label", "embedding faces") as progress:
         return pseudo_label_stage(manifests, settings.out / "pseudo-label", options, progress=progress)

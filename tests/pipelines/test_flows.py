@@ -181,3 +181,20 @@ def test_nothing_starts_when_an_input_is_missing(tmp_path: Path, monkeypatch: py
 def test_no_server_is_explained(message: str, told: str) -> None:
     with pytest.raises(FlowFailedError, match=told), running.server_errors_explained():
         raise RuntimeError(message)
+
+
+def test_the_flow_s_network_and_ages_reach_the_stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from models.gender_network import NetworkOptions
+    from pipelines.flows import synth
+    from pipelines.pseudo_labels import PseudoLabelOptions
+    from pipelines.settings import SynthFlowSettings, load_settings
+
+    seen: list[PseudoLabelOptions] = []
+    monkeypatch.setattr(synth, "pseudo_label_stage", lambda _manifests, _out, options, **_: seen.append(options))
+    chosen = ["gender_network.backbone=resnet18", "gender_network.epochs=3", "pseudo_ages=true", f"out={tmp_path}"]
+    for settings in (SynthFlowSettings(out=tmp_path), load_settings(SynthFlowSettings, None, chosen)):
+        synth.pseudo_label_task.fn({}, settings)
+    assert [(each.network, each.ages) for each in seen] == [
+        (None, False),
+        (NetworkOptions("resnet18", epochs=3), True),
+    ]
