@@ -35,7 +35,8 @@ def fail_on_three(number: int) -> int:
 def linger(folder: Path, number: int) -> int:
     (folder / f"{number}.part").write_text(str(os.getpid()))
     (folder / f"{number}.part").rename(folder / str(number))
-    time.sleep(120)
+    for _ in range(1200):  # an interrupt that comes just before a sleep begins doesn't shorten it
+        time.sleep(0.1)
     return number
 
 
