@@ -144,7 +144,8 @@ def is_running(process: int) -> bool:
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_workers_end_when_the_process_that_started_them_is_killed_or_interrupted(tmp_path: Path, how: signal.Signals):
     script = (
-        "import sys; from functools import partial; from pathlib import Path\n"
+        "import signal, sys; from functools import partial; from pathlib import Path\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # what runs in a shell's background ignores it
         "from datasets.workers import stream_files; from tests.datasets.test_workers import crashed, linger\n"
         "list(stream_files(partial(linger, Path(sys.argv[1])), [1, 2], workers=2, crashed=crashed, batch=1))\n"
     )
