@@ -19,11 +19,10 @@ from models.calibration import (
     log_losses,
     parted,
 )
-from models.confidence import calibration_error, threshold_for
-from models.errors import SettingsError, TooFewLabelsError
-from models.face_machine import FaceMachine, check_faces
-from models.gender_calibration import NEVER
-from models.machine_fit import MIN_PEOPLE, MachineFit, draw_photos, fit_machine, one_each
+from models.confidence import NEVER, calibration_error, threshold_for
+from models.errors import SettingsError
+from models.face_machine import FaceMachine, check_labelled
+from models.machine_fit import MachineFit, check_enough, draw_photos, fit_machine, one_each
 
 BORDERS: Final = len(AGE_GROUPS) - 1
 """Questions whose answers say the group: is somebody past the first border, and past the second?"""
@@ -99,7 +98,8 @@ def learn_ages(
     """
     if not 0.5 <= precision < 1:
         raise SettingsError(f"precision must be from 0.5 to below 1, not {precision}")
-    vectors, codes, people = _checked(faces, groups, persons)
+    vectors, codes, people = check_labelled(faces, groups, persons, AGE_GROUPS, "age groups")
+    check_enough(codes, people, AGE_GROUPS, "age groups")
     origins = np.full(len(people), "") if sources is None else np.asarray(sources, dtype=str)
     rng = np.random.default_rng(seed)
     kept = draw_photos(people, codes, rng)
@@ -176,25 +176,3 @@ def _measured(told: FloatArray, codes: Codes, made: NDArray[np.bool_]) -> dict[s
         "precision": float(right[made].mean()) if made.any() else None,
         "by_group": by_group,
     }
-
-
-def _checked(
-    faces: NDArray[Any], groups: NDArray[Any], persons: NDArray[Any]
-) -> tuple[FloatArray, Codes, NDArray[np.str_]]:
-    vectors = check_faces(faces)
-    names, people = np.asarray(groups, dtype=str), np.asarray(persons, dtype=str)
-    if not len(vectors) == len(names) == len(people):
-        raise SettingsError(
-            f"{len(vectors)} embeddings, {len(names)} age groups and {len(people)} persons: give one each"
-        )
-    unknown = sorted(set(names.tolist()) - set(AGE_GROUPS))
-    if unknown:
-        raise SettingsError(f"age groups must be {', '.join(AGE_GROUPS)}, not {', '.join(unknown)}")
-    for group in AGE_GROUPS:
-        count = len(set(people[names == group].tolist()))
-        if count < MIN_PEOPLE:
-            raise TooFewLabelsError(
-                f"learning age groups takes {MIN_PEOPLE} labelled people of each; there are {count} of {group}: add a "
-                "source that has ages"
-            )
-    return vectors, np.array([AGE_GROUPS.index(name) for name in names.tolist()], dtype=np.int64), people

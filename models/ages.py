@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from datasets.labels import AGE_GROUPS
 from models.calibration import FloatArray
 from models.embedding import EMBEDDING_SIZE
-from models.errors import SettingsError, TooFewLabelsError
-from models.face_machine import check_faces
+from models.errors import TooFewLabelsError
+from models.face_machine import check_labelled
 
 MIN_PEOPLE_PER_GROUP = 20
 """A group of fewer people is left out: held out a fifth at a time, they teach nothing that could judge the others."""
@@ -78,7 +78,7 @@ def check_ages(embeddings: NDArray[Any], groups: NDArray[Any], persons: NDArray[
         EmbeddingError: the embeddings have another shape, or are not finite.
         SettingsError: the arrays' lengths differ, or a group is unknown.
     """
-    vectors, codes, people = _checked(embeddings, groups, persons)
+    vectors, codes, people = check_labelled(embeddings, groups, persons, AGE_GROUPS, "age groups", EMBEDDING_SIZE)
     judged = _groups_to_judge(codes, people)
     rows = _in_fixed_order(vectors, codes, people, np.flatnonzero(np.isin(codes, judged)))
     given = np.searchsorted(judged, codes[rows])
@@ -99,22 +99,6 @@ def check_ages(embeddings: NDArray[Any], groups: NDArray[Any], persons: NDArray[
             "temperature": temperature,
         },
     )
-
-
-def _checked(
-    embeddings: NDArray[Any], groups: NDArray[Any], persons: NDArray[Any]
-) -> tuple[FloatArray, Codes, NDArray[np.str_]]:
-    vectors = check_faces(embeddings, EMBEDDING_SIZE)
-    names, people = np.asarray(groups, dtype=str), np.asarray(persons, dtype=str)
-    if not len(vectors) == len(names) == len(people):
-        raise SettingsError(
-            f"{len(vectors)} embeddings, {len(names)} age groups and {len(people)} persons: give one each"
-        )
-    unknown = sorted(set(names.tolist()) - set(AGE_GROUPS))
-    if unknown:
-        raise SettingsError(f"age groups must be {', '.join(AGE_GROUPS)}, not {', '.join(unknown)}")
-    codes = np.array([AGE_GROUPS.index(name) for name in names.tolist()], dtype=np.int64)
-    return vectors, codes, people
 
 
 def _groups_to_judge(codes: Codes, people: NDArray[np.str_]) -> Codes:

@@ -71,11 +71,11 @@ def log_losses(chance: FloatArray, yes: Codes) -> FloatArray:
 
 
 def folds_by_person(people: NDArray[np.str_], yes: Codes, seed: int) -> Codes:
-    """(N,) the fold of each photo's person; people of either answer are dealt evenly.
+    """(N,) the fold of each photo's person; people of each answer are dealt evenly.
 
     Args:
         people: (N,) who is in each photo.
-        yes: (N,) 1 or 0, the same for all photos of a person.
+        yes: (N,) whole numbers, the same for all photos of a person.
         seed: of the dealing.
     """
     names, first, at = np.unique(people, return_index=True, return_inverse=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ BINS = 10
 # One-sided 80 % (z of the normal distribution): the precision holds on held-out people with that certainty. With a
 # precision of 0.97 this asks for 23 held-out people without a mistake before anything is labelled.
 CERTAINTY_Z = 0.8416
+
+NEVER: Final = 2.0
+"""A threshold that no confidence reaches."""
 
 
 @dataclass(frozen=True)

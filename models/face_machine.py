@@ -9,8 +9,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calibration import FloatArray
-from models.errors import EmbeddingError
+from models.calibration import Codes, FloatArray
+from models.errors import EmbeddingError, SettingsError
 
 _CHUNK = 4096
 ARRAYS: Final = ("mean", "scale", "support", "dual")
@@ -99,6 +99,38 @@ def check_faces(faces: NDArray[Any], length: int | None = None) -> FloatArray:
     if not np.isfinite(vectors).all():
         raise EmbeddingError("some embeddings hold values that are not finite: embed those photos again")
     return vectors
+
+
+def check_labelled(
+    faces: NDArray[Any],
+    labels: NDArray[Any],
+    persons: NDArray[Any],
+    words: Sequence[str],
+    what: str,
+    length: int | None = None,
+) -> tuple[FloatArray, Codes, NDArray[np.str_]]:
+    """Faces that are learned from: their numbers, their labels as positions in the words, and who is in each.
+
+    Args:
+        faces: (N, D), as `check_faces` takes them.
+        labels: (N,) of the words.
+        persons: (N,).
+        words: that a label may be.
+        what: labels are of, in the plural, for messages.
+        length: that D must be; any without.
+
+    Raises:
+        EmbeddingError: the faces have another shape, or are not finite.
+        SettingsError: a label is none of the words, or the arrays' lengths differ.
+    """
+    vectors = check_faces(faces, length)
+    names, people = np.asarray(labels, dtype=str), np.asarray(persons, dtype=str)
+    if not len(vectors) == len(names) == len(people):
+        raise SettingsError(f"{len(vectors)} embeddings, {len(names)} {what} and {len(people)} persons: give one each")
+    unknown = sorted(set(names.tolist()) - set(words))
+    if unknown:
+        raise SettingsError(f"{what} must be {' or '.join(words)}, not {', '.join(unknown)}")
+    return vectors, np.array([words.index(name) for name in names.tolist()], dtype=np.int64), people
 
 
 def parts(blocks: Sequence[int]) -> list[slice]:

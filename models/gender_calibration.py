@@ -20,7 +20,7 @@ from models.calibration import (
     log_losses,
     parted,
 )
-from models.confidence import calibration_error, threshold_for
+from models.confidence import NEVER, calibration_error, threshold_for
 from models.machine_fit import enough
 
 AGE_BANDS: Final = {"under 20": (0.0, 20.0), "20 to 59": (20.0, 60.0), "60 and over": (60.0, np.inf)}
@@ -28,9 +28,6 @@ AGE_BANDS: Final = {"under 20": (0.0, 20.0), "20 to 59": (20.0, 60.0), "60 and o
 
 MIN_PEOPLE_PER_BAND: Final = 100
 """An age band of fewer held-out people has no curve and no threshold of its own."""
-
-NEVER: Final = 2.0
-"""A threshold that no confidence reaches."""
 
 _WHOLE = ""
 

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from datasets.labels import GENDERS
 from models.calibration import Codes, FloatArray
-from models.errors import SettingsError, TooFewLabelsError
-from models.face_machine import check_faces
+from models.errors import SettingsError
+from models.face_machine import check_labelled
 from models.gender_blend import GenderBlend, Heard, Judged, judge_network
 from models.gender_calibration import calibrate, figures
 from models.gender_model import GenderModel
-from models.machine_fit import MIN_PEOPLE, draw_photos, fit_machine, one_each
+from models.machine_fit import check_enough, draw_photos, fit_machine, one_each
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,20 +149,8 @@ def _checked(
     sources: NDArray[Any] | None,
     network: Heard | None,
 ) -> _Known:
-    vectors = check_faces(faces)
-    names, people = np.asarray(genders, dtype=str), np.asarray(persons, dtype=str)
-    if not len(vectors) == len(names) == len(people):
-        raise SettingsError(f"{len(vectors)} embeddings, {len(names)} genders and {len(people)} persons: give one each")
-    unknown = sorted(set(names.tolist()) - set(GENDERS))
-    if unknown:
-        raise SettingsError(f"genders must be {' or '.join(GENDERS)}, not {', '.join(unknown)}")
-    for gender in GENDERS:
-        count = len(set(people[names == gender].tolist()))
-        if count < MIN_PEOPLE:
-            raise TooFewLabelsError(
-                f"learning gender takes {MIN_PEOPLE} labelled people of each; there are {count} {gender}: "
-                "add a source that has genders"
-            )
+    vectors, female, people = check_labelled(faces, genders, persons, GENDERS, "genders")
+    check_enough(female, people, GENDERS, "genders")
     nothing = np.full(len(people), np.nan)
     years = nothing if ages is None else np.asarray(ages, dtype=np.float64)
     origins = np.full(len(people), "") if sources is None else np.asarray(sources, dtype=str)
@@ -172,4 +160,4 @@ def _checked(
             f"{len(people)} embeddings, {len(years)} ages, {len(origins)} sources and {len(heard.logits)} answers of a "
             "network: give one each"
         )
-    return _Known(vectors, (names == GENDERS[1]).astype(np.int64), people, years, origins, *heard)
+    return _Known(vectors, female, people, years, origins, *heard)

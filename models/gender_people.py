@@ -59,9 +59,9 @@ def undecided(frame: pd.DataFrame) -> pd.Series[bool]:
     return lacking & ~given & earlier.ne(1)
 
 
-def told(frame: pd.DataFrame) -> pd.Series[bool]:
-    """Rows whose gender was given or corrected, not guessed."""
-    return frame["gender"].notna() & frame["gender_from"].fillna("given").isin(["given", "corrected"])
+def told(frame: pd.DataFrame, label: str = "gender", origin: str = "gender_from") -> pd.Series[bool]:
+    """Rows whose label was given or corrected, not guessed; the columns hold it, and where it is from."""
+    return frame[label].notna() & frame[origin].fillna("given").isin(["given", "corrected"])
 
 
 def teaching(frame: pd.DataFrame) -> pd.Series[bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.calibration import FOLDS, Codes, FloatArray
+from models.errors import TooFewLabelsError
 from models.face_machine import FaceMachine, kernel, parts
 from models.face_views import blocks_of
 
@@ -73,6 +75,24 @@ def fit_machine(
 def enough(yes: NDArray[Any], people: NDArray[np.str_]) -> bool:
     """Whether there are `MIN_PEOPLE` people of either answer."""
     return all(len(np.unique(people[yes == code])) >= MIN_PEOPLE for code in (0, 1))
+
+
+def check_enough(codes: Codes, people: NDArray[np.str_], words: Sequence[str], what: str) -> None:
+    """Raises TooFewLabelsError where fewer than `MIN_PEOPLE` people have one of the labels.
+
+    Args:
+        codes: (N,) positions in the words.
+        people: (N,) who is in each photo.
+        words: the labels.
+        what: is learned, in the plural, for the message.
+    """
+    for code, word in enumerate(words):
+        count = len(np.unique(people[codes == code]))
+        if count < MIN_PEOPLE:
+            raise TooFewLabelsError(
+                f"learning {what} takes {MIN_PEOPLE} labelled people of each; there are {count} {word}: "
+                f"add a source that has {what}"
+            )
 
 
 def draw_photos(people: NDArray[np.str_], codes: Codes, rng: np.random.Generator) -> Codes:

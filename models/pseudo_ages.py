@@ -15,7 +15,7 @@ from datasets.labels import AGE_GROUPS
 from datasets.manifest import validate_manifest, with_labels, without_mask
 from models.age_fit import AgeModel, learn_ages
 from models.errors import TooFewLabelsError
-from models.gender_people import speaking
+from models.gender_people import speaking, told
 
 AGES_COLUMNS: Final = ["person_id", "photo_id", "said", "confidence", "reason"]
 
@@ -42,8 +42,7 @@ class PseudoAged:
 
 def teaching_ages(frame: pd.DataFrame) -> pd.Series[bool]:
     """Photos, no variants, without a mask and with an age group given or corrected: what a guess teaches is a guess."""
-    given = frame["age_group"].notna() & frame["age_from"].fillna("given").isin(["given", "corrected"])
-    return given & frame["parent_id"].isna() & without_mask(frame)
+    return told(frame, "age_group", "age_from") & frame["parent_id"].isna() & without_mask(frame)
 
 
 def pseudo_ages(

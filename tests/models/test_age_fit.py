@@ -11,8 +11,8 @@ import pytest
 from datasets.labels import AGE_GROUPS
 from datasets.manifest import make_manifest
 from models.age_fit import _groups, learn_ages
+from models.confidence import NEVER
 from models.errors import SettingsError, TooFewLabelsError
-from models.gender_calibration import NEVER
 from models.pseudo_ages import pseudo_ages, teaching_ages
 from tests.models.builders import row
 
@@ -63,7 +63,7 @@ def test_the_same_seed_gives_the_same_and_bad_input_is_named() -> None:
     one, other = learn_ages(*data, seed=1), learn_ages(*data, seed=1)
     np.testing.assert_array_equal(one.score(data[0]), other.score(data[0]))
     assert one.held_out == other.held_out
-    with pytest.raises(TooFewLabelsError, match="there are 9 of 60_plus"):
+    with pytest.raises(TooFewLabelsError, match="there are 9 60_plus"):
         learn_ages(*(each[:29] for each in data))
     with pytest.raises(SettingsError, match="give one each"):
         learn_ages(data[0], data[1][:-1], data[2])

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from models.calibration import ISOTONIC, PLATT, Isotonic, Platt, log_losses, sigmoid
-from models.gender_calibration import NEVER, Calibrated, calibrate
+from models.confidence import NEVER
+from models.gender_calibration import Calibrated, calibrate
 from models.gender_model import GenderModel
 from tests.models.test_gender_model import plain_machine
 

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.confidence import calibration_error
+from models.confidence import NEVER, calibration_error
 from models.errors import TooFewLabelsError
 from models.face_machine import parts
 from models.face_views import BLOCKS, SIZE
-from models.gender_calibration import NEVER
 from models.gender_fit import learn_gender
 from tests.models.builders import embeddings_of
 

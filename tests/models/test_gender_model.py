@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from models.calibration import Platt, sigmoid
+from models.confidence import NEVER
 from models.errors import GenderModelError
 from models.face_machine import FaceMachine
-from models.gender_calibration import NEVER, Calibration, Rule, age_band
+from models.gender_calibration import Calibration, Rule, age_band
 from models.gender_model import GenderModel
 
 PLAIN = Platt(1.0, 0.0)
