@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from datasets.finding import MANIFEST
 from pipelines.contact_sheets import in_rows, photo_tile, save_sheet
 from pipelines.errors import MissingInputError, PipelinesError
 
@@ -40,17 +41,19 @@ class GenderTables:
     decided: pd.DataFrame
 
 
-def read_gender_tables(folder: Path) -> GenderTables:
-    """Read the tables that `write_gender_sheets` left in a stage's folder.
+def read_gender_tables(folder: Path) -> GenderTables | None:
+    """Read the tables that `write_gender_sheets` left in a stage's folder; None where no gender was missing.
 
     Raises:
-        MissingInputError: There is neither of them.
+        MissingInputError: The folder holds neither of them, nor the manifests that the stage writes in any case.
         PipelinesError: One holds something else than the stage writes.
         LabelsError: One can't be read, or lacks a column.
     """
     from models.gender import DECIDED_COLUMNS, GIVEN_COLUMNS
 
     if not any((folder / name).is_file() for name in (GIVEN, DECIDED)):
+        if any(folder.glob(f"*/{MANIFEST}")):
+            return None
         raise MissingInputError(
             f"{folder} holds neither {GIVEN} nor {DECIDED}: name the folder that palette pseudo-label wrote to"
         )

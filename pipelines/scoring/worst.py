@@ -92,7 +92,7 @@ def _tile(scored: Scored, row: int, sure: float, shown: Mapping[int, Any]) -> Ti
 
     assert scored.rows is not None  # noqa: S101  looked at by write_worst
     truth, answer = told_apart(scored.truth[row], scored.answers[row])
-    title, detail = f"truth: {truth}", f"answer: {answer}, {sure:.0%}"
+    title, detail = f"truth: {truth}", f"answer ({sure:.0%}): {answer}"
     if row in shown:
         return Tile(shown[row], title, detail)
     return photo_tile((scored.root or Path()) / str(scored.rows["path"].iloc[row]), title, detail)

@@ -151,10 +151,12 @@ def test_what_was_written_is_read_again(labelled: PseudoLabelled, tmp_path: Path
     nobody = Inputs({}, labelled.manifest)
     write_gender_sheets(nobody, PseudoLabelled(labelled.manifest, labelled.report, labelled.given), tmp_path)
     alone = read_gender_tables(tmp_path)
+    assert alone is not None
     assert len(alone.decided) == 0
     pd.testing.assert_frame_equal(alone.given, labelled.given, check_dtype=False, atol=1e-6)
     labelled.decided.to_csv(tmp_path / DECIDED, index=False)
     both = read_gender_tables(tmp_path)
+    assert both is not None
     pd.testing.assert_frame_equal(both.decided, labelled.decided, check_dtype=False, atol=1e-6)
     assert both.decided["confidence"].isna().sum() == 1
     section = genders(both)
@@ -187,6 +189,11 @@ def test_a_table_without_a_column_and_a_folder_without_tables_are_named(tmp_path
     given_table(3).drop(columns="decided").to_csv(tmp_path / GIVEN, index=False)
     with pytest.raises(LabelsError, match="no column decided"):
         read_gender_tables(tmp_path)
+
+
+def test_where_no_gender_was_missing_there_is_nothing_to_tell(tmp_path: Path) -> None:
+    write_manifest(population(people=3), tmp_path / "competition")
+    assert read_gender_tables(tmp_path) is None
 
 
 def test_the_command_takes_the_stages_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
