@@ -53,7 +53,6 @@ def test_the_stage_teaches_a_network_and_tells_of_it(
     assert not few.report["network"]["kept"]
     assert "10 people of each" in few.report["network"]["reason"]
     monkeypatch.setattr("models.machine_fit.MIN_PEOPLE", 2)
-    monkeypatch.setattr("models.gender_fit.MIN_PEOPLE", 2)
     monkeypatch.setattr("models.machine_fit.FOLDS", 3)
     monkeypatch.setattr("models.gender_network.FOLDS", 2)
     monkeypatch.setattr("models.train.plot_run", lambda *_: None)
