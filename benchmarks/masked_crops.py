@@ -42,8 +42,11 @@ TURNED, TILTED = 18.0, 9.0
 """Yaw and pitch in degrees from which a face gives twice the variants, and three times from half as much again: few
 photographs of the samples show turned, raised or lowered heads, and people in the street seldom look into a camera."""
 
-INCORRECT = {"nose_out": 0.52, "chin": 0.36, "chin_out": 0.03, "hanging": 0.04, "over_eyes": 0.05}
+INCORRECT = {"nose_out": 0.46, "chin": 0.32, "chin_out": 0.03, "hanging": 0.14, "over_eyes": 0.05}
 """How often each wrong wear style is drawn."""
+
+BELOW, BELOW_HANGING = (0.08, 0.45), (0.22, 0.5)
+"""How much a crop shows below the chin, as a share of brows to chin: what hangs there must not be cut off."""
 
 
 @dataclass(frozen=True)
@@ -111,12 +114,14 @@ def _outline(style: str, look: Look | None) -> Outline | None:
     return get_wear_style(style).place(mask_type(look.mask_type).cut, Middle())  # type: ignore[arg-type]
 
 
-def crop_of(rgb: NDArray[np.uint8], face: Face, rng: np.random.Generator) -> NDArray[np.uint8]:
+def crop_of(
+    rgb: NDArray[np.uint8], face: Face, rng: np.random.Generator, below: tuple[float, float] = BELOW
+) -> NDArray[np.uint8]:
     """The head, as a detector of heads would box it now wider and now tighter: (SIDE, SIDE, 3) uint8."""
     low, high = face.landmarks.min(0), face.landmarks.max(0)
     wide, tall = high - low
     x0, x1 = low[0] - wide * rng.uniform(0.02, 0.45), high[0] + wide * rng.uniform(0.02, 0.45)
-    y0, y1 = low[1] - tall * rng.uniform(0.25, 0.8), high[1] + tall * rng.uniform(0.08, 0.45)
+    y0, y1 = low[1] - tall * rng.uniform(0.25, 0.8), high[1] + tall * rng.uniform(*below)
     x0, y0 = max(round(x0), 0), max(round(y0), 0)
     part = rgb[y0 : max(round(y1), y0 + 8), x0 : max(round(x1), x0 + 8)]
     return np.asarray(cv2.resize(part, (SIDE, SIDE), interpolation=cv2.INTER_AREA), dtype=np.uint8)
@@ -156,7 +161,8 @@ def make_crops(task: CropTask) -> list[tuple[NDArray[np.uint8], int, str]]:
             masked = _engine().mask(ready, wear=style, seed=int(rng.integers(2**31)), **fixed)
         except PhotoRefusedError:
             continue
-        made.append((crop_of(masked.rgb, whole.face, rng), STATES.index(mask_state_of(style)), style))
+        below = BELOW_HANGING if style == "hanging" else BELOW
+        made.append((crop_of(masked.rgb, whole.face, rng, below), STATES.index(mask_state_of(style)), style))
     return made
 
 

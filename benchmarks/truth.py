@@ -39,7 +39,7 @@ LONG_TYPES, SKIRT = ("scarf",), 0.5
 """Types that hang over the neck by their nature, as wide as the jaw, and how far below it, in face widths (7 cm)."""
 
 PULLED_DOWN = 0.25
-"""The same for a mask pulled down to the chin, in face widths (3.5 cm): on photographs of worn ones they hang before
+"""The same for a mask pulled down to the chin or below it, in face widths (3.5 cm): on photographs of worn ones they hang before
 the throat by as much."""
 
 HIDDEN, ON_EYE = 0.5, 0.1
@@ -78,7 +78,7 @@ RULES: dict[str, Rule] = {
     "nose_out": Rule({"nose tip": _FREE, "mouth": _COVERED, "chin": _HELD}),
     "chin": Rule({"nose": _FREE, "mouth": _FREE, "chin": _HELD}, skirt=PULLED_DOWN),
     "chin_out": Rule({"nose": _COVERED, "mouth": _COVERED, "chin": _BARE}),
-    "hanging": Rule({"nose": _FREE, "mouth": _FREE}, margin=HANGING_MARGIN),
+    "hanging": Rule({"nose": _FREE, "mouth": _FREE}, margin=HANGING_MARGIN, skirt=PULLED_DOWN),
     "over_eyes": Rule({"mouth": _FREE}, eyes=True),
 }
 """By wear style. Every style but `over_eyes` leaves the eyes alone, and none leaves the head's outline."""

@@ -17,7 +17,7 @@ from synth.warp import Region
 from synth.wear import NOT_WEAR
 
 HANGING_AREA = 0.08
-"""Least share of a face's area that a mask hanging from one ear shows."""
+"""Least share of a face's area that a mask hanging from one ear, or from both below the chin, shows."""
 
 
 @dataclass(frozen=True)

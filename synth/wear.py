@@ -15,6 +15,9 @@ BESIDE = -0.01
 """How far the corners of a mask that has slipped down reach beyond the mean jaw, head units; below 0 they end before
 it. The further down a mask sits, the narrower is what it lies on."""
 
+BELOW_CHIN = 0.6
+"""How often a mask that hangs does so from both ears below a bare chin, and not from one ear."""
+
 NOT_WEAR = "not_wear"
 """The style of a variant without a mask, named like its mask state."""
 
@@ -115,7 +118,7 @@ def _worn(cut: Cut, rng: np.random.Generator, top: float, bottom: float) -> Outl
 @_wear_style("correct", "wear", crumple=0.15)
 def _correct(cut: Cut, rng: np.random.Generator) -> Outline:
     # From between the eyes to between the ridge of the nose (landmark 29) and its tip (30), down to under the chin.
-    return _worn(cut, rng, rng.uniform(0.06, 0.30), rng.uniform(1.35, 1.44))
+    return _worn(cut, rng, rng.uniform(0.06, 0.32), rng.uniform(1.35, 1.44))
 
 
 @_wear_style("nose_out", "incorrect", crumple=0.3)
@@ -148,7 +151,7 @@ def _chin(cut: Cut, rng: np.random.Generator) -> Outline:
     # Anywhere between the lower lip's edge (0.91) and the chin's point (1.28), gathered there and hanging before the
     # neck. The upper edge bows down between corners that stand off the jaw, from beside the nose's wings to below the
     # mouth; from there the loops go taut to the ears.
-    top = rng.uniform(0.95, 1.16)
+    top = rng.uniform(0.95, 1.20)
     # A scarf that is pushed down lies in more folds than a mask, but it does hang further.
     worn = _worn(replace(cut, drop=0.6 * cut.drop), rng, top, min(max(top + rng.uniform(0.28, 0.60), 1.30), 1.54))
     top_side = rng.uniform(0.58, min(0.98, top - 0.08))
@@ -188,6 +191,32 @@ def _chin_out(cut: Cut, rng: np.random.Generator) -> Outline:
 
 @_wear_style("hanging", "incorrect", crumple=0.35)
 def _hanging(cut: Cut, rng: np.random.Generator) -> Outline:
+    return _from_both_ears(cut, rng) if rng.uniform(0.0, 1.0) < BELOW_CHIN else _from_one_ear(rng)
+
+
+def _from_both_ears(cut: Cut, rng: np.random.Generator) -> Outline:
+    # Before the throat, gathered as at the chin but all of it below: its upper edge follows the jaw from outside, for
+    # the chin's point (1.28) and what lies above the jaw's corners stay free.
+    top = rng.uniform(1.26, 1.40)
+    worn = _worn(cut, rng, top, top + rng.uniform(0.30, 0.66))
+    top_side = rng.uniform(0.86, 1.08)
+    bottom_side = top_side + rng.uniform(0.20, 0.42)
+    top_half = _jaw_half(top_side) + rng.uniform(0.0, 0.08)
+    return replace(
+        worn,
+        top_side=top_side,
+        bottom_side=bottom_side,
+        top_half=top_half,
+        bottom_half=top_half * rng.uniform(0.72, 0.95),
+        peak=rng.uniform(1.3, 2.2),
+        belly=rng.uniform(1.7, 3.0),
+        standoff=0.7 * worn.standoff,
+        drapes=True,
+        floor=rng.uniform(-0.62, -0.40),
+    )
+
+
+def _from_one_ear(rng: np.random.Generator) -> Outline:
     # By one loop from one ear, lower than the ear, beside jaw and neck; folded lengthwise and turned edge-on to
     # three-quarters, so that a part of its height is seen, most often less than half.
     side = 1.0 if rng.uniform(0.0, 1.0) < 0.5 else -1.0

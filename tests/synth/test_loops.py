@@ -57,7 +57,8 @@ def test_two_cords_a_side_go_from_the_mask_backwards(attach: str, worn) -> None:
 
 @pytest.mark.parametrize("side", [-1.0, 1.0])
 def test_a_mask_on_one_ear_hangs_by_two_taut_cords_and_its_other_loop_dangles(side: float) -> None:
-    hung = get_wear_style("hanging").place(mask_type("surgical").cut, np.random.default_rng(3))
+    place, cut = get_wear_style("hanging").place, mask_type("surgical").cut
+    hung = next(each for seed in range(20) if (each := place(cut, np.random.default_rng(seed))).hangs)
     hung = hung if hung.hangs == side else hung.mirrored()
     worn = sheet(hung)
     sides, (*taut, loop) = cords(worn, hangs=side)

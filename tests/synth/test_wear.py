@@ -7,6 +7,7 @@ from synth.errors import SynthUsageError
 from synth.looks import list_mask_types, mask_type
 from synth.loops import EAR
 from synth.shape import CHIN, MEAN_FACE, NOSE_TIP
+from synth.surface import Outline
 from synth.wear import BESIDE, get_wear_style, list_wear_styles, mask_state_of
 
 INCORRECT = ("nose_out", "chin", "chin_out", "hanging", "over_eyes")
@@ -51,20 +52,41 @@ def test_the_rarer_styles_sit_where_they_are_named_for() -> None:
     cut, brows = mask_type("surgical").cut, MEAN_FACE[17:27, 1].max()
     for seed in range(20):
         rng = np.random.default_rng(seed)
-        chin_out, hanging, over_eyes = (get_wear_style(name).place(cut, rng) for name in INCORRECT[2:])
+        chin_out, over_eyes = (get_wear_style(name).place(cut, rng) for name in ("chin_out", "over_eyes"))
         assert chin_out.top < MEAN_FACE[29, 1]
         assert MEAN_FACE[57, 1] < chin_out.bottom < MEAN_FACE[CHIN, 1]
         assert over_eyes.top < brows
         assert MEAN_FACE[36:48, 1].max() < over_eyes.bottom < MEAN_FACE[33, 1]
-        assert hanging.hangs in (-1.0, 1.0)
-        # Its middle lies beside the mouth, on the side of the ear that it hangs from, and it hangs upright.
-        assert hanging.shift * hanging.hangs > MEAN_FACE[54, 0]
-        assert 70 < hanging.tilt * hanging.hangs < 100
 
 
-def test_a_hanging_mask_hangs_from_either_ear() -> None:
-    rng, cut = np.random.default_rng(0), mask_type("surgical").cut
-    assert {get_wear_style("hanging").place(cut, rng).hangs for _ in range(20)} == {-1.0, 1.0}
+def hanging(from_one: bool, kind: str = "surgical") -> list[Outline]:
+    """Hanging masks, from one ear or from both."""
+    drawn = [get_wear_style("hanging").place(mask_type(kind).cut, np.random.default_rng(seed)) for seed in range(120)]
+    return [outline for outline in drawn if (outline.hangs != 0) == from_one]
+
+
+def test_a_hanging_mask_hangs_from_either_ear_or_from_both() -> None:
+    assert {outline.hangs for outline in hanging(True)} == {-1.0, 1.0}
+    assert len(hanging(True)) > 30
+    assert len(hanging(False)) > 30
+
+
+def test_from_one_ear_it_hangs_upright_beside_the_mouth() -> None:
+    for outline in hanging(True):
+        # Its middle lies on the side of the ear that it hangs from.
+        assert outline.shift * outline.hangs > MEAN_FACE[54, 0]
+        assert 70 < outline.tilt * outline.hangs < 100
+
+
+@pytest.mark.parametrize("kind", list_mask_types("hanging"))
+def test_from_both_ears_it_lies_along_the_jaw_below_a_bare_chin(kind: str) -> None:
+    right = MEAN_FACE[16:7:-1]
+    for outline in hanging(False, kind):
+        assert outline.top > MEAN_FACE[CHIN, 1] - 0.05
+        assert outline.bottom > outline.top + 0.2
+        assert outline.top_side < outline.bottom_side < outline.bottom
+        assert outline.top_half >= np.interp(outline.top_side, right[:, 1], right[:, 0])
+        assert outline.drapes
 
 
 def test_no_two_masks_sit_alike() -> None:
@@ -113,8 +135,7 @@ def test_a_moulded_cup_keeps_its_width_when_it_slips() -> None:
 
 def test_hanging_masks_go_from_crescents_to_rectangles_and_hang_lower_than_the_ear() -> None:
     squareness = []
-    for seed in range(60):
-        hung = get_wear_style("hanging").place(mask_type("surgical").cut, np.random.default_rng(seed))
+    for hung in hanging(True):
         middle, height = 0.5 * (hung.top + hung.bottom), hung.bottom - hung.top
         squareness.append((hung.bottom_side - hung.top_side) / height)
         # Its long side stands upright: its upper end lies half a length above its middle.
