@@ -39,8 +39,8 @@ LONG_TYPES, SKIRT = ("scarf",), 0.5
 """Types that hang over the neck by their nature, as wide as the jaw, and how far below it, in face widths (7 cm)."""
 
 PULLED_DOWN = 0.25
-"""The same for a mask pulled down to the chin or below it, in face widths (3.5 cm): on photographs of worn ones they hang before
-the throat by as much."""
+"""The same for a mask pulled down to the chin or below it, in face widths (3.5 cm): on photographs of worn ones they
+hang before the throat by as much."""
 
 HIDDEN, ON_EYE = 0.5, 0.1
 """Opacity from which a pixel counts as hidden, and as touched where it lies on an eye."""
