@@ -45,11 +45,12 @@ class Splits:
     notes: dict[str, Any]
 
 
-def split_manifest(manifest: Path, settings: TrainSettings) -> Splits:
+def split_manifest(manifest: Path, settings: TrainSettings, *, to_learn: bool = True) -> Splits:
     """Reads a manifest and splits it by the settings' fold.
 
     Args:
         manifest: its file or its folder. Where it has no folds at all, five are made by person.
+        to_learn: whether the other folds must have something to learn from; a trained model is asked about one alone.
 
     Raises:
         FoldLeakError: a person, or a variant and its photo, lie in more than one fold.
@@ -78,7 +79,7 @@ def split_manifest(manifest: Path, settings: TrainSettings) -> Splits:
         synthetic=_examples(frame, root, scorable & variant, truth, alike, settings.crop),
         notes={},
     )
-    _check_enough(splits, settings)
+    _check_enough(splits, settings, to_learn)
     people = frame["person_id"]
     splits.notes.update(
         rows={"train": len(splits.train), "real": len(splits.real), "synthetic": len(splits.synthetic)},
@@ -194,16 +195,16 @@ def packed_splits(
     return replace(splits, train=train, real=real, synthetic=synthetic)
 
 
-def _check_enough(splits: Splits, settings: TrainSettings) -> None:
+def _check_enough(splits: Splits, settings: TrainSettings, to_learn: bool) -> None:
     layout = settings.layout
     folds = f"fold {settings.fold} is held out"
     if len(splits.real) == len(splits.synthetic) == 0:
         raise SettingsError(
             f"no labelled row lies in fold {settings.fold}: hold out a fold that has some, or merge with fewer folds"
         )
-    if len(splits.train) < 2:
+    if to_learn and len(splits.train) < 2:
         raise TrainingDataError(f"{len(splits.train)} rows are left to train on ({folds}): at least 2 are needed")
-    if "years" in layout.pieces and np.isnan(splits.train.years).all():
+    if to_learn and "years" in layout.pieces and np.isnan(splits.train.years).all():
         raise TrainingDataError(
             f"age_as {layout.age_as} learns years, and no row to train on has any ({folds}): "
             "use classes or ordinal, which learn from age groups"

@@ -37,7 +37,7 @@ def ask_checkpoint(
         raise MissingInputError(f"{what} needs people to ask it about: palette score CHECKPOINT MANIFEST")
     team = open_run(what)
     settings = _settings_of(what, team, fold)
-    splits = split_manifest(against, settings)
+    splits = split_manifest(against, settings, to_learn=False)
     tables = []
     for examples in (splits.real, splits.synthetic):
         if len(examples):

@@ -189,3 +189,11 @@ def test_what_cannot_be_split_is_named(tmp_path: Path) -> None:
     unlabelled = [row(f"{each}.jpg", f"p{each}", mask="wear", fold=each % 2) for each in range(6)]
     with pytest.raises(TrainingDataError, match="all three labels"):
         split(tmp_path, unlabelled, head="triple")
+
+
+def test_a_trained_model_is_asked_about_the_only_fold_there_is(tmp_path: Path) -> None:
+    manifest = save_rows(tmp_path, rows(people=2, folds=1))
+    asked = split_manifest(manifest, TrainSettings(), to_learn=False)
+    assert (len(asked.train), len(asked.real)) == (0, len(rows(people=2, folds=1)))
+    with pytest.raises(SettingsError, match="fold 9"):
+        split_manifest(manifest, TrainSettings(fold=9), to_learn=False)
