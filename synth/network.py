@@ -1,6 +1,6 @@
 """dlib's face detection network in numpy: the same findings some ten times faster.
 
-dlib multiplies matrices with code of its own where it is built without a BLAS, as its wheels are; numpy's come with one.
+dlib multiplies matrices with code of its own where it is built without a BLAS, as its wheels are; numpy's have one.
 Only the weights are read out of dlib's file (`synth.network_file`). What is done with them follows dlib's
 `cnn_face_detection_model_v1` (tools/python/src/cnn_face_detector.cpp, dlib/dnn/loss.h: `loss_mmod_`; Boost licence):
 three convolutions that halve the sides, three that don't, and one that tells a score for every eighth pixel of a canvas
@@ -23,6 +23,9 @@ DIGITS = 4
 
 SCALE = 256.0
 """What dlib divides colours by once their mean is taken off."""
+
+STRIPE = 2**18
+"""So many numbers are written side by side for one product of matrices: as many as the processor's cache holds."""
 
 
 class FaceNetwork:
@@ -48,7 +51,7 @@ class FaceNetwork:
             Box (left, top, right, bottom; whole pixels, the last two within the box) and score, above 0, of each.
         """
         layout = laid_out(*rgb.shape[:2])
-        picture = ((rgb - self._stored.mean) / SCALE).astype(np.float32)
+        picture = (rgb.astype(np.float32) - self._stored.mean) / np.float32(SCALE)
         scores = np.round(self._scores(drawn(picture, layout)).astype(np.float64), DIGITS)
         rows, columns = np.nonzero(scores > 0)
         middles = self._middles(np.stack([columns, rows], axis=1))
@@ -59,8 +62,7 @@ class FaceNetwork:
     def _scores(self, x: Float32Array) -> Float32Array:
         """(h, w) of a canvas (H, W, 3)."""
         for layer in self._stored.layers[:-1]:
-            x = convolved(x, layer)
-            np.maximum(x, 0, out=x)
+            x = convolved(x, layer, 0)
         return convolved(x, self._stored.layers[-1])[:, :, 0]
 
     def _middles(self, places: FloatArray) -> FloatArray:
@@ -89,26 +91,32 @@ def _overlaps(box: FloatArray, others: FloatArray) -> FloatArray:
     return shared / area(np.minimum(low, box[:2]), np.maximum(high, box[2:]))
 
 
-def convolved(x: Float32Array, layer: Convolution) -> Float32Array:
-    """A convolution as products of matrices, one for each row of its filters.
+def convolved(x: Float32Array, layer: Convolution, least: float = -np.inf) -> Float32Array:
+    """A convolution as products of matrices, a stripe of rows at a time.
 
     Args:
         x: (H, W, I) float32.
         layer: the convolution.
+        least: what lower values are raised to.
 
     Returns:
         (h, w, O) float32.
     """
     side, _, channels, out = layer.weight.shape
     step, edge = layer.stride, layer.padding
-    x = np.pad(x, ((edge, edge), (edge, edge), (0, 0))) if edge else x
+    x = np.pad(x, ((edge, edge), (edge, edge), (0, 0))) if edge else np.ascontiguousarray(x)
     height, width = ((size - side) // step + 1 for size in x.shape[:2])
-    windows = np.lib.stride_tricks.sliding_window_view(x, side, axis=1)[:, ::step].transpose(0, 1, 3, 2)
-    result = np.tile(layer.bias, (height * width, 1))
-    # Rows that one row of a filter meets lie `step` apart: those of each remainder together, so that they are one matrix.
-    strips = [np.ascontiguousarray(windows[first::step]).reshape(-1, side * channels) for first in range(step)]
-    for row in range(side):
-        first = row // step * width
-        strip = strips[row % step][first : first + height * width]
-        result += strip @ layer.weight[row].reshape(side * channels, out)
-    return result.reshape(height, width, out)
+    down, across, single = x.strides
+    # Pixels of a row that a filter meets lie side by side, all their channels together.
+    seen = np.lib.stride_tricks.as_strided(
+        x, (height, width, side, side * channels), (down * step, across * step, down, single), writeable=False
+    )
+    weight = layer.weight.reshape(-1, out)
+    rows = max(STRIPE // (width * len(weight)), 1)
+    result = np.empty((height, width, out), dtype=np.float32)
+    for first in range(0, height, rows):
+        stripe = result[first : first + rows].reshape(-1, out)
+        np.matmul(seen[first : first + rows].reshape(-1, len(weight)), weight, out=stripe)
+        stripe += layer.bias
+        np.maximum(stripe, least, out=stripe)
+    return result

@@ -1,8 +1,8 @@
 """The weights of dlib's face detection network, read out of dlib's file.
 
 The file (`mmod_human_face_detector.dat`, Davis King, 2017; in the public domain) is what `dlib::serialize` makes of the
-network (dlib/dnn/core.h, layers.h, loss.h and input.h; Boost licence): each part's name before its values, the detector's
-settings first and then the layers in the order they are applied, from the picture on.
+network (dlib/dnn/core.h, layers.h, loss.h and input.h; Boost licence): each part's name before its values, the
+detector's settings first and then the layers in the order they are applied, from the picture on.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ class Stored:
     Attributes:
         window: side in pixels of the faces that the network answers to.
         overlap: of two findings whose boxes share more of the box around both, one is dropped; 0 to 1.
-        mean: (3,), taken from red, green and blue.
+        mean: (3,) float32, taken from red, green and blue.
         layers: the convolutions in order; all but the last are followed by a ReLU.
     """
 
     window: int
     overlap: float
-    mean: FloatArray
+    mean: Float32Array
     layers: tuple[Convolution, ...]
 
 
@@ -80,7 +80,7 @@ def _read(stored: _Reader) -> Stored:
     if not 0 < overlap < 1 or covered != 1:
         raise ValueError(f"overlaps of {overlap} and {covered}")
     stored.skip_past(b"input_rgb_image_pyramid")
-    mean = np.array([stored.real() for _ in range(3)])
+    mean = np.array([stored.real() for _ in range(3)], dtype=np.float32)
     return Stored(width, overlap, mean, tuple(_layer(stored, each) for each in LAYERS))
 
 

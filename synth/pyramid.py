@@ -1,8 +1,8 @@
 """A picture and smaller copies of it on one canvas, as dlib lays them out for its face detection network.
 
 The network knows faces of one size; in one of the copies a face has that size. The layout is dlib's
-(`compute_tiled_image_pyramid_details`, dlib/image_transforms/image_pyramid.h; Boost licence), so that every copy has the
-neighbours that it has there, for the network sees far beyond a copy's edge.
+(`compute_tiled_image_pyramid_details`, dlib/image_transforms/image_pyramid.h; Boost licence), so that every copy has
+the neighbours that it has there, for the network sees far beyond a copy's edge.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def laid_out(height: int, width: int) -> Layout:
 
 
 def _first_column(sizes: list[tuple[int, int]]) -> int:
-    """Its height: it ends where the next copy fits beside the last and at least half of all the copies' height is used."""
+    """Its height: it ends where the next copy fits beside the last and half of all the copies' height is used."""
     width, height = sizes[0]
     total = sum(high + BETWEEN for _, high in sizes) - 2 * BETWEEN
     down = before = 0
@@ -116,14 +116,11 @@ def _resized(picture: Float32Array, height: int, width: int) -> Float32Array:
     """Linear between the four pixels around, the corners' pixels on the corners (dlib's `resize_image`)."""
     if picture.shape[:2] == (height, width):
         return picture
-    upper, lower, down = _between(picture.shape[0], height)
-    rows = picture[upper] * (1 - down)[:, None, None] + picture[lower] * down[:, None, None]
-    left, right, across = _between(picture.shape[1], width)
-    return np.asarray(rows[:, left] * (1 - across)[:, None] + rows[:, right] * across[:, None])
-
-
-def _between(come: int, to: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Float32Array]:
-    """Of each pixel along a side the one before it, the one after it, and how far it is from the first, 0 to 1."""
-    where = np.arange(to) * ((come - 1) / max(to - 1, 1))
-    before = np.minimum(np.floor(where).astype(np.intp), come - 1)
-    return before, np.minimum(before + 1, come - 1), (where - before).astype(np.float32)
+    for axis, size in enumerate((height, width)):
+        where = np.arange(size) * ((picture.shape[axis] - 1) / max(size - 1, 1))
+        before = np.minimum(where.astype(np.intp), picture.shape[axis] - 1)
+        after = np.minimum(before + 1, picture.shape[axis] - 1)
+        share = (where - before).astype(np.float32).reshape((-1, *[1] * (2 - axis)))
+        low, high = picture.take(before, axis), picture.take(after, axis)
+        picture = low + (high - low) * share
+    return picture
