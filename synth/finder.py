@@ -1,4 +1,4 @@
-"""Finding faces: a histogram-of-gradients detector at rising sizes, the slow network last, then 68 landmarks.
+"""Finding faces: a histogram-of-gradients detector at rising sizes, the network last, then 68 landmarks.
 
 Detectors and landmarks are dlib's (Kazemi and Sullivan, "One millisecond face alignment", CVPR 2014, trained on
 iBUG 300-W, whose terms exclude commercial use); the network is dlib's too, run by `synth.network`. They sit behind

@@ -16,8 +16,9 @@ from synth.arrays import FloatArray
 
 Float32Array = NDArray[np.float32]
 
-RATE = 5 / 6
-"""Each copy's sides, in those of the one before."""
+RATE, BACK = 5 / 6, 6 / 5
+"""Each copy's sides in those of the one before, and the other way. Boxes end on halves of a pixel, to be rounded as by
+dlib, so that neither is made of the other."""
 
 BETWEEN, AROUND = 10, 11
 """Pixels between copies, and around all of them: what dlib takes for files that name none, as this one."""
@@ -55,8 +56,9 @@ class Layout:
         which = np.argmin(aside**2 + below**2, axis=1)
         corners = boxes.reshape(-1, 2, 2) - np.stack([left, top], axis=1)[which, None]
         for level in range(1, len(self.places)):
-            corners = np.where((which >= level)[:, None, None], corners / RATE + MOVED, corners)
-        return np.floor(corners.reshape(-1, 4) + 0.5)
+            corners = np.where((which >= level)[:, None, None], corners * BACK + MOVED, corners)
+        # Halves away from zero.
+        return np.trunc(corners.reshape(-1, 4) + np.copysign(0.5, corners.reshape(-1, 4)))
 
 
 def laid_out(height: int, width: int) -> Layout:
