@@ -113,6 +113,8 @@ def _scale(stored: _Reader, channels: int) -> tuple[FloatArray, FloatArray]:
     for _ in range(2):  # how many batches it saw, and how many count
         stored.integer()
     *_, least = (stored.real() for _ in range(5))
+    if not (variances + least > 0).all():
+        raise ValueError("variances below zero")
     gain = gamma / np.sqrt(variances + least)
     return gain, beta - gain * means
 

@@ -31,6 +31,7 @@ def damaged(stored: bytes, how: str) -> bytes:
     loss = stored.index(b"loss_mmod_") + 10
     first = stored.index(b"\x05con_4") + 6
     scale = stored.index(b"\x07bn_con2") + 8
+    variances = scale + 10 + 4 * 32 + 2 * 10 + 3 * (10 + 4 * 16) + 10
     mean = stored.index(b"input_rgb_image_pyramid") + 23
     changes = {
         "empty": b"",
@@ -44,6 +45,7 @@ def damaged(stored: bytes, how: str) -> bytes:
         "numbers of more bytes than any has": stored[:first] + b"\x09\x02" + stored[first + 2 :],
         "weights that are no numbers": stored[: first + 11] + b"\xff\xff\xff\x7f" + stored[first + 15 :],
         "a scale of another size": stored[: scale + 4] + b"\x01\x21" + stored[scale + 6 :],
+        "variances below zero": stored[:variances] + b"\x00\x00\x80\xbf" + stored[variances + 4 :],
         "an infinite mean": stored[: mean + 4] + b"\x02\x00\x7d" + stored[mean + 6 :],
         "another network": stored.replace(b"\x05con_4", b"\x05con_5"),
     }
@@ -64,6 +66,7 @@ def damaged(stored: bytes, how: str) -> bytes:
         "numbers of more bytes than any has",
         "weights that are no numbers",
         "a scale of another size",
+        "variances below zero",
         "an infinite mean",
         "another network",
     ],
