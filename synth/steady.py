@@ -88,11 +88,11 @@ def steady_landmarks(
     middle = np.round(np.median(ends, axis=0) * STEPS) / STEPS
     spread = float(np.median([_apart(end, middle)[INNER].mean() for end in ends]))
     pose = _pose(middle)
-    score, turned = (-np.inf, False) if pose is None else _shown_again(hog, rgb, middle, pose.angles[2])
-    spread *= LESS_SEEN * (LESS_SEEN if score < GLIMPSED else 1.0) if score < SEEN or turned else 1.0
-    if squeezed or _squeezed(pose):
-        spread = max(spread, 2 * STEADY)
-    return middle, round(spread, 4)
+    least = 2 * STEADY if squeezed or _squeezed(pose) else 0.0
+    if spread * LESS_SEEN**2 > least:  # otherwise it is that, whatever the detector says
+        score, turned = (-np.inf, False) if pose is None else _shown_again(hog, rgb, middle, pose.angles[2])
+        spread *= LESS_SEEN * (LESS_SEEN if score < GLIMPSED else 1.0) if score < SEEN or turned else 1.0
+    return middle, round(max(spread, least), 4)
 
 
 def _pose(points: FloatArray) -> Pose | None:
