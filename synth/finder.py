@@ -1,13 +1,15 @@
-"""Finding faces: a histogram-of-gradients detector at rising sizes, the slow network last, then 68 landmarks.
+"""Finding faces: a histogram-of-gradients detector at rising sizes, the network last, then 68 landmarks.
 
 Detectors and landmarks are dlib's (Kazemi and Sullivan, "One millisecond face alignment", CVPR 2014, trained on
-iBUG 300-W, whose terms exclude commercial use). They sit behind `FaceFinder`, so another can take their place.
+iBUG 300-W, whose terms exclude commercial use); the network is dlib's too, run by `synth.network`. They sit behind
+`FaceFinder`, so another can take their place.
 """
 
 from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,11 +22,12 @@ from synth.arrays import FloatArray, RgbImage
 from synth.errors import ModelFileError, PhotoRefusedError, SynthUsageError
 from synth.face import STEADY, Face
 from synth.levels import LEVELS, Level, moved
+from synth.network import FaceNetwork
 from synth.pose import fit_pose
 from synth.predictor import UPRIGHT, place_landmarks
 from synth.steady import steady_landmarks
 
-FINDER_VERSION = "3"
+FINDER_VERSION = "4"
 """Raised with every change that finds other faces or places other landmarks, so that none kept before pass for new."""
 
 LANDMARK_FILE = "shape_predictor_68_face_landmarks.dat"
@@ -77,6 +80,21 @@ def check_budget(budget_ms: float | None) -> None:
         raise SynthUsageError(f"expected a budget above 0 milliseconds for finding faces, got {budget_ms}")
 
 
+@dataclass(frozen=True, eq=False)
+class _Finding:
+    """What a detector shows: middle (2,) and side of its box in the photo's pixels, the heads' roll, and the score."""
+
+    middle: FloatArray
+    side: float
+    roll: float
+    score: float
+
+    @cached_property
+    def box(self) -> FloatArray:
+        """(4,) left, top, right, bottom, whole pixels."""
+        return np.round([*(self.middle - self.side / 2), *(self.middle + self.side / 2)])
+
+
 class FaceFinder:
     """Finds the faces of a photo and their landmarks.
 
@@ -95,6 +113,10 @@ class FaceFinder:
         check_budget(budget_ms)
         self.use_cnn, self.budget_ms = use_cnn, budget_ms
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the models: each process reads its own when it first needs them."""
+        return {name: value for name, value in self.__dict__.items() if name not in ("_hog", "_cnn", "_predictor")}
+
     def identity(self) -> str:
         """What decides which faces are found: two finders with the same find the same in the same pixels."""
         return f"finder {FINDER_VERSION}, dlib {dlib.__version__}, cnn {self.use_cnn}, budget {self.budget_ms}"
@@ -104,8 +126,8 @@ class FaceFinder:
         return dlib.get_frontal_face_detector()
 
     @cached_property
-    def _cnn(self) -> Any:
-        return dlib.cnn_face_detection_model_v1(str(model_file(CNN_FILE)))
+    def _cnn(self) -> FaceNetwork:
+        return FaceNetwork(model_file(CNN_FILE))
 
     @cached_property
     def _predictor(self) -> Any:
@@ -163,23 +185,21 @@ class FaceFinder:
 
     def _at(self, rgb: RgbImage, level: Level, known: Sequence[Face] = ()) -> list[Face]:
         """The faces that one level shows beside those known already."""
-        found: list[Face] = []
+        found: list[_Finding] = []
         for picture, back, roll in level.pictures(rgb):
             for box, score, tilt in self._boxes(picture, level):
                 middle, side = moved(box.reshape(2, 2).mean(0), back), float((box[2] - box[0]) * np.hypot(*back[:, 0]))
-                if any(_same_place(middle, side, face) for face in known):
-                    continue
-                found.append(self._face(rgb, level, (middle, side, roll + tilt), score))
-        return _apart(found) if len(level.rolls) > 1 else found
+                if not any(_same_place(middle, side, face.box) for face in known):
+                    found.append(_Finding(middle, side, roll + tilt, score))
+        return [self._face(rgb, level, each) for each in (_apart(found) if len(level.rolls) > 1 else found)]
 
-    def _face(self, rgb: RgbImage, level: Level, box: tuple[FloatArray, float, float], score: float) -> Face:
-        """A finding with its landmarks. Box: its middle and side, and the roll of the heads it is for."""
-        middle, side, roll = box
-        fast, spread = level.detector == "hog", 0.0
-        points = place_landmarks(self._predictor, rgb, middle, side, roll)
-        if not fast or score <= SURE or _lean(points, roll) > UPRIGHT:
+    def _face(self, rgb: RgbImage, level: Level, finding: _Finding) -> Face:
+        """A finding with its landmarks."""
+        box, fast, spread = (finding.middle, finding.side, finding.roll), level.detector == "hog", 0.0
+        points = place_landmarks(self._predictor, rgb, *box)
+        if not fast or finding.score <= SURE or _lean(points, finding.roll) > UPRIGHT:
             points, spread = steady_landmarks(self._hog, self._predictor, rgb, points, box, fast)
-        return Face(np.round([*(middle - side / 2), *(middle + side / 2)]), points, score, level.detector, spread)
+        return Face(finding.box, points, finding.score, level.detector, spread)
 
     def _boxes(self, picture: RgbImage, level: Level) -> list[tuple[FloatArray, float, float]]:
         """Box, score and roll of each finding, in the pixels of a picture."""
@@ -190,7 +210,7 @@ class FaceFinder:
             ]
         if min(picture.shape[:2]) < SMALLEST:
             return []
-        return [(_sides(each.rect), float(each.confidence), 0.0) for each in self._cnn(picture, 0)]
+        return [(box, score, 0.0) for box, score in self._cnn.find(picture)]
 
 
 def _sides(box: Any) -> FloatArray:
@@ -218,17 +238,17 @@ def _lean(points: FloatArray, roll: float) -> float:
         return 180.0
 
 
-def _apart(faces: list[Face]) -> list[Face]:
+def _apart(findings: list[_Finding]) -> list[_Finding]:
     """Without those that several turns of the picture showed: the detector scores the true one highest."""
-    kept: list[Face] = []
-    for face in sorted(faces, key=lambda face: -face.score):
-        middle, side = face.box.reshape(2, 2).mean(0), float(face.box[2] - face.box[0])
-        if not any(_same_place(middle, side, other) for other in kept):
-            kept.append(face)
+    kept: list[_Finding] = []
+    for finding in sorted(findings, key=lambda each: -each.score):
+        box = finding.box
+        if not any(_same_place(box.reshape(2, 2).mean(0), float(box[2] - box[0]), other.box) for other in kept):
+            kept.append(finding)
     return kept
 
 
-def _same_place(middle: FloatArray, side: float, face: Face) -> bool:
-    """Whether a box and a face's box are of one face."""
-    gap = np.abs(middle - face.box.reshape(2, 2).mean(0)).max()
-    return bool(gap <= min(side, float(face.box[2] - face.box[0])) / 2)
+def _same_place(middle: FloatArray, side: float, box: FloatArray) -> bool:
+    """Whether a box is of the same face as another of this middle and side."""
+    gap = np.abs(middle - box.reshape(2, 2).mean(0)).max()
+    return bool(gap <= min(side, float(box[2] - box[0])) / 2)

@@ -22,6 +22,13 @@ FARTHEST = 1e6
 FITTED = np.array([*range(17), *range(17, 48), 48, 51, 54])
 """Landmarks the pose is fitted to: all but the lips' inner and lower points, which follow the mouth, not the head."""
 
+# Faces are fitted many times a photo, and what never changes took a third of that.
+_SPREAD = ((MEAN_FACE - MEAN_FACE.mean(0))[:, :2] ** 2).mean()
+_FACE = MEAN_FACE[FITTED]
+_MIRROR = np.diag([1.0, 1.0, -1.0])
+# OpenCV's camera looks along +z; ours has z towards the camera with y down, which is left-handed there: mirror z.
+_MODEL = _FACE * [1.0, 1.0, -1.0]
+
 
 @dataclass(frozen=True, eq=False)
 class Pose:
@@ -90,29 +97,27 @@ def fit_pose(landmarks: FloatArray) -> Pose:
     if not (np.abs(points) < FARTHEST).all():
         raise PhotoRefusedError("ambiguous_face", "the landmarks are not finite, or further out than any photo reaches")
     spread = points - points.mean(0)
-    scale = float(np.sqrt((spread**2).mean() / ((MEAN_FACE - MEAN_FACE.mean(0))[:, :2] ** 2).mean()))
+    scale = float(np.sqrt((spread**2).mean() / _SPREAD))
     if scale < 1e-3:
         raise PhotoRefusedError("ambiguous_face", "the landmarks are all in one place")
-    focal, centre = CAMERA_DISTANCE * scale, points[FITTED].mean(0)
-    rotation, translation = _solve(points, focal, centre)
+    fitted = points[FITTED]
+    focal, centre = CAMERA_DISTANCE * scale, fitted.mean(0)
+    rotation, translation = _solve(fitted, focal, centre)
     pose = Pose(rotation, translation, focal, centre, 0.0)
-    residuals = (pose.project(MEAN_FACE[FITTED]) - points[FITTED]) / pose.pixels_per_unit
+    residuals = (pose.project(_FACE) - fitted) / pose.pixels_per_unit
     error = float(np.sqrt((residuals**2).sum(1).mean()))
     return Pose(rotation, translation, focal, centre, error)
 
 
 def _solve(points: FloatArray, focal: float, centre: FloatArray) -> tuple[FloatArray, FloatArray]:
-    # OpenCV's camera looks along +z; ours has z towards the camera with y down, which is left-handed there: mirror z.
-    model = MEAN_FACE[FITTED] * [1.0, 1.0, -1.0]
     camera = np.array([[focal, 0, centre[0]], [0, focal, centre[1]], [0, 0, 1.0]])
     start = np.zeros((3, 1)), np.array([[0.0], [0.0], [CAMERA_DISTANCE]])
     try:
         found, turn, shift = cv2.solvePnP(
-            model, points[FITTED], camera, None, start[0], start[1], True, cv2.SOLVEPNP_ITERATIVE
+            _MODEL, points, camera, None, start[0], start[1], True, cv2.SOLVEPNP_ITERATIVE
         )
     except cv2.error as error:
         raise PhotoRefusedError("ambiguous_face", "no pose explains the landmarks") from error
     if not found or not np.isfinite(turn).all() or not np.isfinite(shift).all() or shift[2, 0] <= 1.0:
         raise PhotoRefusedError("ambiguous_face", "no pose explains the landmarks")
-    mirror = np.diag([1.0, 1.0, -1.0])
-    return mirror @ cv2.Rodrigues(turn)[0] @ mirror, mirror @ shift[:, 0]
+    return _MIRROR @ cv2.Rodrigues(turn)[0] @ _MIRROR, _MIRROR @ shift[:, 0]

@@ -20,7 +20,7 @@ from synth.arrays import FloatArray, RgbImage
 from synth.errors import PhotoRefusedError
 from synth.face import STEADY
 from synth.levels import moved
-from synth.pose import fit_pose
+from synth.pose import Pose, fit_pose
 from synth.predictor import BROWS_TO_CHIN, STEPS, place_landmarks, replace_landmarks, upright_box
 
 INNER = slice(17, 68)
@@ -78,27 +78,32 @@ def steady_landmarks(
     Returns:
         (68, 2) float64, x, y in pixels, and `Face.spread`.
     """
-    if sound:
+    squeezed = sound and _squeezed(_pose(points))
+    if sound and not squeezed:
         move = float(_apart(_from_box(predictor, rgb, box, MOVED_BOX), points)[INNER].mean())
-        if move < CALM and not _squeezed(points):
+        if move < CALM:
             return points, round(move, 4)
     starts = [points, *(_from_box(predictor, rgb, box, start) for start in STARTS[1:])]
     ends = np.stack([replace_landmarks(predictor, rgb, start) for start in starts])
     middle = np.round(np.median(ends, axis=0) * STEPS) / STEPS
     spread = float(np.median([_apart(end, middle)[INNER].mean() for end in ends]))
-    score, turned = _shown_again(hog, rgb, middle)
-    spread *= LESS_SEEN * (LESS_SEEN if score < GLIMPSED else 1.0) if score < SEEN or turned else 1.0
-    if _squeezed(middle) or (sound and _squeezed(points)):
-        spread = max(spread, 2 * STEADY)
-    return middle, round(spread, 4)
+    pose = _pose(middle)
+    least = 2 * STEADY if squeezed or _squeezed(pose) else 0.0
+    if spread * LESS_SEEN**2 > least:  # otherwise it is that, whatever the detector says
+        score, turned = (-np.inf, False) if pose is None else _shown_again(hog, rgb, middle, pose.angles[2])
+        spread *= LESS_SEEN * (LESS_SEEN if score < GLIMPSED else 1.0) if score < SEEN or turned else 1.0
+    return middle, round(max(spread, least), 4)
 
 
-def _squeezed(points: FloatArray) -> bool:
+def _pose(points: FloatArray) -> Pose | None:
     try:
-        pose = fit_pose(points)
+        return fit_pose(points)
     except PhotoRefusedError:
-        return True
-    return pose.error > SQUEEZED - PER_DEGREE * abs(pose.angles[0])
+        return None
+
+
+def _squeezed(pose: Pose | None) -> bool:
+    return pose is None or pose.error > SQUEEZED - PER_DEGREE * abs(pose.angles[0])
 
 
 def _from_box(
@@ -114,21 +119,15 @@ def _apart(points: FloatArray, others: FloatArray) -> FloatArray:
     return np.asarray(np.linalg.norm(points - others, axis=1) * BROWS_TO_CHIN / max(height, 1e-3))
 
 
-def _shown_again(hog: Any, rgb: RgbImage, points: FloatArray) -> tuple[float, bool]:
+def _shown_again(hog: Any, rgb: RgbImage, points: FloatArray, roll: float) -> tuple[float, bool]:
     """The detector's score of the face that these landmarks mean, and whether it sees it turned to the side."""
-    try:
-        roll = fit_pose(points).angles[2]
-    except PhotoRefusedError:
-        return -np.inf, False
     middle, side = upright_box(points, roll)
     scale, turn = WINDOW / side, np.radians(roll)
     matrix = np.zeros((2, 3))
     matrix[:, :2] = scale * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     matrix[:, 2] = CANVAS / 2 - moved(middle, matrix)
-    coarse = int(1 / scale)
-    # Many pixels to one would alias.
-    source = cv2.blur(rgb, (coarse, coarse)) if coarse > 1 else rgb
-    shown = cv2.warpAffine(source, matrix, (CANVAS, CANVAS), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    source, there = _smoothed(rgb, matrix, int(1 / scale))
+    shown = cv2.warpAffine(source, there, (CANVAS, CANVAS), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     best, turned = -np.inf, False
     for found, score, which in zip(*hog.run(cv2.cvtColor(shown, cv2.COLOR_RGB2GRAY), 0, LEAST), strict=True):
         width = (found.right() - found.left()) / WINDOW
@@ -136,3 +135,26 @@ def _shown_again(hog: Any, rgb: RgbImage, points: FloatArray) -> tuple[float, bo
         if score > best and off < OFF and 1 / LARGER < width < LARGER:
             best, turned = float(score), which != 0
     return best, turned
+
+
+def _smoothed(rgb: RgbImage, matrix: FloatArray, coarse: int) -> tuple[RgbImage, FloatArray]:
+    """What the canvas shows of a photo, each pixel the mean of so many a side, as many to one would alias.
+
+    Args:
+        rgb: the photo.
+        matrix: (2, 3), from the photo to the canvas.
+        coarse: pixels.
+
+    Returns:
+        The part of the photo, and the matrix for it.
+    """
+    if coarse < 2:
+        return rgb, matrix
+    corners = np.array([[0, 0], [CANVAS, 0], [0, CANVAS], [CANVAS, CANVAS]], dtype=np.float64)
+    seen = moved(corners, np.asarray(cv2.invertAffineTransform(matrix)))
+    # The means along the part's own edge are not the photo's, so they lie out of sight.
+    around, limit = 2 * coarse, np.array([rgb.shape[1], rgb.shape[0]])
+    x0, y0 = np.clip(np.floor(seen.min(0)) - around, 0, np.maximum(limit - around, 0)).astype(int)
+    x1, y1 = np.clip(np.ceil(seen.max(0)) + around, np.minimum(around, limit), limit).astype(int)
+    part = np.asarray(cv2.blur(rgb[y0:y1, x0:x1], (coarse, coarse)), dtype=np.uint8)
+    return part, np.column_stack([matrix[:, :2], matrix[:, 2] + matrix[:, :2] @ [x0, y0]])

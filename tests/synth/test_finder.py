@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -10,7 +13,7 @@ from datasets.portraits import Portrait
 from synth import FaceFinder, finder
 from synth.errors import ModelFileError, SynthUsageError
 from synth.face import STEADY
-from synth.levels import LEVELS
+from synth.levels import LEVELS, Level
 
 FINDER = FaceFinder()
 
@@ -68,12 +71,13 @@ def test_the_network_is_asked_only_where_the_fast_detector_finds_nothing(
 ) -> None:
     asked: list[tuple[int, ...]] = []
 
-    def network(picture: np.ndarray, doubled: int) -> list[object]:
-        asked.append(picture.shape)
-        return []
+    class Network:
+        def find(self, picture: np.ndarray) -> list[object]:
+            asked.append(picture.shape)
+            return []
 
     patched = FaceFinder()
-    monkeypatch.setitem(patched.__dict__, "_cnn", network)
+    monkeypatch.setitem(patched.__dict__, "_cnn", Network())
     assert patched.find(drawn[0].rgb)
     assert asked == []
     assert patched.find(np.full((500, 700, 3), 90, np.uint8)) == []
@@ -104,12 +108,15 @@ def test_a_budget_leaves_out_what_does_not_fit() -> None:
     everything = levels_under(None)
     assert levels_under(1e9) == everything
     assert levels_under(0.001) == everything[:1]
-    costs = {f"{level.detector}{level.side}{level.rolls}": level.cost((900, 900, 3)) for level in LEVELS}
-    assert min(cost for name, cost in costs.items() if name.startswith("cnn")) > 2 * max(
-        cost for name, cost in costs.items() if name.startswith("hog")
-    )
-    assert not any(name.startswith("cnn") for name in levels_under(150.0))
-    assert len(levels_under(150.0)) > 3
+    assert levels_under(60.0) == ["hog240", "hog320", "hog320", "hog640"]
+    # Too little for the largest size leaves enough for what comes after it.
+    assert levels_under(100.0) == ["hog240", "hog320", "hog320", "hog640", "cnn220"]
+    assert levels_under(sum(level.cost((900, 900, 3)) for level in LEVELS)) == everything
+
+
+def test_the_network_costs_more_than_the_fast_detector_on_the_same_pixels() -> None:
+    fast, slow = (Level(detector, 220).cost((900, 900, 3)) for detector in ("hog", "cnn"))
+    assert slow > 5 * fast > 0
 
 
 @pytest.mark.parametrize("budget", [0.0, -5.0, float("nan")])
@@ -141,6 +148,52 @@ def test_without_the_network_nothing_is_found_in_a_flat_picture() -> None:
     fast = FaceFinder(use_cnn=False)
     assert fast.find(np.full((300, 300, 3), 90, np.uint8)) == []
     assert "_cnn" not in fast.__dict__
+
+
+def test_a_face_that_the_network_finds_gets_its_landmarks(drawn: tuple[Portrait, ...]) -> None:
+    for portrait in drawn:
+        (face,) = FINDER._at(portrait.rgb, Level("cnn", 220))
+        assert face.detector == "cnn"
+        assert face.score > 0.5
+        assert miss(face.landmarks, portrait) < 0.12
+
+
+@pytest.mark.parametrize("shape", [(31, 200), (200, 31)])
+def test_the_network_is_not_asked_about_less_than_it_can_see(shape: tuple[int, int]) -> None:
+    fresh = FaceFinder()
+    assert fresh._boxes(np.zeros((*shape, 3), np.uint8), Level("cnn", 220)) == []
+    assert "_cnn" not in fresh.__dict__
+
+
+def test_models_stay_behind_when_a_finder_goes_to_another_process(drawn: tuple[Portrait, ...]) -> None:
+    assert FINDER.find(drawn[0].rgb)
+    assert FINDER._boxes(drawn[0].rgb, Level("cnn", 220))
+    sent = pickle.dumps(FINDER)
+    assert len(sent) < 1000
+    there = pickle.loads(sent)
+    assert there.identity() == FINDER.identity()
+    assert not {"_hog", "_cnn", "_predictor"} & set(there.__dict__)
+    assert there._boxes(drawn[0].rgb, Level("hog", 240))
+
+
+def test_turns_that_show_one_face_give_it_once(drawn: tuple[Portrait, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    rgb, _ = turned_by(drawn[0], 70)
+    fresh, placed = FaceFinder(use_cnn=False), []
+    place = FaceFinder._face
+    monkeypatch.setattr(FaceFinder, "_face", lambda *given: placed.append(given[3]) or place(*given))
+    level = next(level for level in LEVELS if len(level.rolls) > 1)
+    seen = [box for picture, _, _ in level.pictures(rgb) for box in fresh._boxes(picture, level)]
+    assert len(seen) > 1
+    faces = fresh._at(rgb, level)
+    assert len(faces) == len(placed) == 1  # landmarks are placed once
+    assert faces[0].score == max(score for _, score, _ in seen)
+
+
+def test_a_file_that_is_not_the_network_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / finder.CNN_FILE).write_bytes(b"not a network")
+    monkeypatch.setattr(finder, "model_file", lambda name: tmp_path / name)
+    with pytest.raises(ModelFileError, match=r"mmod_human_face_detector\.dat is not dlib's"):
+        FaceFinder()._boxes(np.zeros((64, 64, 3), np.uint8), Level("cnn", 220))
 
 
 def test_a_missing_model_is_named() -> None:
