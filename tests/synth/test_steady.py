@@ -11,7 +11,7 @@ from synth import FaceFinder
 from synth.arrays import FloatArray
 from synth.face import STEADY
 from synth.predictor import place_landmarks, upright_box
-from synth.steady import CALM, steady_landmarks
+from synth.steady import CALM, CANVAS, WINDOW, _smoothed, steady_landmarks
 
 FINDER = FaceFinder()
 Box = tuple[FloatArray, float, float]
@@ -63,3 +63,22 @@ def test_the_same_photo_gives_the_same_landmarks(drawn: tuple[Portrait, ...]) ->
     first, second = (steadied(drawn[0].rgb, box, sound=False) for _ in range(2))
     assert np.array_equal(first[0], second[0])
     assert first[1] == second[1]
+
+
+@pytest.mark.parametrize("middle", [(300, 400), (20, 780), (-500, 300), (650, 1500)])
+@pytest.mark.parametrize(("side", "turn"), [(60.0, 0.3), (200.0, 0.0), (330.0, -0.4), (800.0, 2.0)])
+def test_smoothing_what_is_seen_shows_what_smoothing_the_whole_photo_does(
+    middle: tuple[int, int], side: float, turn: float
+) -> None:
+    rough = np.random.default_rng(2).integers(0, 255, (200, 150, 3), dtype=np.uint8)
+    rgb = np.asarray(cv2.resize(rough, (600, 800)), dtype=np.uint8)
+    matrix = np.zeros((2, 3))
+    matrix[:, :2] = WINDOW / side * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    matrix[:, 2] = CANVAS / 2 - matrix[:, :2] @ middle
+    coarse = int(side / WINDOW)
+
+    def shown(source: np.ndarray, there: np.ndarray) -> np.ndarray:
+        return np.asarray(cv2.warpAffine(source, there, (CANVAS, CANVAS), borderMode=cv2.BORDER_REPLICATE))
+
+    whole = shown(cv2.blur(rgb, (coarse, coarse)) if coarse > 1 else rgb, matrix)
+    assert np.array_equal(shown(*_smoothed(rgb, matrix, coarse)), whole)
