@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,9 @@ MAX_SIDE = 1024
 SAVE_EVERY = 1000
 """Photos to a part of the cache: two minutes' work on one core is the most that a kill can lose."""
 STAGE = "embed"
+_FINDING = ("finder", "network", "network_file", "pyramid", "steady", "levels", "predictor", "pose", "shape", "face")
+FINDING: Final = tuple(f"synth.{name}" for name in _FINDING)
+"""The modules that decide where a face and its landmarks are found."""
 
 
 class Embedder(Protocol):
@@ -57,10 +60,8 @@ class Embedded:
 
 def embedder_version(embedder: Embedder) -> str:
     """Return a key of everything that shapes an embedding: our source code, the embedder's settings, its weights."""
-    names = ("finder", "steady", "levels", "predictor", "pose", "shape", "face")
-    finding = [f"synth.{name}" for name in names]
     code = code_digest(
-        *finding, "models.embedding", "models.face_network", "models.face_views", "pipelines.faces", "datasets.photos"
+        *FINDING, "models.embedding", "models.face_network", "models.face_views", "pipelines.faces", "datasets.photos"
     )
     state = {
         name: file_digest(value) if isinstance(value, Path) else repr(value)
@@ -196,10 +197,12 @@ def _crashed(item: tuple[str, Path]) -> _Answer:
 
 
 @lru_cache(maxsize=1)
-def _finder() -> FaceFinder:
+def face_finder() -> FaceFinder:
+    """Return the finder of faces that are read, one a process."""
     from synth import FaceFinder
+    from synth.levels import QUICK
 
-    return FaceFinder()
+    return FaceFinder(levels=QUICK)
 
 
 def embed_file(sha256: str, path: Path, embedder: Embedder) -> _Answer:
@@ -217,7 +220,7 @@ def embed_file(sha256: str, path: Path, embedder: Embedder) -> _Answer:
     if photo.sha256 != sha256:
         return _Answer(sha256, refusal=("changed", "the file is no longer the one in the manifest: ingest it again"))
     # The largest face alone counts, so no time is spent on looking for others beside it.
-    faces = _finder().find(photo.rgb, rivals=1.0)
+    faces = face_finder().find(photo.rgb, rivals=1.0)
     if not faces:
         return _Answer(sha256)
     return _Answer(sha256, row=embedder.embed(photo.rgb, faces[0].landmarks))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +13,7 @@ import numpy as np
 from datasets.errors import PhotoError
 from datasets.photos import read_photo
 from datasets.workers import map_files
+from pipelines.faces import FINDING, face_finder
 from pipelines.reuse import code_digest, file_digest, key_of
 from pipelines.training_photos import Bars, no_bar
 from pipelines.types import ProgressCallback
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from models.gender_blend import NetworkAnswers
     from models.gender_network import NetworkOptions
-    from synth import FaceFinder
 
 FOLDER: Final = "network"
 """In the stage's folder: the faces, the manifest of them, and the networks in `runs`."""
@@ -54,7 +53,7 @@ class _Cut:
         except PhotoError:
             return False
         # A file that changed since is refused when it is embedded.
-        faces = _finder().find(photo.rgb, rivals=1.0) if photo.sha256 == sha256 else []
+        faces = face_finder().find(photo.rgb, rivals=1.0) if photo.sha256 == sha256 else []
         if not faces:
             return False
         chip = face_chip(np.ascontiguousarray(photo.rgb), faces[0].landmarks, MARGIN)
@@ -63,13 +62,6 @@ class _Cut:
         with atomic_write(chip_file(self.folder, sha256)) as temporary:
             temporary.write_bytes(held.getvalue())
         return True
-
-
-@lru_cache(maxsize=1)
-def _finder() -> FaceFinder:
-    from synth import FaceFinder
-
-    return FaceFinder()
 
 
 def chip_file(folder: Path, sha256: str) -> Path:
@@ -160,8 +152,7 @@ def network_answers(
 
 def _version() -> str:
     """Return a key of what shapes a cut face."""
-    names = ("finder", "steady", "levels", "predictor", "pose", "shape", "face")
-    code = code_digest(*(f"synth.{name}" for name in names), "models.embedding", "datasets.photos")
+    code = code_digest(*FINDING, "models.embedding", "datasets.photos")
     return key_of(code=code, margin=MARGIN, side=_MAX_SIDE, quality=_QUALITY)
 
 
