@@ -22,8 +22,9 @@ demo: set-up ## run the whole pipeline on sample people; with PHOTOS=folder, mas
 	@if [ -n "$$PHOTOS" ]; then $(BIN)/palette demo --photos="$$PHOTOS" $(ARGS); else $(BIN)/palette demo $(ARGS); fi
 
 # One thread a worker: with more, workers wait for each other's threads, and what takes 2 seconds takes 27.
+# Files in the order of tests/conftest.py, slow ones first; xdist's own has the files of few tests last, slow or not.
 test: set-up ## run the tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: set-up ## ruff, mypy, import-linter, hadolint
 	$(BIN)/ruff check .

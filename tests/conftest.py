@@ -12,6 +12,12 @@ from datasets.portraits import Person, Portrait, draw_portrait
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first: one that came last would leave all processors but its own idle."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def realdata() -> Path:
     """The folder of real photographs, found by PALETTE_REALDATA; the test skips without it."""

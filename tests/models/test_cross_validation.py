@@ -92,6 +92,13 @@ def test_finished_folds_are_not_trained_again(three: Folds, monkeypatch: pytest.
     assert {name for name in before if before[name] != after[name]} <= {three.out / "metrics.json"}
 
 
+@pytest.fixture
+def unplotted_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pictures of the table out of fold, which are looked at where `three` is."""
+    monkeypatch.setattr("models.cross_validation._plot", lambda *_: None)
+
+
+@pytest.mark.usefixtures("unplotted_table")
 def test_a_killed_run_goes_on_at_the_fold_it_was_in_and_ends_the_same(three: Folds, tmp_path: Path) -> None:
     settings, folds = three.settings, (0, 1)
     told: list[tuple[int, int]] = []
@@ -116,6 +123,7 @@ def test_a_killed_run_goes_on_at_the_fold_it_was_in_and_ends_the_same(three: Fol
         assert (out / name / "oof.parquet").read_bytes() == (three.out / name / "oof.parquet").read_bytes()
 
 
+@pytest.mark.usefixtures("unplotted_table")
 def test_another_setting_or_a_changed_checkpoint_trains_again(three: Folds, tmp_path: Path) -> None:
     quick = replace(three.settings, epochs=1)
     train_folds(three.manifest, tmp_path, quick, folds=[2])

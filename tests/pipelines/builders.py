@@ -10,7 +10,7 @@ from pipelines.sample import sample_sources
 from pipelines.settings import SampleSettings, SynthFlowSettings
 
 SMALL_SAMPLE = SampleSettings(people=6, photos=4, unlabelled=2, eval_photos=3)
-QUICK_TRAINING = TrainSettings(image_size=32, epochs=1, batch_size=8, augment="none", workers=0)
+QUICK_TRAINING = TrainSettings(model="test_resnet", image_size=32, epochs=1, batch_size=8, augment="none", workers=0)
 
 
 def make_settings(out: Path, sample_root: Path, **changes: Any) -> SynthFlowSettings:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,10 +24,13 @@ def unplotted() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def sample_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sample people on disk, in the layouts of the real datasets."""
-    root = tmp_path_factory.mktemp("sample")
-    draw_sample(root, SMALL_SAMPLE)
-    return root
+    """Sample people on disk, in the layouts of the real datasets; xdist's workers share what the first has drawn."""
+    own = tmp_path_factory.getbasetemp()
+    folder = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with (folder / "sample.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        draw_sample(folder / "sample", SMALL_SAMPLE)
+    return folder / "sample"
 
 
 @pytest.fixture(scope="session")

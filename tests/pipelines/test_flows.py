@@ -12,13 +12,15 @@ from PIL import Image
 
 from datasets.errors import DatasetsError
 from datasets.manifest import read_manifest
-from pipelines import running
+from pipelines import masking, running
 from pipelines.brief import brief
 from pipelines.errors import FlowFailedError, MissingInputError
 from pipelines.settings import SourceSettings, TrainFlowSettings
 from tests.pipelines.builders import QUICK_TRAINING, make_settings
+from tests.pipelines.mask_builders import in_this_process
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.usefixtures("prefect_server"),
     # Prefect's own threads and sockets, closed when Prefect sees fit.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
@@ -36,10 +38,12 @@ def artifact(key: str) -> Any:
 
 @pytest.fixture(scope="module")
 def result(sample_root: Path, tmp_path_factory: pytest.TempPathFactory, prefect_server: None) -> dict[str, Any]:
-    """One run of synth-flow, training included."""
+    """One run of synth-flow, training included; that masks come from processes of a flow, test_serve shows."""
     from pipelines.flows.synth import synth_flow
 
-    return synth_flow(make_settings(tmp_path_factory.mktemp("out"), sample_root))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(masking, "stream_batches", in_this_process)
+        return synth_flow(make_settings(tmp_path_factory.mktemp("out"), sample_root))
 
 
 def test_the_merge_holds_the_base_as_it_is_and_the_others_as_variants(result: dict[str, Any]) -> None:
@@ -99,18 +103,11 @@ def test_a_second_run_reuses_what_is_the_same_and_gives_the_same_bytes(
     assert again["manifest"].read_bytes() == before
 
 
-def test_training_can_be_left_out(sample_root: Path, tmp_path: Path) -> None:
-    from pipelines.flows.synth import synth_flow
-
-    base = make_settings(tmp_path, sample_root)
-    only = base.model_copy(update={"sources": base.sources[:1], "train": False})
-    made = synth_flow(only)
-    assert made["training"] is None
-    assert made["merge"]["variants"] == 0
-
-
 def test_whoever_is_in_an_evaluation_set_is_not_merged(sample_root: Path, tmp_path: Path) -> None:
-    """A resized copy of one photo of one person keeps all of that person out, and ages are judged when asked for."""
+    """A resized copy of one photo of one person keeps all of that person out, and ages are judged when asked for.
+
+    It is of the base alone, so that nothing is masked, and training is left out.
+    """
     from pipelines.flows.synth import synth_flow
 
     base = make_settings(tmp_path / "out", sample_root)
@@ -129,6 +126,8 @@ def test_whoever_is_in_an_evaluation_set_is_not_merged(sample_root: Path, tmp_pa
     assert made["merge"]["refusals"] == {"in_evaluation": 7}
     assert brief(made)["duplicates"] == made["duplicates"]["pairs"] == {"near": 1}
     assert made["check_ages"]["photos_embedded"] == 6
+    assert made["training"] is None
+    assert made["merge"]["variants"] == 0
 
 
 def test_a_user_error_fails_the_run_with_its_message_and_no_traceback(

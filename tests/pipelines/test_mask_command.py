@@ -230,6 +230,7 @@ def test_help_tells_every_option_of_the_job() -> None:
     assert all(option in done.out for option in (*wanted, "--quality", "--labels", "--json"))
 
 
+@pytest.mark.slow
 def test_the_real_command_keeps_stdout_for_json_and_ends_with_its_code(photos: Path, tmp_path: Path) -> None:
     command = [*COMMAND, "mask", str(photos), str(tmp_path / "out"), *WEAR, "--workers", "2", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ), check=False)

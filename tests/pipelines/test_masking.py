@@ -332,6 +332,7 @@ def kill_once_it_has_begun(command: list[object], journal: Path, environment: di
     return running.wait(timeout=120)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_and_started_again_ends_as_one_that_was_not(
     crowd: Path, undisturbed: dict[str, bytes], tmp_path: Path
 ) -> None:

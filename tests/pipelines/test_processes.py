@@ -49,6 +49,7 @@ def test_folds_are_for_one_process(manifest: Path, tmp_path: Path, monkeypatch: 
         train_one_or_all(TrainFlowSettings(manifest=manifest, out=tmp_path / "out", folds="all"), None)
 
 
+@pytest.mark.slow
 def test_two_processes_train_one_model_together(manifest: Path, tmp_path: Path) -> None:
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     small = [
