@@ -18,7 +18,9 @@ from models.face_views import SIZE, FaceViews
 from models.gender_blend import GenderBlend, Heard, NetworkAnswers
 from models.gender_fit import GenderFit, learn_gender
 from models.gender_model import GenderModel
-from models.gender_people import Speaking, seen_masked_only, speaking, teaching, told
+from models.gender_people import Speaking, joining, seen_masked_only, speaking, teaching, told
+from models.joining import Pool
+from models.self_training import Progress
 
 __all__ = ["GenderModel", "PseudoLabelled", "learn_gender", "pseudo_label"]
 
@@ -47,6 +49,7 @@ _EMPTY_REPORT: Final[dict[str, Any]] = {
     "abstained": {},
     "masked_only": None,
     "network": None,
+    "self_training": None,
 }
 """`PseudoLabelled.report` of a manifest that lacks nothing."""
 
@@ -69,7 +72,7 @@ class PseudoLabelled:
             photo without a mask, and no model for those). `masked_only` is None, or of the model for them what stands
             here of the other: `labelled_people`, `held_out`, `threshold`, `threshold_by_age`, `reason`. `network` is
             None, or what `models.gender_blend.judge_network` tells of a network; where its blend is kept, the
-            thresholds are the blend's.
+            thresholds are the blend's. `self_training` is None, or what `models.self_training.Round` tells of it.
         given: the photos that were learned from, `photo_id, person_id, gender, said, confidence, decided`: the gender
             given, the one a model says that has not seen the person, its confidence in that, and whether that reaches
             the threshold for somebody of this age; the most surely contradicted first, the most surely confirmed last.
@@ -95,11 +98,16 @@ class _Decision:
 
 @dataclass(frozen=True)
 class _Judge:
-    """A model, and the blend of it and what a network says of photos, in log-odds by id, where there is one."""
+    """A model, and the blend of it and what a network says of photos, in log-odds by id, where there is one.
+
+    `joined` are scores by the id of photos that the model has learned from, as their people joined in self-training, by
+    models that have not.
+    """
 
     model: GenderModel
     blend: GenderBlend | None = None
     logits: Mapping[str, float] = field(default_factory=dict)
+    joined: Mapping[str, float] = field(default_factory=dict)
 
 
 def pseudo_label(
@@ -111,6 +119,8 @@ def pseudo_label(
     youngest: float = YOUNGEST,
     masked: Mapping[str, NDArray[np.floating[Any]]] | None = None,
     network: NetworkAnswers | None = None,
+    self_train: bool = False,
+    progress: Progress | None = None,
 ) -> PseudoLabelled:
     """Fills in the gender of rows without one, by one decision a person.
 
@@ -131,6 +141,11 @@ def pseudo_label(
         masked: (D,) by `photo_id` of photos without a mask, read after a mask was drawn on the face.
         network: what networks say of photos without a mask; it counts where the blend of it and the embedding is
             better on held-out people, and for whom it says something.
+        self_train: people who are decided on join those that are learned from, once, where that is better on people of
+            sources held out (`models.self_training`). It is judged before a network is, which then has to better what
+            came of it. Who joined is decided on by a model that has not learned from them, as everybody else is, and
+            is no less a pseudo-label; models of masked faces learn from nobody who joined.
+        progress: of self-training, called as progress(steps done, steps to do).
 
     Returns:
         The filled manifest and the report. With too few labelled people nothing is filled and the report says why.
@@ -142,7 +157,8 @@ def pseudo_label(
     if not missing.any():
         return PseudoLabelled(frame, report)
     judged, teachers = speaking(frame, embeddings), frame[teaching(frame)]
-    model, given = _learn(_among(teachers, embeddings), embeddings, precision, seed, report, network)
+    joiners = frame[joining(frame, embeddings, youngest)] if self_train else None
+    model, given = _learn(_among(teachers, embeddings), embeddings, precision, seed, report, network, joiners, progress)
     of_masked = None
     if masked and seen_masked_only(frame, embeddings).any():
         report["masked_only"] = {"reason": None}
@@ -168,6 +184,8 @@ def _learn(
     seed: int,
     report: dict[str, Any],
     network: NetworkAnswers | None = None,
+    joiners: pd.DataFrame | None = None,
+    progress: Progress | None = None,
 ) -> tuple[_Judge | None, pd.DataFrame]:
     """What judges, its figures noted in the report, and what is said of those it learned from.
 
@@ -188,9 +206,13 @@ def _learn(
             ages=years,
             sources=origins,
             network=None if network is None else _heard(rows, network),
+            pool=None if joiners is None else _pool(joiners, embeddings, vectors.shape[1]),
+            progress=progress,
         )
     except TooFewLabelsError as error:
         report["reason"] = str(error)
+        if joiners is not None:
+            report["self_training"] = {"kept": False, "reason": str(error)}
         return None, pd.DataFrame(columns=GIVEN_COLUMNS)
     model = learned.model
     report["held_out"] = model.held_out
@@ -200,12 +222,31 @@ def _learn(
     report["threshold_by_age"] = {name: each if each <= 1 else None for name, each in by_age.items()}
     if learned.network is not None:
         report["network"] = learned.network
+    if learned.self_training is not None:
+        report["self_training"] = learned.self_training
     if min([calibration.whole.threshold, *by_age.values()]) > 1:
         report["reason"] = (
             f"on {model.held_out['people']} held-out people no confidence reached a precision of {precision:g}: "
             "ask for a lower precision or add people with a gender"
         )
-    return _Judge(model, learned.blend, {} if network is None else network.asked), _given_table(rows, learned)
+    logits = {} if network is None else network.asked
+    return _Judge(model, learned.blend, logits, _joined(joiners, learned)), _given_table(rows, learned)
+
+
+def _pool(joiners: pd.DataFrame, embeddings: Mapping[str, Any], length: int) -> Pool:
+    vectors = _stack(joiners["photo_id"], embeddings).astype(np.float64)
+    people = joiners["person_id"]
+    ages = joiners["age"].groupby(people).transform("max").to_numpy(dtype=np.float64, na_value=np.nan)
+    sources = joiners["source"].to_numpy(dtype=str)
+    return Pool(vectors if len(vectors) else np.zeros((0, length)), people.to_numpy(dtype=str), ages, sources)
+
+
+def _joined(joiners: pd.DataFrame | None, learned: GenderFit) -> dict[str, float]:
+    """Scores of the photos that joined, by id."""
+    if joiners is None or learned.joined is None:
+        return {}
+    scores = zip(joiners["photo_id"], learned.joined, strict=True)
+    return {str(photo_id): float(score) for photo_id, score in scores if np.isfinite(score)}
 
 
 def _heard(rows: pd.DataFrame, network: NetworkAnswers) -> Heard:
@@ -250,7 +291,16 @@ def _scores(judge: _Judge | None, photo_ids: pd.Series[Any], embeddings: Mapping
         return np.zeros(len(photo_ids))
     starts = range(0, len(photo_ids), _AT_ONCE)
     told = [judge.model.score(_stack(photo_ids.iloc[at : at + _AT_ONCE], embeddings)) for at in starts]
-    return np.concatenate([np.zeros(0), *told])
+    apart = np.array([judge.joined.get(str(each), np.nan) for each in photo_ids], dtype=np.float64)
+    return np.where(np.isnan(apart), np.concatenate([np.zeros(0), *told]), apart)
+
+
+def _speaking_of(rows: pd.DataFrame, judge: _Judge | None) -> pd.DataFrame:
+    """Without photos of people who joined by others: what the model says of those, their own label may have taught."""
+    if judge is None or not judge.joined:
+        return rows
+    joined = rows["photo_id"].isin(list(judge.joined))
+    return rows[joined | ~joined.groupby(rows["person_id"]).transform("any")]
 
 
 def _decide(
@@ -273,7 +323,7 @@ def _decide(
     earlier = _earlier(frame[wanted], people[wanted])
     decisions = {person: _known(genders, earlier.get(person, {})) for person, genders in given.items()}
     for chosen, model, reason in zip(judged, models, ("no_model", "masked_only"), strict=True):
-        rows = frame[wanted & chosen].sort_values("photo_id")
+        rows = _speaking_of(frame[wanted & chosen].sort_values("photo_id"), model)
         scores = _scores(model, rows["photo_id"], embeddings)
         for person, group in rows[["person_id", "photo_id"]].assign(score=scores).groupby("person_id"):
             if decisions[str(person)].gender is None:
