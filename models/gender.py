@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from datasets.labels import AGE_GROUPS, GENDERS
 from datasets.manifest import validate_manifest, with_labels
 from models.errors import TooFewLabelsError
-from models.face_views import SIZE, FaceViews
-from models.gender_blend import GenderBlend, Heard, NetworkAnswers
+from models.face_views import FaceViews
+from models.gender_blend import Heard, NetworkAnswers
+from models.gender_deciding import NOT_LOOKED_FOR, Judge, PersonDecision, decide_people, stack
 from models.gender_fit import GenderFit, learn_gender
 from models.gender_model import GenderModel
-from models.gender_people import Speaking, joining, seen_masked_only, speaking, teaching, told
+from models.gender_people import joining, seen_masked_only, speaking, teaching
 from models.joining import Pool
 from models.self_training import Progress
 
@@ -29,12 +30,6 @@ DECIDED_COLUMNS = ["person_id", "photo_id", "said", "confidence", "reason", "age
 
 YOUNGEST = 10.0
 """Years. Under ten the embedding tells gender little better than a coin does, whatever confidence it claims."""
-
-_AT_ONCE = 4096
-"""Photos that are scored at a time."""
-
-_NOT_LOOKED_FOR: Final = ("given", "earlier")
-"""Why people have a gender of whom another row has one."""
 
 _EMPTY_REPORT: Final[dict[str, Any]] = {
     "status": "nothing_missing",
@@ -85,29 +80,6 @@ class PseudoLabelled:
     report: dict[str, Any]
     given: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=GIVEN_COLUMNS))
     decided: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=DECIDED_COLUMNS))
-
-
-@dataclass(frozen=True)
-class _Decision:
-    gender: str | None
-    confidence: float
-    reason: str
-    said: str = ""
-    photo_id: str = ""
-
-
-@dataclass(frozen=True)
-class _Judge:
-    """A model, and the blend of it and what a network says of photos, in log-odds by id, where there is one.
-
-    `joined` are scores by the id of photos that the model has learned from, as their people joined in self-training, by
-    models that have not.
-    """
-
-    model: GenderModel
-    blend: GenderBlend | None = None
-    logits: Mapping[str, float] = field(default_factory=dict)
-    joined: Mapping[str, float] = field(default_factory=dict)
 
 
 def pseudo_label(
@@ -163,7 +135,7 @@ def pseudo_label(
     if masked and seen_masked_only(frame, embeddings).any():
         report["masked_only"] = {"reason": None}
         of_masked, _ = _learn(_among(teachers, masked), masked, precision, seed, report["masked_only"])
-    decisions = _decide(frame, people, embeddings, judged, (model, of_masked), youngest)
+    decisions = decide_people(frame, people, embeddings, judged, (model, of_masked), youngest)
     filled = _fill(frame, people, decisions)
     abstained = Counter(each.reason for each in decisions.values() if each.gender is None)
     report["abstained"] = dict(sorted(abstained.items()))
@@ -186,14 +158,14 @@ def _learn(
     network: NetworkAnswers | None = None,
     joiners: pd.DataFrame | None = None,
     progress: Progress | None = None,
-) -> tuple[_Judge | None, pd.DataFrame]:
+) -> tuple[Judge | None, pd.DataFrame]:
     """What judges, its figures noted in the report, and what is said of those it learned from.
 
     None, with the reason in the report, when there is too little to learn.
     """
     names = rows["person_id"]
     report["labelled_people"] = int(names.nunique())
-    vectors = _stack(rows["photo_id"], embeddings)
+    vectors = stack(rows["photo_id"], embeddings)
     try:
         genders, origins = rows["gender"].to_numpy(), rows["source"].to_numpy()
         years = rows["age"].to_numpy(dtype=np.float64, na_value=np.nan)
@@ -230,11 +202,11 @@ def _learn(
             "ask for a lower precision or add people with a gender"
         )
     logits = {} if network is None else network.asked
-    return _Judge(model, learned.blend, logits, _joined(joiners, learned)), _given_table(rows, learned)
+    return Judge(model, learned.blend, logits, _joined(joiners, learned)), _given_table(rows, learned)
 
 
 def _pool(joiners: pd.DataFrame, embeddings: Mapping[str, Any], length: int) -> Pool:
-    vectors = _stack(joiners["photo_id"], embeddings).astype(np.float64)
+    vectors = stack(joiners["photo_id"], embeddings).astype(np.float64)
     people = joiners["person_id"]
     ages = joiners["age"].groupby(people).transform("max").to_numpy(dtype=np.float64, na_value=np.nan)
     sources = joiners["source"].to_numpy(dtype=str)
@@ -266,7 +238,7 @@ def _given_table(rows: pd.DataFrame, learned: GenderFit) -> pd.DataFrame:
     return told.loc[order, GIVEN_COLUMNS].reset_index(drop=True)
 
 
-def _decided_table(decisions: Mapping[str, _Decision], frame: pd.DataFrame) -> pd.DataFrame:
+def _decided_table(decisions: Mapping[str, PersonDecision], frame: pd.DataFrame) -> pd.DataFrame:
     """`PseudoLabelled.decided`; who has a gender on another row was not looked for."""
     order = {name: place for place, name in enumerate(AGE_GROUPS)}
     oldest = frame["age_group"].map(order).groupby(frame["person_id"]).max()
@@ -274,104 +246,13 @@ def _decided_table(decisions: Mapping[str, _Decision], frame: pd.DataFrame) -> p
     rows = [
         (person, each.photo_id, each.said, each.confidence if each.said else None, each.reason, groups.get(person, ""))
         for person, each in decisions.items()
-        if each.reason not in _NOT_LOOKED_FOR
+        if each.reason not in NOT_LOOKED_FOR
     ]
     told = pd.DataFrame(rows, columns=DECIDED_COLUMNS).astype({"confidence": "float64"})
     return told.sort_values(["confidence", "person_id"], ignore_index=True)
 
 
-def _stack(photo_ids: pd.Series[Any], embeddings: Mapping[str, Any]) -> NDArray[np.float32]:
-    vectors = [np.asarray(embeddings[each], dtype=np.float32) for each in photo_ids]
-    return np.stack(vectors) if vectors else np.zeros((0, SIZE), dtype=np.float32)
-
-
-def _scores(judge: _Judge | None, photo_ids: pd.Series[Any], embeddings: Mapping[str, Any]) -> NDArray[np.float64]:
-    """Of photos, a few thousand at a time: a set's descriptions all in one array may not fit beside the embeddings."""
-    if judge is None:
-        return np.zeros(len(photo_ids))
-    starts = range(0, len(photo_ids), _AT_ONCE)
-    told = [judge.model.score(_stack(photo_ids.iloc[at : at + _AT_ONCE], embeddings)) for at in starts]
-    apart = np.array([judge.joined.get(str(each), np.nan) for each in photo_ids], dtype=np.float64)
-    return np.where(np.isnan(apart), np.concatenate([np.zeros(0), *told]), apart)
-
-
-def _speaking_of(rows: pd.DataFrame, judge: _Judge | None) -> pd.DataFrame:
-    """Without photos of people who joined by others: what the model says of those, their own label may have taught."""
-    if judge is None or not judge.joined:
-        return rows
-    joined = rows["photo_id"].isin(list(judge.joined))
-    return rows[joined | ~joined.groupby(rows["person_id"]).transform("any")]
-
-
-def _decide(
-    frame: pd.DataFrame,
-    people: pd.Series[Any],
-    embeddings: Mapping[str, Any],
-    judged: Speaking,
-    models: tuple[_Judge | None, _Judge | None],
-    youngest: float,
-) -> dict[str, _Decision]:
-    """A decision for every person with a row that lacks a gender; the models are of bare faces and of masked ones."""
-    wanted = people.isin(people[frame["gender"].isna()])
-    given: dict[str, set[str]] = {}
-    ages: dict[str, list[float]] = {}
-    for person, gender, known, age in zip(
-        people[wanted], frame["gender"][wanted], told(frame)[wanted], frame["age"][wanted], strict=True
-    ):
-        given.setdefault(person, set()).update([gender] if known else [])
-        ages.setdefault(person, []).extend([] if pd.isna(age) else [age])
-    earlier = _earlier(frame[wanted], people[wanted])
-    decisions = {person: _known(genders, earlier.get(person, {})) for person, genders in given.items()}
-    for chosen, model, reason in zip(judged, models, ("no_model", "masked_only"), strict=True):
-        rows = _speaking_of(frame[wanted & chosen].sort_values("photo_id"), model)
-        scores = _scores(model, rows["photo_id"], embeddings)
-        for person, group in rows[["person_id", "photo_id"]].assign(score=scores).groupby("person_id"):
-            if decisions[str(person)].gender is None:
-                decisions[str(person)] = _decide_one(group, ages[str(person)], model, reason)
-    for person, genders in given.items():
-        if len(genders) > 1:
-            decisions[person] = _Decision(None, 0.0, "given_genders_differ")
-        elif decisions[person].reason not in _NOT_LOOKED_FOR and ages[person] and max(ages[person]) < youngest:
-            decisions[person] = _Decision(None, 0.0, "too_young")
-    return decisions
-
-
-def _earlier(frame: pd.DataFrame, people: pd.Series[Any]) -> dict[str, dict[str, float]]:
-    """Of each person the genders that were guessed earlier, with the least of their confidences."""
-    guessed = frame["gender"].notna() & ~told(frame)
-    found: dict[str, dict[str, float]] = {}
-    confidences = frame["gender_confidence"].fillna(0.0)
-    for person, gender, sure in zip(people[guessed], frame["gender"][guessed], confidences[guessed], strict=True):
-        genders = found.setdefault(person, {})
-        genders[gender] = min(float(sure), genders.get(gender, 1.0))
-    return found
-
-
-def _known(given: Collection[str], earlier: Mapping[str, float]) -> _Decision:
-    """What the rows of one person tell that have a gender already."""
-    if len(given) == 1:
-        return _Decision(min(given), 1.0, "given")
-    if not given and len(earlier) == 1:
-        ((gender, confidence),) = earlier.items()
-        return _Decision(gender, confidence, "earlier")
-    return _Decision(None, 0.0, "no_embedding")
-
-
-def _decide_one(photos: pd.DataFrame, ages: list[float], judge: _Judge | None, without: str) -> _Decision:
-    """Of one person's photos; `without` is why there is no decision where there is no model."""
-    if judge is None:
-        return _Decision(None, 0.0, without)
-    scores, age = photos["score"].to_numpy(), max(ages) if ages else None
-    logits = np.array([judge.logits.get(str(each), np.nan) for each in photos["photo_id"]])
-    if judge.blend is not None and np.isfinite(logits).any():
-        gender, confidence, said = judge.blend.decide(scores, logits, age)
-    else:
-        gender, confidence, said = judge.model.decide(scores, age)
-    reason = "unsure" if gender is None else "pseudo"
-    return _Decision(gender, confidence, reason, said, str(photos["photo_id"].iloc[0]))
-
-
-def _fill(frame: pd.DataFrame, people: pd.Series[Any], decisions: Mapping[str, _Decision]) -> pd.DataFrame:
+def _fill(frame: pd.DataFrame, people: pd.Series[Any], decisions: Mapping[str, PersonDecision]) -> pd.DataFrame:
     made = {person: each for person, each in decisions.items() if each.gender is not None}
     rows = frame["gender"].isna() & people.isin(list(made))
     names = people[rows].tolist()

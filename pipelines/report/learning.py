@@ -62,7 +62,7 @@ def ages_part(told: Ages | None) -> Part | None:
 
 def _curves(told: Curves) -> str:
     losses = [
-        f"{CURVES.get(kind, visible(kind))} {loss:.3f}" for kind, loss in sorted(told.log_loss.items(), reverse=True)
+        f"{CURVES.get(kind, visible(kind))} {loss:.4f}" for kind, loss in sorted(told.log_loss.items(), reverse=True)
     ]
     return (
         f"Scores of faces become confidences by {CURVES.get(told.calibration, visible(told.calibration))}. Log losses "
@@ -110,13 +110,13 @@ def _judged(sources: tuple[str, ...], people: int, lower: Lower | None) -> str:
     if sources:
         whom += f" with their whole source ({', '.join(visible(name) for name in sources)})"
     return (
-        f" On {whom} the log loss is lower by {_signed(lower.mean)}, and from {_signed(lower.low)} to "
-        f"{_signed(lower.high)}, each end with a certainty of 80 %."
+        f" On {whom} the log loss changes by {_signed(-lower.mean)} (from {_signed(-lower.high)} to "
+        f"{_signed(-lower.low)}, each end with a certainty of 80 %)."
     )
 
 
 def _signed(value: float) -> str:
-    return f"{value:.4f}".replace("-", "−")
+    return f"{round(value, 4) + 0.0:+.4f}".replace("-", "−")  # zero has no minus
 
 
 def _measured(caption: str, rows: Mapping[str, Measured | None]) -> Table | None:
