@@ -12,6 +12,9 @@ With --keep the faces' numbers are kept in that folder, and a second run finds n
 With --backbone a timm network learns the same photos, in five folds, as `palette pseudo-label --backbone` has it learn:
 there are rows of the network alone, and of both together where that is better on people held out. With --ages age
 groups are learned and tried in the same way.
+
+With --self-train a half of All-Age-Faces, drawn and its labels hidden, joins what is learned from, as far as it is
+decided on: the models without it and with it answer for the other half and for fairface540.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ from benchmarks import gender_network
 from benchmarks.common import outside_repository
 from benchmarks.gender_data import AGED, STUDIO, TAUGHT, WIDE, Known, load_sets
 from benchmarks.gender_figures import FIGURES, Answers, accuracy, measured
+from benchmarks.gender_self_training import tell_self_training
 from datasets.labels import AGE_GROUPS
 from models.age_fit import learn_ages
 from models.confidence import calibration_error
@@ -225,6 +229,7 @@ def main() -> int:
     parser.add_argument("--image-size", type=int, default=NetworkOptions("").image_size)
     parser.add_argument("--epochs", type=int, default=NetworkOptions("").epochs)
     parser.add_argument("--ages", action="store_true", help="age groups too")
+    parser.add_argument("--self-train", action="store_true", help="a round of self-training too")
     given, console = parser.parse_args(), Console(width=200)
     sets = load_sets()
     with tempfile.TemporaryDirectory() as scratch:
@@ -250,6 +255,9 @@ def main() -> int:
         show(name, both, groups[name], console)
     if given.ages:
         tell_ages(faces, found, given.seed)
+    if given.self_train:
+        new = {name: unseen(taught, faces[name]) for name in (AGED, WIDE)}
+        tell_self_training(faces, found, new, STATED, given.seed)
     return 0 if judged(answers, groups) else 1
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,37 @@ class Bin:
     count: int
     confidence: float
     accuracy: float
+
+
+class Gain(NamedTuple):
+    """By how much a loss is lower, in the mean.
+
+    Attributes:
+        mean: of the people.
+        low: above which it is, with a certainty of 80 %.
+        high: below which it is, with the same.
+    """
+
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def sure(self) -> bool:
+        """Whether it is lower with that certainty: among few people what knows nothing is ahead half of the time."""
+        return self.low > 0
+
+
+def gain(before: NDArray[Any], after: NDArray[Any]) -> Gain:
+    """How much lower losses are of the same people.
+
+    Args:
+        before: (N,), one a person, N at least 1.
+        after: (N,) likewise.
+    """
+    gains = np.asarray(before, dtype=np.float64) - after
+    mean, doubt = float(gains.mean()), CERTAINTY_Z * float(gains.std()) / float(np.sqrt(len(gains)))
+    return Gain(mean, mean - doubt, mean + doubt)
 
 
 def reliability(confidence: NDArray[Any], right: NDArray[Any], lowest: float = 0.5) -> list[Bin]:

@@ -55,7 +55,7 @@ class FaceMachine:
         return np.concatenate(chunks) if chunks else np.zeros(0)
 
     def _score_chunk(self, vectors: FloatArray) -> FloatArray:
-        x = (vectors - self.mean) / self.scale
+        x = standardised(vectors, self.mean, self.scale)
         scores = np.full(len(x), self.intercept)
         for dual, part in zip(self.dual, parts(self.blocks), strict=True):
             scores += kernel(x[:, part], self.support[:, part], self.width) @ dual
@@ -131,6 +131,11 @@ def check_labelled(
     if unknown:
         raise SettingsError(f"{what} must be {' or '.join(words)}, not {', '.join(unknown)}")
     return vectors, np.array([words.index(name) for name in names.tolist()], dtype=np.int64), people
+
+
+def standardised(vectors: FloatArray, mean: FloatArray, scale: FloatArray) -> FloatArray:
+    """(N, D) numbers of faces as kernels take them; `mean` and `scale` are those of `FaceMachine`."""
+    return np.asarray((vectors - mean) / scale, dtype=np.float64)
 
 
 def parts(blocks: Sequence[int]) -> list[slice]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calibration import Codes, FloatArray, folds_by_person, log_losses, parted
-from models.confidence import CERTAINTY_Z
+from models.confidence import gain
 from models.gender_calibration import Calibrated, Calibration, calibrate, figures
 from models.gender_model import Decision, decide
 from models.machine_fit import enough
@@ -107,9 +107,10 @@ class Judgement:
             the blend, or of the machine where the network says nothing or there is no blend.
         decided: (N,) bool, whether that reaches the threshold.
         told: `kept`, `reason` (why the blend is not kept, else None), `judged_on` (the sources held out whole whose
-            people decided it; empty where it was everybody, by models that have not seen them), `people` of those, and
-            of each of `embedding`, `network` and `blend`, on them, `accuracy`, `log_loss` (nats), `calibration_error`,
-            `coverage` and `precision` of what they would decide; and `weights` of the sum.
+            people decided it; empty where it was everybody, by models that have not seen them), `people` of those,
+            `gain` (see `models.confidence.Gain`), and of each of `embedding`, `network` and `blend`, on them,
+            `accuracy`, `log_loss` (nats), `calibration_error`, `coverage` and `precision` of what they would decide;
+            and `weights` of the sum.
     """
 
     blend: GenderBlend | None
@@ -156,14 +157,11 @@ def judge_network(photos: Judged, alone: Calibrated, precision: float, seed: int
         losses = log_losses(each.probability[judged], photos.female[judged])
         measured = figures(each.probability[judged], photos.female[judged], decides[judged])
         told[name] = {"log_loss": float(losses.mean()), **measured}
-    gains = log_losses(alone.probability[judged], photos.female[judged]) - log_losses(
-        blend.probability[judged], photos.female[judged]
-    )
-    # Among few people a network that knows nothing is ahead half of the time.
-    doubt = CERTAINTY_Z * float(gains.std()) / np.sqrt(len(gains))
-    kept = bool(gains.mean() > doubt)
-    told |= {"kept": kept, "reason": None if kept else "the log loss of both together is not surely better"}
-    if not kept:
+    female = photos.female[judged]
+    found = gain(log_losses(alone.probability[judged], female), log_losses(blend.probability[judged], female))
+    why = None if found.sure else "the log loss of both together is not surely better"
+    told |= {"gain": found._asdict(), "kept": found.sure, "reason": why}
+    if not found.sure:
         return Judgement(None, alone.probability, made, told)
     probability = np.where(asked, blend.probability, alone.probability)
     decided = np.where(asked, _decides(blend.probability, blend.calibration, photos.ages), made)

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from datasets.labels import GENDERS
 from models.calibration import Codes, FloatArray
 from models.errors import SettingsError
-from models.face_machine import check_labelled
+from models.face_machine import check_faces, check_labelled
 from models.gender_blend import GenderBlend, Heard, Judged, judge_network
 from models.gender_calibration import calibrate, figures
 from models.gender_model import GenderModel
+from models.joining import Pool, Taught
 from models.machine_fit import check_enough, draw_photos, fit_machine, one_each
+from models.self_training import Progress, train_on_answers
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +31,9 @@ class GenderFit:
         decided: (N,) bool, whether that reaches the threshold for somebody of this age.
         blend: of the model and a network; None where no network was given, or it made nothing better.
         network: what was measured of the network; see `models.gender_blend.judge_network`. None without one.
+        joined: (M,) scores of the pool's photos that joined, by machines that have not learned from their person; nan
+            for those that did not. None without a pool.
+        self_training: what was measured of that; see `models.self_training.Round`. None without a pool.
     """
 
     model: GenderModel
@@ -36,6 +41,8 @@ class GenderFit:
     decided: NDArray[np.bool_]
     blend: GenderBlend | None = None
     network: dict[str, Any] | None = None
+    joined: FloatArray | None = None
+    self_training: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +71,8 @@ def learn_gender(
     ages: NDArray[Any] | None = None,
     sources: NDArray[Any] | None = None,
     network: Heard | None = None,
+    pool: Pool | None = None,
+    progress: Progress | None = None,
 ) -> GenderFit:
     """Learns gender from faces; calibrates it, and chooses when to abstain, on people it has not seen.
 
@@ -83,6 +92,10 @@ def learn_gender(
         ages: (N,) in years, nan where unknown; no age is known without.
         sources: (N,) where each photo is from; one source without.
         network: what networks say of the N photos; the blend of both is kept where it is better.
+        pool: people without a gender, who join those learned from where they are decided on, if that is better on
+            people of sources held out (`models.self_training.train_on_answers`). That is judged first, of the faces'
+            numbers alone; a network is then judged beside what is kept.
+        progress: of self-training, called as progress(steps done, steps to do).
 
     Returns:
         The model, and what is said of the photos. The model's `held_out` has `people`, `accuracy`, `calibration_error`
@@ -98,10 +111,15 @@ def learn_gender(
     """
     if not 0.5 <= precision < 1:
         raise SettingsError(f"precision must be from 0.5 to below 1, not {precision}")
-    return _learn(_checked(faces, genders, persons, ages, sources, network), seed, precision, network is not None)
+    whole = _checked(faces, genders, persons, ages, sources, network)
+    if pool is not None:
+        _check_pool(pool, whole.vectors.shape[1])
+    return _learn(whole, seed, precision, network is not None, pool, progress)
 
 
-def _learn(whole: _Known, seed: int, precision: float, asked: bool) -> GenderFit:
+def _learn(
+    whole: _Known, seed: int, precision: float, asked: bool, pool: Pool | None, progress: Progress | None
+) -> GenderFit:
     """The same of what was checked; `asked` is whether a network was given."""
     rng = np.random.default_rng(seed)
     kept = draw_photos(whole.people, whole.female, rng)
@@ -110,6 +128,10 @@ def _learn(whole: _Known, seed: int, precision: float, asked: bool) -> GenderFit
     chosen = np.zeros(len(kept), dtype=bool)
     chosen[one_each(known.people, rng)] = True
     found = calibrate(fit.scores, known.female, known.people, known.ages, chosen, precision, seed)
+    joined, trained = None, None
+    if pool is not None:
+        taught = Taught(known.vectors, known.female, known.people, known.ages, known.sources, chosen)
+        fit, found, joined, trained = train_on_answers(taught, pool, fit, found, precision, seed, progress)
     model = GenderModel(fit.machine, found.calibration)
     decided = np.maximum(found.probability, 1 - found.probability) >= model.thresholds_for(known.ages)
     foreign = ~np.isnan(fit.foreign)
@@ -123,7 +145,7 @@ def _learn(whole: _Known, seed: int, precision: float, asked: bool) -> GenderFit
         probability, decided, blend, told = judged.probability, judged.decided, judged.blend, judged.told
     whole_female, whole_decided = np.full(len(whole.people), np.nan), np.zeros(len(whole.people), dtype=bool)
     whole_female[kept], whole_decided[kept] = probability, decided
-    return GenderFit(model, whole_female, whole_decided, blend, told)
+    return GenderFit(model, whole_female, whole_decided, blend, told, joined, trained)
 
 
 def _told(
@@ -139,6 +161,15 @@ def _told(
         rows = chosen & (known.sources == name)
         others[str(name)] = figures(probability[rows], known.female[rows], decided[rows])
     return {**figures(probability[chosen], known.female[chosen], decided[chosen]), "other_sources": others}
+
+
+def _check_pool(pool: Pool, length: int) -> None:
+    check_faces(pool.vectors, length)
+    if not len(pool.vectors) == len(pool.people) == len(pool.ages) == len(pool.sources):
+        raise SettingsError(
+            f"{len(pool.vectors)} embeddings, {len(pool.people)} persons, {len(pool.ages)} ages and "
+            f"{len(pool.sources)} sources of people without a gender: give one each"
+        )
 
 
 def _checked(

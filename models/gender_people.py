@@ -59,6 +59,19 @@ def undecided(frame: pd.DataFrame) -> pd.Series[bool]:
     return lacking & ~given & earlier.ne(1)
 
 
+def joining(frame: pd.DataFrame, embedded: Collection[str], youngest: float) -> pd.Series[bool]:
+    """Bare rows of people without a gender, who may join those that gender is learned from (`models.self_training`).
+
+    Args:
+        frame: a manifest.
+        embedded: ids of the photos whose face was found and described.
+        youngest: nobody known to be younger is among them, in years.
+    """
+    oldest = frame["age"].groupby(frame["person_id"]).transform("max")
+    young: pd.Series[bool] = oldest.lt(youngest).fillna(False).astype(bool)
+    return speaking(frame, embedded).bare & undecided(frame) & ~young
+
+
 def told(frame: pd.DataFrame, label: str = "gender", origin: str = "gender_from") -> pd.Series[bool]:
     """Rows whose label was given or corrected, not guessed; the columns hold it, and where it is from."""
     return frame[label].notna() & frame[origin].fillna("given").isin(["given", "corrected"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from models.calibration import FOLDS, Codes, FloatArray
 from models.errors import TooFewLabelsError
-from models.face_machine import FaceMachine, kernel, parts
+from models.face_machine import FaceMachine, kernel, parts, standardised
 from models.face_views import blocks_of
 
 MIN_PEOPLE = 10
@@ -23,9 +23,8 @@ MAX_PHOTOS = 6_000
 
 _LEAST_LEFT = 0.5
 # Chosen by the log loss of gender on held-out people of the FairFace sample, 0.272 by a machine for each part of
-# `FaceViews`: it is 0.277 by one for all of them, and without a kernel some 0.025 more. A round of self-training,
-# confident answers on another source joining, changed no accuracy on held-out people of it or of a third.
-_REGULARISATION, _WIDTH = 3.0, 1.0
+# `FaceViews`: it is 0.277 by one for all of them, and without a kernel some 0.025 more.
+_REGULARISATION, WIDTH = 3.0, 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,11 +35,15 @@ class MachineFit:
         machine: fitted to all of them.
         scores: (N,) by a machine that has not seen the photo's person; where `foreign` is known, that.
         foreign: (N,) by a machine that has not seen the photo's source; nan where there is none.
+        fold: (N,) of the photo's person; a machine has not seen those of one fold.
+        units: what each part's scores are divided by, so that none outweighs the others.
     """
 
     machine: FaceMachine
     scores: FloatArray
     foreign: FloatArray
+    fold: Codes
+    units: tuple[float, ...]
 
 
 def fit_machine(
@@ -60,16 +63,42 @@ def fit_machine(
         seed: of the folds.
     """
     mean, scale = _scaling(vectors)
-    x, blocks = (vectors - mean) / scale, blocks_of(len(mean))
+    x, blocks, fold = standardised(vectors, mean, scale), blocks_of(len(mean)), _folds(people, seed)
     # The parts' scores are brought to one spread before they are added up.
-    found = [_part(x[:, part], yes, people, sources, seed, len(blocks)) for part in parts(blocks)]
+    found = [_part(x[:, part], yes, people, sources, fold, len(blocks)) for part in parts(blocks)]
     foreign = np.sum([each.foreign for each in found], axis=0)
     scores = np.where(np.isnan(foreign), np.sum([each.scores for each in found], axis=0), foreign)
+    machine = machine_of(mean, scale, x, [each.fitted for each in found])
+    return MachineFit(machine, scores, foreign, fold, tuple(each.unit for each in found))
+
+
+class Fitted(NamedTuple):
+    """A part's machine: (N,) coefficients of the photos, and the intercept, in the part's unit."""
+
+    dual: FloatArray
+    intercept: float
+
+
+def machine_of(mean: FloatArray, scale: FloatArray, x: FloatArray, found: Sequence[Fitted]) -> FaceMachine:
+    """The machine of its parts, which were fitted to (N, D) standardised faces."""
     dual = np.stack([each.dual for each in found])
     support = np.flatnonzero(dual.any(axis=0))
     intercept = float(sum(each.intercept for each in found))
-    machine = FaceMachine(mean, scale, x[support], dual[:, support], blocks, _WIDTH, intercept)
-    return MachineFit(machine, scores, foreign)
+    return FaceMachine(mean, scale, x[support], dual[:, support], blocks_of(len(mean)), WIDTH, intercept)
+
+
+def fit_part(values: FloatArray, yes: Codes, unit: float) -> Fitted:
+    """A part's machine of its (N, N) kernel."""
+    fitted = _svm().fit(values, yes)
+    dual = np.zeros(len(values))
+    dual[fitted.support_] = fitted.dual_coef_[0] / unit
+    return Fitted(dual, float(fitted.intercept_[0]) / unit)
+
+
+def score_part(values: FloatArray, yes: Codes, learn: Codes, ask: Codes) -> FloatArray:
+    """Scores of the rows asked about, by a machine fitted to the rows to learn from; not yet in the part's unit."""
+    fitted = _svm().fit(values[np.ix_(learn, learn)], yes[learn])
+    return np.asarray(fitted.decision_function(values[np.ix_(ask, learn)]), dtype=np.float64)
 
 
 def enough(yes: NDArray[Any], people: NDArray[np.str_]) -> bool:
@@ -95,8 +124,8 @@ def check_enough(codes: Codes, people: NDArray[np.str_], words: Sequence[str], w
             )
 
 
-def draw_photos(people: NDArray[np.str_], codes: Codes, rng: np.random.Generator) -> Codes:
-    """Rows of at most `MAX_PHOTOS`, drawn: one photo of everybody, then a second of those who have one, and so on.
+def draw_photos(people: NDArray[np.str_], codes: Codes, rng: np.random.Generator, most: int | None = None) -> Codes:
+    """Rows of at most so many photos, drawn: one of everybody, then a second of those who have one, and so on.
 
     So many people that one photo of each is too much are drawn from, and those of a rare label who are needed are
     among them.
@@ -105,14 +134,16 @@ def draw_photos(people: NDArray[np.str_], codes: Codes, rng: np.random.Generator
         people: (N,) who is in each photo.
         codes: (N,) of the labels.
         rng: draws.
+        most: photos; `MAX_PHOTOS` when not given.
     """
-    if len(people) <= MAX_PHOTOS:
+    most = MAX_PHOTOS if most is None else most
+    if len(people) <= most:
         return np.arange(len(people))
     shuffled = rng.permutation(len(people))
     turns = pd.Series(people[shuffled]).groupby(people[shuffled]).cumcount().to_numpy(copy=True)
     for code in np.unique(codes):
         turns[np.flatnonzero((turns == 0) & (codes[shuffled] == code))[:MIN_PEOPLE]] = -1
-    return np.sort(shuffled[np.argsort(turns, kind="stable")[:MAX_PHOTOS]])
+    return np.sort(shuffled[np.argsort(turns, kind="stable")[:most]])
 
 
 def one_each(people: NDArray[np.str_], rng: np.random.Generator) -> Codes:
@@ -157,32 +188,31 @@ def _scaling(vectors: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """Of one part: coefficients of the N photos, and (N,) scores as in `MachineFit`, `scores` all without the person.
+    """Of one part: its machine, and (N,) scores as in `MachineFit`, `scores` all without the person.
 
     `foreign` are those by machines that have not seen its source, nan where there is none.
     """
 
-    dual: FloatArray
-    intercept: float
+    fitted: Fitted
     scores: FloatArray
     foreign: FloatArray
+    unit: float
 
 
 def _part(
-    x: FloatArray, yes: Codes, people: NDArray[np.str_], sources: NDArray[np.str_], seed: int, count: int
+    x: FloatArray, yes: Codes, people: NDArray[np.str_], sources: NDArray[np.str_], fold: Codes, count: int
 ) -> _Part:
     """One of so many machines; all it tells is divided by its held-out scores' spread and by their number."""
-    values = kernel(x, x, _WIDTH)
-    scores = _without_people(values, yes, people, seed)
+    values, scores = kernel(x, x, WIDTH), np.zeros(len(x))
+    for number in np.unique(fold):
+        held_out = np.flatnonzero(fold == number)
+        scores[held_out] = score_part(values, yes, np.flatnonzero(fold != number), held_out)
     unit = max(float(scores.std()), 1e-12) * count
-    fitted = _svm().fit(values, yes)
-    dual = np.zeros(len(x))
-    dual[fitted.support_] = fitted.dual_coef_[0] / unit
     foreign = np.full(len(x), np.nan)
     for name in sources_to_hold_out(yes, people, sources):
         held_out, learn = apart(name, people, sources)
-        foreign[held_out] = _scored(values, yes, learn, held_out)
-    return _Part(dual, float(fitted.intercept_[0]) / unit, scores / unit, foreign / unit)
+        foreign[held_out] = score_part(values, yes, learn, held_out)
+    return _Part(fit_part(values, yes, unit), scores / unit, foreign / unit, unit)
 
 
 def _svm() -> Any:
@@ -191,16 +221,11 @@ def _svm() -> Any:
     return SVC(C=_REGULARISATION, kernel="precomputed")
 
 
-def _scored(values: FloatArray, yes: Codes, learn: Codes, held_out: Codes) -> FloatArray:
-    fitted = _svm().fit(values[np.ix_(learn, learn)], yes[learn])
-    return np.asarray(fitted.decision_function(values[np.ix_(held_out, learn)]), dtype=np.float64)
-
-
-def _without_people(values: FloatArray, yes: Codes, people: NDArray[np.str_], seed: int) -> FloatArray:
+def _folds(people: NDArray[np.str_], seed: int) -> Codes:
     from sklearn.model_selection import GroupKFold
 
-    scores = np.zeros(len(people))
-    folds = GroupKFold(n_splits=FOLDS, shuffle=True, random_state=seed)
-    for learn, held_out in folds.split(scores, groups=people):
-        scores[held_out] = _scored(values, yes, learn, held_out)
-    return scores
+    fold = np.zeros(len(people), dtype=np.int64)
+    split = GroupKFold(n_splits=FOLDS, shuffle=True, random_state=seed).split(fold, groups=people)
+    for number, (_, held_out) in enumerate(split):
+        fold[held_out] = number
+    return fold

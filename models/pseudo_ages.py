@@ -28,8 +28,9 @@ class PseudoAged:
         manifest: valid; the rows that were filled have `age_from` = `pseudo` and an `age_confidence`, and no `age`.
         report: `status` (`labelled`, `nothing_missing` or `abstained`), `reason` (why it abstained altogether, else
             None), `labelled_people` learned from, `held_out` (see `models.age_fit.learn_ages`), `thresholds` by group
-            (None where it is never said), `people_missing`, `people_filled`, `rows_filled`, and `abstained`: people by
-            reason (`unsure`, `no_embedding`: no bare face, `given_on_another_photo`, `no_model`).
+            (None where it is never said), `people_missing`, `people_filled`, `filled_by_group` (people), `rows_filled`,
+            and `abstained`: people by reason (`unsure`, `no_embedding`: no bare face, `given_on_another_photo`,
+            `no_model`).
         decided: people whose age group was looked for, `person_id, photo_id, said, confidence, reason`: of one photo
             each, the likeliest group, the confidence in it, and why it was filled in (`pseudo`) or not; the least sure
             first, and last those of whom nothing was said.
@@ -76,6 +77,7 @@ def pseudo_ages(
         "thresholds": {},
         "people_missing": int(people[missing].nunique()),
         "people_filled": 0,
+        "filled_by_group": {},
         "rows_filled": 0,
         "abstained": {},
     }
@@ -93,6 +95,7 @@ def pseudo_ages(
     report |= {
         "status": "labelled" if len(made) else "abstained",
         "people_filled": len(made),
+        "filled_by_group": {name: int(made["said"].eq(name).sum()) for name in AGE_GROUPS},
         "rows_filled": int(rows.sum()),
         "abstained": dict(sorted(abstained.items())),
     }

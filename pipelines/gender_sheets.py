@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datasets.finding import MANIFEST
 from pipelines.contact_sheets import in_rows, photo_tile, save_sheet
 from pipelines.errors import MissingInputError, PipelinesError
+from pipelines.pseudo_summary import Summary, read_summary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,14 +36,16 @@ class GenderTables:
     Attributes:
         given: photo_id, person_id, gender, said, confidence (float), decided (bool); may be empty.
         decided: person_id, photo_id, said, confidence (float, nan where nothing was said), reason, age_group; likewise.
+        told: How that was learned, and what was said of age groups.
     """
 
     given: pd.DataFrame
     decided: pd.DataFrame
+    told: Summary = field(default_factory=Summary)
 
 
 def read_gender_tables(folder: Path) -> GenderTables | None:
-    """Read the tables that `write_gender_sheets` left in a stage's folder; None where no gender was missing.
+    """Read what the stage left in its folder of its answers; None where nothing was missing that it looked for.
 
     Raises:
         MissingInputError: The folder holds neither of them, nor the manifests that the stage writes in any case.
@@ -51,7 +54,8 @@ def read_gender_tables(folder: Path) -> GenderTables | None:
     """
     from models.gender import DECIDED_COLUMNS, GIVEN_COLUMNS
 
-    if not any((folder / name).is_file() for name in (GIVEN, DECIDED)):
+    told = read_summary(folder)
+    if not any((folder / name).is_file() for name in (GIVEN, DECIDED)) and told.ages is None:
         if any(folder.glob(f"*/{MANIFEST}")):
             return None
         raise MissingInputError(
@@ -60,7 +64,7 @@ def read_gender_tables(folder: Path) -> GenderTables | None:
     given, decided = _read(folder / GIVEN, GIVEN_COLUMNS), _read(folder / DECIDED, DECIDED_COLUMNS)
     if not given["decided"].isin(["True", "False"]).all() or given["confidence"].isna().any():
         raise PipelinesError(f"{folder / GIVEN} isn't as palette pseudo-label wrote it: run that again")
-    return GenderTables(given.assign(decided=given["decided"].eq("True")), decided)
+    return GenderTables(given.assign(decided=given["decided"].eq("True")), decided, told)
 
 
 def _read(file: Path, columns: list[str]) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.gender_sheets import write_age_table, write_gender_sheets
+from pipelines.pseudo_summary import write_summary
 from pipelines.rewriting import Inputs, embed_wanted, read_apart, rewrite
 from pipelines.training_photos import Bars, no_bar
 from pipelines.types import PhotoPlacing, ProgressCallback
@@ -34,6 +35,8 @@ class PseudoLabelOptions:
         network: A network to learn gender as well, from scratch or from weights; what it says counts only where that
             makes things better. None for none: it takes minutes, or hours.
         ages: Fill in missing age groups too.
+        self_train: People without a gender who are decided on join those that are learned from, once; kept only where
+            that makes things better.
     """
 
     precision: float = 0.97
@@ -43,6 +46,7 @@ class PseudoLabelOptions:
     photos: PhotoPlacing = "auto"
     network: NetworkOptions | None = None
     ages: bool = False
+    self_train: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,8 @@ class PseudoLabelResult:
         manifests: The new manifest of each input, by the input's name.
         report: How the model did, how many rows were filled, why the others were not; see `models.gender`. Where age
             groups were asked for, `ages` is the same of those; see `models.pseudo_ages`.
-        sheets: What shows whether the genders can be believed; see `pipelines.gender_sheets`.
+        sheets: What shows whether the genders can be believed; see `pipelines.gender_sheets`. The report is among them,
+            as JSON.
     """
 
     manifests: dict[str, Path]
@@ -62,8 +67,8 @@ class PseudoLabelResult:
 
     @property
     def tables(self) -> bool:
-        """Whether there are tables of genders for the report."""
-        return bool(self.sheets.keys() & {"given_genders", "pseudo_genders"})
+        """Whether there are tables of genders or of age groups for the report."""
+        return bool(self.sheets.keys() & {"given_genders", "pseudo_genders", "pseudo_ages"})
 
 
 def photos_to_embed(frame: pd.DataFrame, learn_from: int, *, ages: bool = False) -> set[str]:
@@ -125,9 +130,17 @@ def pseudo_label_stage(
         embeddings, refused = embed_wanted(given, wanted, out, options.workers, embedder, told)
         masked = _read_masked(given, whole, embeddings, out, options, masked_embedder, told)
     network, unheard = _ask_network(given, whole, embeddings, out, options, bars)
-    labelled = pseudo_label(
-        whole, embeddings, precision=options.precision, seed=options.seed, masked=masked, network=network
-    )
+    with bars("self-training") if options.self_train else nullcontext() as steps:
+        labelled = pseudo_label(
+            whole,
+            embeddings,
+            precision=options.precision,
+            seed=options.seed,
+            masked=masked,
+            network=network,
+            self_train=options.self_train,
+            progress=steps,
+        )
     if unheard is not None:
         labelled.report["network"] = unheard
     report = dict(labelled.report) | {"photos_embedded": len(embeddings), "not_embedded": refused}
@@ -139,7 +152,8 @@ def pseudo_label_stage(
         report["ages"] = aged.report
     table = write_age_table(aged, out)
     manifests = rewrite(given, changed.assign(person_id=given.whole["person_id"]), out, options.photos)
-    return PseudoLabelResult(manifests, report, sheets if table is None else sheets | {"pseudo_ages": table})
+    sheets |= {"summary": write_summary(report, out)} | ({} if table is None else {"pseudo_ages": table})
+    return PseudoLabelResult(manifests, report, sheets)
 
 
 def _ask_network(

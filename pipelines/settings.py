@@ -129,6 +129,9 @@ class SynthFlowSettings(_Settings):
         default=None, description="a network that learns gender too: minutes to hours"
     )
     pseudo_ages: bool = Field(default=False, description="fill in missing age groups, as far as faces tell them")
+    self_train: bool = Field(
+        default=False, description="people pseudo-labelled with a gender teach it, once, where that is surely better"
+    )
     check_ages: bool = Field(default=False, description="say how sure each given age is; embeds every bare face")
     duplicates: bool = Field(default=True, description="look for copies of photos before merging")
     same_people: bool = Field(default=False, description="and for the same people in other pictures, by their faces")

@@ -21,6 +21,14 @@ def pseudo_label(
     ages: Annotated[
         bool, typer.Option("--ages", help="Fill in missing age groups too, as far as faces tell them that surely.")
     ] = False,
+    self_train: Annotated[
+        bool,
+        typer.Option(
+            "--self-train",
+            help="Whoever is decided on joins those it learns from, once: kept only where that is better on people of "
+            "a source held out.",
+        ),
+    ] = False,
     backbone: Annotated[
         str | None,
         typer.Option(
@@ -47,8 +55,11 @@ def pseudo_label(
     With --ages missing age groups are filled in by the same means; on people of other sources than those learned from
     somewhat fewer are right than are asked for.
 
+    With --self-train the people who are decided on at that precision join those with a gender, and the model is fitted
+    once more. Each source that can be is held out to judge that by; with one source alone nothing is changed.
+
     With --backbone networks are trained on the faces as well, each without some of the people, or without a whole
-    source; a run that is killed goes on where it was.
+    source; a run that is killed goes on where it was. Self-training is judged first, the network beside what it left.
     """
     from pipelines.errors import SettingsError
     from pipelines.executors import worker_count
@@ -64,7 +75,7 @@ def pseudo_label(
         from models.gender_network import NetworkOptions  # only now: torch takes seconds
 
         network = NetworkOptions(backbone, weights, pretrained, image_size, epochs)
-    options = PseudoLabelOptions(precision, learn_from, seed, worker_count(workers), photos, network, ages)
+    options = PseudoLabelOptions(precision, learn_from, seed, worker_count(workers), photos, network, ages, self_train)
     result = pseudo_label_stage(name_manifests(manifests), out, options, bars=progress_bar)
     told = {"manifests": result.manifests, **result.report, "sheets": result.sheets}
     show_summary("Pseudo-labels", told, as_json=as_json)

@@ -57,6 +57,7 @@ def pseudo_label_task(manifests: dict[str, Path], settings: SynthFlowSettings) -
         photos=settings.photos,
         network=NetworkOptions(**dict(settings.gender_network)) if settings.gender_network else None,
         ages=settings.pseudo_ages,
+        self_train=settings.self_train,
     )
     with artifacts.progress_artifact("palette-pseudo-label", "embedding faces") as progress:
         return pseudo_label_stage(manifests, settings.out / "pseudo-label", options, progress=progress)

@@ -12,6 +12,7 @@ from models.confidence import calibration_error, precision_by_coverage, reliabil
 from pipelines.gender_sheets import GenderTables, one_each
 from pipelines.report.counts import UNKNOWN
 from pipelines.report.curves import coverage_chart, reliability_chart
+from pipelines.report.learning import gender_parts
 from pipelines.report.tables import Cell, Head, Table, word
 from pipelines.report.text import number, share, visible
 
@@ -33,16 +34,17 @@ def genders(tables: GenderTables | None) -> dict[str, Any] | None:
         tables: as the pseudo-label stage wrote them.
 
     Returns:
-        `text`, `reliability` and `coverage` (drawings, None where nothing was learned) and `table` (None where
-        nobody's gender was missing); None without tables.
+        `text`, `reliability` and `coverage` (drawings, None where nothing was learned), `table` (None where nobody's
+        gender was missing) and `parts` (of how it was learned); None without tables.
     """
-    if tables is None:
+    if tables is None or not len(tables.given) + len(tables.decided):
         return None
     people = one_each(tables.given)
     told: dict[str, Any] = {"text": _few(people), "reliability": None, "coverage": None}
     if len(people):
         told |= _believed(people)
-    return told | {"table": _by_age(tables.decided) if len(tables.decided) else None}
+    table = _by_age(tables.decided) if len(tables.decided) else None
+    return told | {"table": table, "parts": gender_parts(tables.told)}
 
 
 def _few(people: pd.DataFrame) -> str:

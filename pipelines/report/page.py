@@ -16,6 +16,7 @@ from markupsafe import Markup
 from datasets.atomic import atomic_write
 from pipelines.report import pairs, sections
 from pipelines.report.genders import genders as genders_section
+from pipelines.report.learning import ages_part
 from pipelines.report.licensing import licences
 from pipelines.report.text import visible
 
@@ -70,7 +71,7 @@ def write_report(
         places: where refused photos lie, by photo id, so that they can be shown: those of a manifest that was read
             before anything was refused. One that isn't named is looked for under `root`.
         card: the data card, to which the page's head links by a relative path.
-        genders: what the pseudo-label stage said of genders, where it is known.
+        genders: what the pseudo-label stage said of genders and of age groups, where it is known.
 
     Returns:
         `out`.
@@ -93,6 +94,7 @@ def write_report(
             refusals=sections.refusals(refusals, root, places or {}),
             licences=licences(frame, excluded),
             genders=genders_section(genders),
+            filled_ages=ages_part(genders.told.ages if genders else None),
             **_counted(frame, refusals, base_source),
         )
     )

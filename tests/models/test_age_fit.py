@@ -90,6 +90,7 @@ def test_missing_age_groups_are_filled_with_where_they_are_from_and_given_ones_s
     pd.testing.assert_frame_equal(filled.iloc[:150], frame.iloc[:150])
     made = filled["age_from"].eq("pseudo").fillna(False).to_numpy(dtype=bool)
     assert made.sum() == found.report["rows_filled"] == found.report["people_filled"] > 15
+    assert sum(found.report["filled_by_group"].values()) == found.report["people_filled"]
     assert (filled["age_group"].to_numpy()[made] == groups[made]).mean() > 0.9
     assert filled["age"].isna().all()
     assert filled["label"][made].notna().all()

@@ -6,6 +6,7 @@ import pytest
 from models.confidence import (
     calibration_error,
     coverage_at,
+    gain,
     precision_by_coverage,
     reliability,
     threshold_for,
@@ -71,3 +72,17 @@ def test_bins_reach_down_to_what_the_likeliest_of_several_answers_has() -> None:
     assert [each.count for each in bins] == [1, 1, 1]
     assert bins[0].low == pytest.approx(1 / 3)
     assert calibration_error(confidence, right, lowest=1 / 3) == pytest.approx((0.34 + 0.55 + 0.01) / 3)
+
+
+def test_a_loss_is_surely_lower_where_that_is_no_luck() -> None:
+    rng = np.random.default_rng(0)
+    before = rng.uniform(0.1, 0.5, 400)
+    lower = gain(before, before - 0.05 + rng.normal(0, 0.1, 400))
+    assert lower.sure
+    assert 0 < lower.low < lower.mean < lower.high
+    assert lower.mean == pytest.approx(0.05, abs=0.02)
+    assert not gain(before, before).sure
+    assert not gain(before, before + 0.05).sure
+    # What knows nothing is taken to be better in a fifth of all cases, and no more.
+    lucky = [gain(before, before + rng.normal(0, 0.1, 400)).sure for _ in range(1000)]
+    assert np.mean(lucky) == pytest.approx(0.2, abs=0.04)

@@ -421,7 +421,7 @@ def test_people_are_scored_alike_in_batches_of_any_size_and_shown_by_their_first
     whole = pseudo_label(make_manifest(rows), embeddings)
     assert set(whole.decided["photo_id"]) == {f"sample:a{at}.jpg" for at in range(120, 125)}
     assert (whole.report["people_missing"], whole.report["rows_filled"]) == (5, 2 * whole.report["people_filled"])
-    monkeypatch.setattr("models.gender._AT_ONCE", 3)
+    monkeypatch.setattr("models.gender_deciding._AT_ONCE", 3)
     pd.testing.assert_frame_equal(pseudo_label(make_manifest(rows), embeddings).decided, whole.decided)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from datasets.manifest import make_manifest
-from models.gender_people import chosen_to_teach, seen_masked_only, speaking, teaching
+from models.gender_people import chosen_to_teach, joining, seen_masked_only, speaking, teaching
 from tests.models.builders import row
 
 
@@ -79,3 +79,22 @@ def test_those_chosen_are_even_over_the_sources_and_over_people() -> None:
     assert chosen_to_teach(frame, 10) < chosen
     assert len(chosen_to_teach(frame, 999)) == len(frame)
     assert chosen_to_teach(frame, 0) == set()
+
+
+def test_who_may_join_lacks_a_gender_shows_a_bare_face_and_is_not_known_to_be_too_young() -> None:
+    rows = [
+        row("bare", "one", mask="not_wear"),
+        row("worn", "one", mask="wear"),
+        row("unfound", "two", mask="not_wear"),
+        row("child", "child", mask="not_wear", age=6.0),
+        row("grown", "grows", mask="not_wear", age=12.0),
+        row("small", "grows", mask="not_wear", age=8.0),
+        row("given", "given", mask="not_wear", gender="male"),
+        row("of given", "given", mask="not_wear"),
+        row("guessed", "guessed", mask="not_wear", gender="male", gender_from="pseudo"),
+        row("of guessed", "guessed", mask="not_wear"),
+    ]
+    frame = make_manifest(rows)
+    found = [each["photo_id"] for each in rows if each["photo_id"] != "sample:unfound"]
+    assert told(joining(frame, found, 10.0), frame) == {"bare", "grown", "small"}
+    assert told(joining(frame, found, 0.0), frame) == {"bare", "grown", "small", "child"}

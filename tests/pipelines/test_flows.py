@@ -182,7 +182,9 @@ def test_no_server_is_explained(message: str, told: str) -> None:
         raise RuntimeError(message)
 
 
-def test_the_flow_s_network_and_ages_reach_the_stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_flow_s_network_ages_and_self_training_reach_the_stage(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     from models.gender_network import NetworkOptions
     from pipelines.flows import synth
     from pipelines.pseudo_labels import PseudoLabelOptions
@@ -191,9 +193,10 @@ def test_the_flow_s_network_and_ages_reach_the_stage(monkeypatch: pytest.MonkeyP
     seen: list[PseudoLabelOptions] = []
     monkeypatch.setattr(synth, "pseudo_label_stage", lambda _manifests, _out, options, **_: seen.append(options))
     chosen = ["gender_network.backbone=resnet18", "gender_network.epochs=3", "pseudo_ages=true", f"out={tmp_path}"]
+    chosen.append("self_train=true")
     for settings in (SynthFlowSettings(out=tmp_path), load_settings(SynthFlowSettings, None, chosen)):
         synth.pseudo_label_task.fn({}, settings)
-    assert [(each.network, each.ages) for each in seen] == [
-        (None, False),
-        (NetworkOptions("resnet18", epochs=3), True),
+    assert [(each.network, each.ages, each.self_train) for each in seen] == [
+        (None, False, False),
+        (NetworkOptions("resnet18", epochs=3), True, True),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from datasets.manifest import read_manifest, with_labels, write_manifest
+from pipelines import cli
 from pipelines.errors import SettingsError
 from pipelines.masked_views import MASKED_CACHE
 from pipelines.pseudo_labels import PseudoLabelOptions, photos_to_embed, pseudo_label_stage
@@ -109,7 +111,7 @@ def test_masks_are_drawn_only_where_somebody_is_seen_with_a_mask_only(
     )
     assert drawing._asked == 4
     assert result.report["masked_only"]["reason"]
-    assert set(result.sheets) <= {"pseudo_genders"}
+    assert set(result.sheets) <= {"pseudo_genders", "summary"}
 
 
 @pytest.mark.parametrize("face", [True, False])
@@ -128,6 +130,33 @@ def test_a_bare_photo_counts_only_where_a_face_is_found_on_it(
     result = pseudo_label_stage(inputs, tmp_path / "out", PseudoLabelOptions(), **both)
     assert (tmp_path / "out" / MASKED_CACHE).exists() == (not face)
     assert result.report["abstained"] == ({"no_model": 1} if face else {"masked_only": 1})
+
+
+def test_a_round_of_self_training_is_told_of_and_changes_nothing_where_nothing_can_be_judged(
+    manifests: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("models.gender.gender_embedder", GreyEmbedder)
+    paths = [str(path) for path in manifests.values()]
+    told = {}
+    for out, options in (("plain", []), ("few", ["--self-train"])):
+        arguments = ["pseudo-label", *paths, "--out", str(tmp_path / out), "--workers", "1", "--json", *options]
+        assert cli.run(arguments) == 0
+        told[out] = json.loads(capsys.readouterr().out)
+    assert told["plain"]["self_training"] is None
+    assert told["few"]["self_training"] == {"kept": False, "reason": told["few"]["reason"]}
+    monkeypatch.setattr("models.machine_fit.MIN_PEOPLE", 2)
+    monkeypatch.setattr("models.machine_fit.FOLDS", 3)
+    assert cli.run([*arguments, "--out", str(tmp_path / "one")]) == 0
+    one = json.loads(capsys.readouterr().out)
+    assert not one["self_training"]["kept"]
+    assert one["self_training"]["reason"]
+    assert (
+        json.loads((tmp_path / "one" / "pseudo_labels.json").read_text(encoding="utf-8"))["self_training"]
+        == (one["self_training"])
+    )
+    page = tmp_path / "report.html"
+    assert cli.run(["report", paths[0], "--genders", str(tmp_path / "one"), "--out", str(page)]) == 0
+    assert "<h3>Self-training</h3>" in page.read_text(encoding="utf-8")
 
 
 def test_copies_of_a_file_are_one_person(manifests: dict[str, Path], tmp_path: Path) -> None:
@@ -155,6 +184,8 @@ def test_age_groups_are_filled_in_only_where_that_is_asked_for(manifests: dict[s
     told = result.report["ages"]
     assert told["people_missing"] == 1
     assert "10 labelled people of each" in told["reason"]
+    assert result.tables
+    assert json.loads(result.sheets["summary"].read_text(encoding="utf-8"))["ages"]["people_missing"] == 1
     table = pd.read_csv(result.sheets["pseudo_ages"])
     assert table["reason"].tolist() == ["no_model"]
     assert table["person_id"].tolist() == frame.loc[lacking, "person_id"].tolist()

@@ -17,9 +17,11 @@ from models.gender import PseudoLabelled, pseudo_label
 from pipelines import cli
 from pipelines.errors import MissingInputError, PipelinesError
 from pipelines.gender_sheets import DECIDED, GIVEN, GenderTables, read_gender_tables, write_gender_sheets
+from pipelines.pseudo_summary import SUMMARY, Summary, read_summary, write_summary
 from pipelines.report import write_report
 from pipelines.report.curves import coverage_chart, reliability_chart
 from pipelines.report.genders import genders
+from pipelines.report.learning import ages_part, gender_parts
 from pipelines.rewriting import Inputs
 from tests.models.builders import embeddings_of
 from tests.models.builders import row as labelled_row
@@ -209,3 +211,123 @@ def test_the_command_takes_the_stages_folder(tmp_path: Path, capsys: pytest.Capt
     given_table().to_csv(stage / GIVEN, index=False)
     assert cli.run(arguments) == 0
     assert "Learned from 200 people" in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+def measured(loss: float, precision: float | None = 0.98) -> dict[str, Any]:
+    return {
+        "log_loss": loss, "accuracy": 0.9, "calibration_error": 0.02, "brier": 0.1, "coverage": 0.4, "people": 300,
+        "precision": precision,
+    }  # fmt: skip
+
+
+GAIN = {"mean": 0.02, "low": 0.005, "high": 0.035}
+REPORT: dict[str, Any] = {
+    "status": "labelled",
+    "held_out": {**measured(0.3), "calibration": "isotonic", "log_loss": {"platt": 0.2804, "isotonic": 0.2796}},
+    "self_training": {
+        "kept": True, "reason": None, "asked": 1200, "joined": 700, "judged_on": ["<b>two</b>"], "people": 300,
+        "joined_without": {"<b>two</b>": 650}, "before": measured(0.30), "after": measured(0.28, None), "gain": GAIN,
+    },
+    "network": {
+        "kept": False, "reason": "the log loss of both together is not surely better", "judged_on": [], "people": 900,
+        "embedding": measured(0.28), "network": measured(0.5), "blend": measured(0.2805), "weights": {},
+        "gain": {"mean": -0.0005, "low": -0.001, "high": 0.0},
+    },
+    "ages": {
+        "status": "labelled", "reason": None, "people_missing": 20, "people_filled": 7, "rows_filled": 9,
+        "filled_by_group": {"under_30": 4, "30_to_59": 3, "60_plus": 0}, "abstained": {"no_embedding": 2, "unsure": 11},
+        "thresholds": {}, "labelled_people": 500,
+        "held_out": {
+            "people": 500, "coverage": 0.25, "precision": 0.955, "precision_wanted": 0.97, "accuracy": 0.8,
+            "by_group": {
+                "under_30": {"people": 200, "said": 80, "precision": 0.975},
+                "30_to_59": {"people": 250, "said": 45, "precision": 0.9},
+                "60_plus": {"people": 50, "said": 0, "precision": None},
+            },
+        },
+    },
+}  # fmt: skip
+"""As the stage tells it, with a source whose name is markup."""
+
+
+def test_the_page_tells_how_pseudo_labels_were_learned(tmp_path: Path) -> None:
+    write_summary(REPORT, tmp_path)
+    told = read_summary(tmp_path)
+    page = page_of(tmp_path, GenderTables(given_table(), decided_table([("pseudo", "")]), told))
+    assert page.faults == []
+    assert "<b>" not in page.text.split('<section id="genders">')[1].split("</section>")[0]
+    words = " ".join(" ".join(page.words).split())
+    assert "by a centred isotonic curve" in words
+    assert "Platt's sigmoid 0.2804, a centred isotonic curve 0.2796" in words
+    assert "Kept: 700 of 1,200 people without a gender joined" in words
+    assert "300 people held out with their whole source (<b>two</b>) the log loss changes by −0.0200" in words
+    assert "from −0.0350 to −0.0050, each end" in words
+    assert "not kept: the log loss of both together is not surely better." in words
+    assert "changes by +0.0005 (from +0.0000 to +0.0010, each" in words
+    rows = {row[0]: row[1:] for row in page.tables["Self-training, on people of sources held out"][1:]}
+    assert rows["with them"] == ["0.2800", "90.0 %", "0.020", "40.0 %", "–"]
+    assert rows["without those who joined"] == ["0.3000", "90.0 %", "0.020", "40.0 %", "98.0 %"]
+    network = page.tables["A network beside the faces' numbers, on people held out"]
+    assert [row[0] for row in network[1:]] == ["faces' numbers", "network", "both"]
+    assert "Of 20 people without an age group" in words
+    assert "7 were given one. The others: no bare face found 2, not sure enough 11." in words
+    assert (
+        "Asked for: 97.0 % right within each group said. Of 500 people held out 25.0 % are decided, and 95.5 %" in words
+    )
+    caption = "Age groups filled in, and on people held out"
+    assert page.row(caption, "under_30") == ["4", "200", "80", "97.5 %"]
+    assert page.row(caption, "60_plus") == ["0", "50", "0", "–"]
+
+
+def test_nothing_is_told_of_what_was_not_done(tmp_path: Path) -> None:
+    page = page_of(tmp_path, GenderTables(given_table(), decided_table([("pseudo", "")])))
+    assert page.faults == []
+    words = " ".join(page.words)
+    for heading in ("Calibration", "Self-training", "Network", "Age groups filled in"):
+        assert heading not in words
+    assert gender_parts(Summary()) == []
+    nothing = Summary.model_validate({"ages": REPORT["ages"] | {"people_missing": 0, "held_out": None}})
+    assert ages_part(nothing.ages) is None
+    assert ages_part(None) is None
+
+
+def test_why_something_could_not_be_done_is_told() -> None:
+    told = Summary.model_validate(
+        {
+            "self_training": {"kept": False, "reason": "none can be held out", "asked": 5, "joined": 3},
+            "network": {"kept": False, "reason": "too few people", "people": 4},
+            "ages": {"status": "abstained", "reason": "too few aged", "people_missing": 2, "people_filled": 0,
+                     "abstained": {"new <reason>": 2}},
+        }
+    )  # fmt: skip
+    training, network = gender_parts(told)
+    assert training.text == ("Tried, and not kept: none can be held out. Those who would have joined: 3 of 5.")
+    assert network.text == "Asked, and not kept: too few people."
+    assert (training.table, network.table) == (None, None)
+    ages = ages_part(told.ages)
+    assert ages is not None
+    assert ages.text.endswith("0 were given one. Too few aged. The others: new <reason> 2.")
+    assert ages.table is None
+
+
+def test_ages_alone_are_told_where_no_gender_was_missing(tmp_path: Path) -> None:
+    write_manifest(population(people=3), tmp_path / "competition")
+    write_summary({"status": "nothing_missing", "held_out": None, "ages": REPORT["ages"]}, tmp_path)
+    tables = read_gender_tables(tmp_path)
+    assert tables is not None
+    page = page_of(tmp_path, tables)
+    assert "No tables of pseudo-labelled genders were given to this report." in page.words
+    assert "Age groups filled in" in page.words
+
+
+def test_the_summary_has_the_same_bytes_and_what_is_no_summary_is_named(tmp_path: Path) -> None:
+    kept = write_summary(REPORT, tmp_path).read_bytes()
+    shuffled = dict(reversed(REPORT.items())) | {"people_filled": np.int64(3)}
+    assert write_summary(shuffled | {"held_out": {**REPORT["held_out"], "brier": 0.1 + 1e-9}}, tmp_path)
+    again = (tmp_path / SUMMARY).read_bytes().replace(b'  "people_filled": 3,\n  "self', b'  "self')
+    assert again == kept
+    assert read_summary(tmp_path / "nowhere") == Summary()
+    for text in ("[]", "{", '{"network": {"kept": "perhaps"}}', '{"ages": 3}', "[" * 100_000, "\udcff"):
+        (tmp_path / SUMMARY).write_bytes(text.encode("utf-8", "surrogatepass"))
+        with pytest.raises(PipelinesError, match="run that again"):
+            read_gender_tables(tmp_path)
