@@ -42,7 +42,7 @@ class Recipe:
     shares: tuple[float, ...] = (1 / 3, 1 / 3, 1 / 3)
     widths: tuple[int, int, int, int] = (24, 48, 96, 192)
     kept: float = 0.998
-    windows: tuple[float, ...] = (0.72, 0.8, 0.88)
+    windows: tuple[float, ...] = (0.64, 0.72, 0.8, 0.88)
     centre: tuple[float, float] = (0.5, 0.54)
 
     @property

@@ -200,9 +200,8 @@ def _crashed(item: tuple[str, Path]) -> _Answer:
 def face_finder() -> FaceFinder:
     """Return the finder of faces that are read, one a process."""
     from synth import FaceFinder
-    from synth.levels import QUICK
 
-    return FaceFinder(levels=QUICK)
+    return FaceFinder()
 
 
 def embed_file(sha256: str, path: Path, embedder: Embedder) -> _Answer:

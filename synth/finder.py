@@ -104,17 +104,14 @@ class FaceFinder:
             each level costs what it takes a core of 2020 in the mean, by its pixels (`synth.levels`), and no clock is
             read, so that the same photo gives the same faces on every machine. A level that doesn't fit is left out;
             the first never is.
-        levels: the attempts, in their order: `synth.levels.LEVELS`, or `QUICK` where no mask is to be drawn.
 
     Raises:
         SynthUsageError: a budget that is not positive.
     """
 
-    def __init__(
-        self, *, use_cnn: bool = True, budget_ms: float | None = None, levels: Sequence[Level] = LEVELS
-    ) -> None:
+    def __init__(self, *, use_cnn: bool = True, budget_ms: float | None = None) -> None:
         check_budget(budget_ms)
-        self.use_cnn, self.budget_ms, self.levels = use_cnn, budget_ms, tuple(levels)
+        self.use_cnn, self.budget_ms = use_cnn, budget_ms
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the models: each process reads its own when it first needs them."""
@@ -122,8 +119,7 @@ class FaceFinder:
 
     def identity(self) -> str:
         """What decides which faces are found: two finders with the same find the same in the same pixels."""
-        told = f"finder {FINDER_VERSION}, dlib {dlib.__version__}, cnn {self.use_cnn}, budget {self.budget_ms}"
-        return told if self.levels == LEVELS else f"{told}, {self.levels}"
+        return f"finder {FINDER_VERSION}, dlib {dlib.__version__}, cnn {self.use_cnn}, budget {self.budget_ms}"
 
     @cached_property
     def _hog(self) -> Any:
@@ -153,7 +149,7 @@ class FaceFinder:
         doubtful: list[Face] = []
         for level in self._levels(rgb.shape):
             if level.detector == "cnn" and any(_doubt(face) < 1 for face in doubtful):
-                continue
+                break
             # Of a face judged already only a turned picture can show more.
             found = self._at(rgb, level, () if len(level.rolls) > 1 else doubtful)
             faces = sorted(filter(_believed, found), key=lambda face: (-face.area, *face.box.tolist()))
@@ -167,11 +163,11 @@ class FaceFinder:
     def _levels(self, shape: tuple[int, ...]) -> Iterator[Level]:
         """Those that the budget allows for a photo of this shape."""
         spent = 0.0
-        for level in self.levels:
+        for level in LEVELS:
             if max(shape[:2]) < level.smallest or (level.detector == "cnn" and not self.use_cnn):
                 continue
             cost = level.cost(shape)
-            if self.budget_ms is None or level is self.levels[0] or spent + cost <= self.budget_ms:
+            if self.budget_ms is None or level is LEVELS[0] or spent + cost <= self.budget_ms:
                 spent += cost
                 yield level
 

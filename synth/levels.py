@@ -73,16 +73,6 @@ LEVELS = (
 900 pixels without a margin and with scores from 0 take for 80 %. The network finds the others: mostly profiles, which
 no mask is drawn on."""
 
-QUICK = (
-    *(level for level in LEVELS if level.detector == "hog" and len(level.rolls) == 1),
-    LEVELS[5],
-    LEVELS[2],
-    LEVELS[6],
-)
-"""The same with turned pictures late: they cost more than the network, which shows nearly all faces that they show. Of
-300 photos 299 give the same faces and landmarks, in 0.74 to 0.87 of the time where faces are hard to find. For reading
-a face that will do; a mask wants heads that lie on their side to be looked for first."""
-
 
 def scaled(rgb: RgbImage, scale: float) -> tuple[RgbImage, FloatArray]:
     """The picture so many times as large, and the (2, 3) matrix that leads from its pixels back."""

@@ -13,7 +13,7 @@ from datasets.portraits import Portrait
 from synth import FaceFinder, finder
 from synth.errors import ModelFileError, SynthUsageError
 from synth.face import STEADY
-from synth.levels import LEVELS, QUICK, Level
+from synth.levels import LEVELS, Level
 
 FINDER = FaceFinder()
 
@@ -199,15 +199,3 @@ def test_a_file_that_is_not_the_network_is_named(tmp_path: Path, monkeypatch: py
 def test_a_missing_model_is_named() -> None:
     with pytest.raises(ModelFileError, match=r"no_such\.dat.*install"):
         finder.model_file("no_such.dat")
-
-
-def test_turned_pictures_come_late_where_faces_are_only_read() -> None:
-    plain, quick = FaceFinder(), FaceFinder(levels=QUICK)
-    assert sorted(QUICK, key=LEVELS.index) == list(LEVELS)
-    assert [level.detector for level in QUICK if len(level.rolls) > 1 or level.detector == "cnn"] == [
-        "cnn",
-        "hog",
-        "cnn",
-    ]
-    assert plain.identity() != quick.identity()
-    assert FaceFinder(levels=list(LEVELS)).identity() == plain.identity()
