@@ -78,7 +78,7 @@ RULES: dict[str, Rule] = {
     "nose_out": Rule({"nose tip": _FREE, "mouth": _COVERED, "chin": _HELD}),
     "chin": Rule({"nose": _FREE, "mouth": _FREE, "chin": _HELD}, skirt=PULLED_DOWN),
     "chin_out": Rule({"nose": _COVERED, "mouth": _COVERED, "chin": _BARE}),
-    "hanging": Rule({"nose": _FREE, "mouth": _FREE}, margin=HANGING_MARGIN, skirt=PULLED_DOWN),
+    "hanging": Rule({"nose": _FREE, "mouth": _FREE, "chin": _BARE}, margin=HANGING_MARGIN, skirt=PULLED_DOWN),
     "over_eyes": Rule({"mouth": _FREE}, eyes=True),
 }
 """By wear style. Every style but `over_eyes` leaves the eyes alone, and none leaves the head's outline."""

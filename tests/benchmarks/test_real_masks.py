@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.masked_crops import INCORRECT, ORDERS, PARTS, SIDE, Middle, Sticker, crop_of
+from benchmarks.masked_crops import BELOW, BELOW_HANGING, INCORRECT, ORDERS, PARTS, SIDE, Middle, Sticker, crop_of
 from benchmarks.real_masks import REAL, Crops, Result, Training, measure, results_table
 from benchmarks.small_cnn import Recipe, augment, network, probabilities, train
 from synth import Face, MaskEngine, list_wear_styles
@@ -44,6 +44,19 @@ def test_a_crop_holds_the_chin_and_has_one_size() -> None:
         crop = crop_of(rgb, Face.from_landmarks(face.landmarks), np.random.default_rng(seed))
         assert crop.shape == (SIDE, SIDE, 3)
         assert (crop[..., 2].astype(int) - crop[..., 0] > 120).any()
+
+
+def test_a_crop_of_what_hangs_shows_more_below_the_chin() -> None:
+    face = paint()
+    rgb = np.zeros_like(face.rgb)
+    rgb[round(face.landmarks[8, 1]) :] = 255
+
+    def shown(below: tuple[float, float]) -> float:
+        """Share of crops that lies below the chin."""
+        known = Face.from_landmarks(face.landmarks)
+        return float(np.mean([crop_of(rgb, known, np.random.default_rng(seed), below) for seed in range(40)])) / 255
+
+    assert shown(BELOW_HANGING) > shown(BELOW) + 0.02
 
 
 def test_the_middle_has_no_spread() -> None:
