@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from models.face_machine import check_faces, check_labelled
 from models.gender_blend import GenderBlend, Heard, Judged, judge_network
 from models.gender_calibration import calibrate, figures
 from models.gender_model import GenderModel
-from models.joining import Pool, Taught
+from models.joining import PerPhoto, Pool, Taught
 from models.machine_fit import check_enough, draw_photos, fit_machine, one_each
 from models.self_training import Progress, train_on_answers
 
@@ -46,7 +46,7 @@ class GenderFit:
 
 
 @dataclass(frozen=True, eq=False)
-class _Known:
+class _Known(PerPhoto):
     """N photos of people whose gender is known: (N, D) numbers, and the rest (N,)."""
 
     vectors: FloatArray
@@ -56,9 +56,6 @@ class _Known:
     sources: NDArray[np.str_]
     heard: FloatArray
     heard_foreign: NDArray[np.bool_]
-
-    def of(self, rows: Codes) -> _Known:
-        return _Known(*(getattr(self, each.name)[rows] for each in fields(self)))
 
 
 def learn_gender(

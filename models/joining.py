@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,17 @@ from models.machine_fit import MachineFit, draw_photos, one_each
 Mask = NDArray[np.bool_]
 
 
+class PerPhoto:
+    """Of a dataclass whose every field is an array with a row a photo."""
+
+    def of(self, rows: Codes | Mask) -> Self:
+        """The same of some of the photos."""
+        held: Any = self
+        return type(self)(*(getattr(self, each.name)[rows] for each in fields(held)))
+
+
 @dataclass(frozen=True, eq=False)
-class Pool:
+class Pool(PerPhoto):
     """M photos of people without a gender, all of whom may join.
 
     Attributes:
@@ -32,13 +42,9 @@ class Pool:
     ages: FloatArray
     sources: NDArray[np.str_]
 
-    def of(self, rows: Codes | Mask) -> Pool:
-        """Some of them."""
-        return Pool(*(getattr(self, each.name)[rows] for each in fields(self)))
-
 
 @dataclass(frozen=True, eq=False)
-class Taught:
+class Taught(PerPhoto):
     """N photos of people whose gender is given.
 
     Attributes:
@@ -56,10 +62,6 @@ class Taught:
     ages: FloatArray
     sources: NDArray[np.str_]
     chosen: Mask
-
-    def of(self, rows: Codes | Mask) -> Taught:
-        """Some of them."""
-        return Taught(*(getattr(self, each.name)[rows] for each in fields(self)))
 
     def chosen_anew(self, seed: int) -> Taught:
         """The same with one photo of each person drawn: of a part of all, the one chosen may not be in it."""

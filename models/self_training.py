@@ -95,7 +95,7 @@ def train_on_answers(
     told: dict[str, Any] = {
         "kept": False,
         "reason": _hindrance(taught, pool, names, answers),
-        "asked": _people(drawn, drawn.people == drawn.people),
+        "asked": len(np.unique(drawn.people)),
         "joined": _people(drawn, answers != NOT_LEARNED),
     }
     if told["reason"] is not None:
