@@ -29,10 +29,10 @@ from datasets.manifest import manifest_file, read_manifest
 from datasets.photos import read_photo
 from datasets.workers import map_files, stream_files
 from models.boxes import COLUMNS, FACES
+from pipelines.faces import face_finder
 from pipelines.types import ProgressCallback
 
 if TYPE_CHECKING:
-    from synth import FaceFinder
     from synth.face import Face
     from synth.landmark_cache import LandmarkCache
 
@@ -255,15 +255,8 @@ def share_of(face: Face, shape: tuple[int, ...]) -> tuple[float, float, float, f
     return x, y, width, height
 
 
-@lru_cache(maxsize=1)
-def _finder() -> FaceFinder:
-    from synth import FaceFinder
-
-    return FaceFinder()
-
-
 def _identity() -> str:
-    return f"{_finder().identity()}, the largest"
+    return f"{face_finder().identity()}, the largest"
 
 
 @lru_cache(maxsize=1)
@@ -279,7 +272,7 @@ def _find(rgb: Any, sha256: str, folder: Path) -> list[Face]:
     key = cache_key(sha256, rgb.shape, _identity())
     faces = _cache(folder).get(key)
     if faces is None:
-        faces = _finder().find(rgb, rivals=1.0)
+        faces = face_finder().find(rgb, rivals=1.0)
         _cache(folder).put(key, faces)
     return faces
 

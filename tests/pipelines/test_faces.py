@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,11 +13,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+import synth
 from datasets.manifest import make_manifest, read_manifest, write_manifest
 from datasets.portraits.draw import draw_person
 from datasets.portraits.person import Person
 from pipelines import faces
-from pipelines.faces import Embedded, Embedder, embed_photos, embedder_version
+from pipelines.faces import FINDING, Embedded, Embedder, embed_photos, embedder_version
 
 EMBEDDING_SIZE = 128
 
@@ -139,3 +141,21 @@ def test_workers_do_not_change_the_answer(tmp_path: Path, face: Path) -> None:
     assert alone.embeddings.keys() == together.embeddings.keys()
     for name in alone.embeddings:
         np.testing.assert_array_equal(alone.embeddings[name], together.embeddings[name])
+
+
+def test_every_module_that_a_finding_comes_of_is_known() -> None:
+    """The finder's own imports within synth, and theirs: a change to any of them reads faces anew."""
+    folder, plain = Path(synth.__file__).parent, {"synth.arrays", "synth.errors"}
+    seen, left = set[str](), ["synth.finder"]
+    while left:
+        name = left.pop()
+        if name in seen | plain:
+            continue
+        seen.add(name)
+        tree = ast.parse((folder / f"{name.removeprefix('synth.')}.py").read_text(encoding="utf-8"))
+        left += [
+            node.module
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("synth.")
+        ]
+    assert seen == set(FINDING)
