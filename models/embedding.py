@@ -21,6 +21,7 @@ N_LANDMARKS = 68
 
 _PACKAGE = "face_recognition_models"
 _WEIGHTS = "dlib_face_recognition_resnet_model_v1.dat"
+_ENGINE = ("onnx", "onnxruntime")
 _JITTER_SEED = 20_201_128
 # The outer eye corners of the 68-point scheme: jitter is measured in their distance.
 _EYE_CORNERS = (36, 45)
@@ -62,8 +63,8 @@ def weights_file(model_path: Path | None = None) -> Path:
 class FaceEmbedder:
     """Embeds one face at a time.
 
-    Where torch is installed it runs the network (`models.face_network`), at about a fifth of the time that dlib's own
-    code takes; both give the same numbers to within 1e-5.
+    Where onnx and onnxruntime are installed they run the network (`models.face_network`), at about a seventh of the
+    time that dlib's own code takes; both give the same numbers to within 1e-5.
 
     The weights are loaded on first use and are left out of pickles, so that an embedder may be handed to worker
     processes. The same photo and landmarks give the same numbers in any order and on any number of workers: dlib's own
@@ -83,7 +84,7 @@ class FaceEmbedder:
         if jitters < 1:
             raise SettingsError(f"jitters must be 1 or more, not {jitters}")
         self.jitters = jitters
-        self.engine = "torch" if importlib.util.find_spec("torch") else "dlib"
+        self.engine = "onnx" if all(importlib.util.find_spec(name) for name in _ENGINE) else "dlib"
         self.model_path = weights_file(model_path)
         self._network: Any = None
 
@@ -110,8 +111,8 @@ class FaceEmbedder:
 
     def _embed_chips(self, chips: NDArray[np.uint8]) -> NDArray[np.float32]:
         if self._network is None:
-            self._network = FaceNetwork(self.model_path) if self.engine == "torch" else _load(self.model_path)
-        if self.engine == "torch":
+            self._network = FaceNetwork(self.model_path) if self.engine == "onnx" else _load(self.model_path)
+        if self.engine == "onnx":
             embeddings: NDArray[np.float32] = self._network.run(chips)[0]
             return embeddings
         return np.array(self._network.compute_face_descriptor(list(chips)), dtype=np.float32)

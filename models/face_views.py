@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from models.embedding import EMBEDDING_SIZE, checked_face, face_chip, jittered, weights_file
 from models.face_network import FaceNetwork
 
-# Of the network's maps (`FaceNetwork.run`) those taken, and the side of the grid their means are taken on.
+# The network's blocks (`FaceNetwork`) that are taken, and the side of the grid their means are taken on.
 _LAST, _MIDDLE, _EARLY = 13, 9, 6
 _GRID = 4
 _MOVED = 2
@@ -64,16 +64,16 @@ class FaceViews:
             (SIZE,) float16, the mean of the views, in parts of `BLOCKS`; the first 128 are dlib's embedding.
 
         Raises:
-            EmbeddingError: the arrays have another shape or dtype, the landmarks are not finite, or torch is missing.
+            EmbeddingError: arrays of another shape or dtype, landmarks that are not finite, or no onnxruntime.
         """
         points = checked_face(rgb, landmarks)
         picture = np.ascontiguousarray(rgb)
         if self._network is None:
-            self._network = FaceNetwork(self.model_path)
+            self._network = FaceNetwork(self.model_path, (_LAST, _MIDDLE, _EARLY))
         lying, first, second = (face_chip(picture, each) for each in [points, *jittered(points, _MOVED)])
         chips = np.stack([lying, lying[:, ::-1], first, second[:, ::-1]])
-        embeddings, maps = self._network.run(chips)
-        parts = [embeddings, maps[_LAST].reshape(len(chips), -1), _halves(maps[_MIDDLE]), _halves(maps[_EARLY])]
+        embeddings, (last, middle, early) = self._network.run(chips)
+        parts = [embeddings, last.reshape(len(chips), -1), _halves(middle), _halves(early)]
         return np.asarray(np.concatenate(parts, axis=1).astype(np.float64).mean(axis=0), dtype=np.float16)
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import OnnxError, SettingsError
-from models.onnx_notes import INPUT
 from models.settings import Device
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 _CPU: Final = "CPUExecutionProvider"
 _CUDA: Final = "CUDAExecutionProvider"
@@ -44,10 +46,24 @@ def start_session(path: Path, device: Device) -> Any:
         raise OnnxError(f"{path} is no ONNX model that can be read ({str(error).splitlines()[0][:200]})") from error
 
 
+def start_built(model: ModelProto) -> Any:
+    """A session of a model that was put together just now, on one thread of the processor.
+
+    Raises:
+        ModuleNotFoundError: onnxruntime is not installed.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=[_CPU])
+
+
 def run_session(session: Any, pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
     """What a model of ours says of (N, size, size, 3) uint8 RGB, by the names of its outputs."""
-    names = [output.name for output in session.get_outputs()]
+    names, given = [output.name for output in session.get_outputs()], session.get_inputs()[0].name
     return {
         name: np.asarray(each, dtype=np.float64)
-        for name, each in zip(names, session.run(names, {INPUT: pixels}), strict=True)
+        for name, each in zip(names, session.run(names, {given: pixels}), strict=True)
     }

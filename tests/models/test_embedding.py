@@ -43,13 +43,13 @@ def test_embedding_is_the_one_face_recognition_gives(face: Any) -> None:
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
-def test_without_torch_dlib_itself_gives_the_same(face: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_onnxruntime_dlib_itself_gives_the_same(face: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     rgb, landmarks, _ = face
-    with_torch = FaceEmbedder(jitters=2)
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else find_spec(name))
+    quick = FaceEmbedder(jitters=2)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find_spec(name))
     without = FaceEmbedder(jitters=2)
-    assert (with_torch.engine, without.engine) == ("torch", "dlib")
-    np.testing.assert_allclose(without.embed(rgb, landmarks), with_torch.embed(rgb, landmarks), atol=1e-5)
+    assert (quick.engine, without.engine) == ("onnx", "dlib")
+    np.testing.assert_allclose(without.embed(rgb, landmarks), quick.embed(rgb, landmarks), atol=1e-5)
 
 
 def test_jitter_stays_close_and_does_not_depend_on_what_came_before(face: Any) -> None:

