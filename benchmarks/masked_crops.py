@@ -30,7 +30,7 @@ STATES = ("wear", "incorrect", "not_wear")
 SIDE = 96
 """Of a stored crop, in pixels."""
 
-PARTS = ("light", "geometry", "looks", "spread")
+PARTS = ("light", "geometry", "looks", "spread", "tilts")
 """What can be taken away from the engine."""
 
 ORDERS = ("correct", "correct", "incorrect", "incorrect", "incorrect", "not_wear", "not_wear")
@@ -41,6 +41,9 @@ COMMON = {"surgical": 4.0, "cloth": 1.5, "printed": 1.5, "black": 1.5, "kf94": 1
 TURNED, TILTED = 18.0, 9.0
 """Yaw and pitch in degrees from which a face gives twice the variants, and three times from half as much again: few
 photographs of the samples show turned, raised or lowered heads, and people in the street seldom look into a camera."""
+
+TILTS = ((-20.0, -7.0), (7.0, 18.0))
+"""Degrees by which heads are raised and lowered; each photo gives its variants again at one of each, where it can."""
 
 INCORRECT = {"nose_out": 0.46, "chin": 0.32, "chin_out": 0.03, "hanging": 0.14, "over_eyes": 0.05}
 """How often each wrong wear style is drawn."""
@@ -149,8 +152,18 @@ def make_crops(task: CropTask) -> list[tuple[NDArray[np.uint8], int, str]]:
         whole = _engine().prepare(read_photo(task.path).rgb, landmarks=task.landmarks)
     except PhotoRefusedError:
         return []
+    made = _variants(task, whole, ORDERS * times(whole.pose), rng)
+    for low, high in TILTS if task.without != "tilts" else ():
+        tilted = _engine().tilt(whole, float(rng.uniform(low, high)))
+        made += [] if tilted is whole else _variants(task, tilted, ORDERS, rng)
+    return made
+
+
+def _variants(
+    task: CropTask, whole: Prepared, orders: Sequence[str], rng: np.random.Generator
+) -> list[tuple[NDArray[np.uint8], int, str]]:
     ready, made = _reduced(whole, task.without), []
-    for order in ORDERS * times(whole.pose):
+    for order in orders:
         style = str(rng.choice(list(INCORRECT), p=list(INCORRECT.values()))) if order == "incorrect" else order
         fixed: dict[str, Any] = {"mask": _any_type(style, rng)}
         if task.without == "looks":

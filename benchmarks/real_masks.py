@@ -4,9 +4,9 @@
 
 It learns from scratch on variants of the FairFace and All-Age-Faces samples and is tested on `mask_states_dev`: crops
 of real masks, from which nothing is learned and by which no epoch is chosen. One fixed recipe (`benchmarks.small_cnn`),
-so that what differs between two rows is the engine. With --ablation also without its light, its geometry, its looks and
-its spread of wear. With --keep, trainings that are finished there are not done again as long as neither photos nor code
-have changed. The photographs lie below PALETTE_REALDATA (default ../shared/realdata).
+so that what differs between two rows is the engine. With --ablation also without its light, its geometry, its looks,
+its spread of wear and its tilted heads. With --keep, trainings that are finished there are not done again as long as
+neither photos nor code have changed. The photographs lie below PALETTE_REALDATA (default ../shared/realdata).
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ def main() -> int:
     test, console = real_masks(realdata), Console()
     np.savez(keep / REAL, images=test.images, labels=test.labels)
     weights = sum(weight.numel() for weight in network(Recipe(), len(STATES)).parameters())
-    console.print(f"{weights:,} weights, {Recipe().side} pixels, {Recipe().epochs} epochs")
+    console.print(f"{weights:,} weights, {Recipe().side} pixels, {Recipe().batches} batches of {Recipe().batch}")
     files = photos(realdata, given.photos)
     code = code_digest("synth", "datasets.photos", "benchmarks.masked_crops", "benchmarks.small_cnn")
     seen = file_digest(keep / REAL)

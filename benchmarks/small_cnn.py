@@ -22,8 +22,9 @@ class Recipe:
     """The training, the same for every training set.
 
     Attributes:
-        sides: of the network's input in pixels, and how many epochs at each: small pictures first, since most is
-            learned from them at a third of the cost. The last is the side that is tested at.
+        sides: of the network's input in pixels, and how many batches at each, as many for a small training set as for
+            a large one: small pictures first, since most is learned from them at a third of the cost. The last is the
+            side that is tested at.
         batch, rate, decay: AdamW with one cycle of the learning rate.
         smoothing: of the labels.
         shares: how often each class is drawn: wear, incorrect, not_wear.
@@ -34,7 +35,7 @@ class Recipe:
         centre: of the squares, x and y as shares of the crop's: a little below its middle, where chins are.
     """
 
-    sides: tuple[tuple[int, int], ...] = ((48, 8), (64, 9), (80, 5))
+    sides: tuple[tuple[int, int], ...] = ((48, 3900), (64, 3900), (80, 2300))
     batch: int = 64
     rate: float = 3e-3
     decay: float = 0.02
@@ -51,9 +52,9 @@ class Recipe:
         return self.sides[-1][0]
 
     @property
-    def epochs(self) -> int:
+    def batches(self) -> int:
         """At all sides together."""
-        return sum(epochs for _, epochs in self.sides)
+        return sum(batches for _, batches in self.sides)
 
 
 class Block(nn.Module):
@@ -175,13 +176,11 @@ def train(
     averaged = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(recipe.kept), use_buffers=True)  # type: ignore[no-untyped-call]
     optimiser = torch.optim.AdamW(net.parameters(), recipe.rate, weight_decay=recipe.decay)
     weight = torch.from_numpy((np.array(recipe.shares) / np.bincount(labels))[labels])
-    steps = len(labels) // recipe.batch
-    sides = [side for side, epochs in recipe.sides for _ in range(epochs)]
-    total, done = steps * recipe.epochs, 0
+    total, done = recipe.batches, 0
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda at: _rate(at / total))
-    for side in sides:
-        order = torch.multinomial(weight, steps * recipe.batch, replacement=True, generator=random)
-        for chosen in order.view(steps, recipe.batch):
+    for side, batches in recipe.sides:
+        order = torch.multinomial(weight, batches * recipe.batch, replacement=True, generator=random)
+        for chosen in order.view(batches, recipe.batch):
             batch = augment(_tensor(images[chosen.numpy()]), side, recipe, random)
             logits = net(batch.contiguous(memory_format=torch.channels_last))
             loss = functional.cross_entropy(

@@ -58,6 +58,7 @@ class MaskOptions:
         resume: Go on where a run with the same options was; otherwise what it left is replaced.
         faces: Which face of several is meant: auto, largest, all or refuse; what the plan says where this is auto.
         find_budget: Nominal milliseconds for finding the faces of a photo; without limit when None.
+        tilt: Heads are raised or lowered by up to so many degrees, bare ones too.
         cache: Folder that keeps the faces found, for other runs on the same photos; the output's own when None.
         backend: Where the workers are: processes, or ray.
         templates: Folder of the user's own mask types (PNG and TOML), drawn beside the built-in ones.
@@ -78,6 +79,7 @@ class MaskOptions:
     balance: BalanceOptions = field(default_factory=BalanceOptions)
     find_budget: float | None = None
     cache: Path | None = None
+    tilt: float = 0.0
 
     def settings(self, assigned: AssignedPlan | None = None) -> Settings:
         """Return what synth needs of them.
@@ -86,7 +88,8 @@ class MaskOptions:
             assigned: Stands for a plan that gives each photo variants of its own, see `with_plan`.
 
         Raises:
-            SynthUsageError: The plan, a wear style, a mask type or the face policy is unknown, or a template is faulty.
+            SynthUsageError: The plan, a wear style, a mask type or the face policy is unknown, a template is faulty, or
+                heads would be tilted too far.
             SettingsError: The quality or the number of workers is out of range, or the backend is unknown.
         """
         if not 1 <= self.quality <= 100:
@@ -98,7 +101,7 @@ class MaskOptions:
         size = None if self.size is None else Size.parse("{}x{}".format(*self.size))
         plan = assigned or self.chosen_plan()
         faces = plan.faces if plan.faces and self.faces == "auto" else self.faces
-        return Settings(plan, size, self.seed, self.quality, faces, self.templates, self.find_budget)
+        return Settings(plan, size, self.seed, self.quality, faces, self.templates, self.find_budget, self.tilt)
 
     @property
     def is_balance(self) -> bool:

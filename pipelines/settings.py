@@ -121,6 +121,9 @@ class SynthFlowSettings(_Settings):
     )
     cap: int = Field(default=20, ge=1, le=100, description="most variants of one person that balance makes")
     size: tuple[int, int] | None = Field(default=(384, 512), description="width and height of a variant, in pixels")
+    tilt: float = Field(
+        default=0.0, ge=0.0, le=20.0, description="degrees by which heads are raised or lowered at most, bare ones too"
+    )
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     workers: int = Field(default=0, ge=0, le=1024, description="processes; 0 takes every core")
     precision: float = Field(default=0.97, gt=0.5, lt=1.0, description="that a pseudo-labelled gender must reach")

@@ -139,7 +139,12 @@ def mask_options(settings: SynthFlowSettings, counted: Sequence[Path] = ()) -> M
         target = str(resolve_target(target, count_all(counted[:1])))
     balance = BalanceOptions(tuple(counted), target, settings.cap)
     return MaskOptions(
-        plan=settings.plan, size=settings.size, seed=settings.seed, workers=settings.workers, balance=balance
+        plan=settings.plan,
+        size=settings.size,
+        seed=settings.seed,
+        workers=settings.workers,
+        balance=balance,
+        tilt=settings.tilt,
     )
 
 

@@ -22,6 +22,7 @@ from synth.memory import keep_memory
 from synth.pose import Pose, fit_pose
 from synth.several import check_others, mask_everyone, within
 from synth.surface import Outline
+from synth.tilt import tilt_head
 from synth.warp import HeadToPicture
 from synth.wear import NOT_WEAR, get_wear_style
 
@@ -154,6 +155,31 @@ class MaskEngine:
     def find(self, rgb: RgbImage) -> list[Face]:
         """The faces of a photo, (H, W, 3) uint8 RGB, down to the size that matters here; the largest first."""
         return self.finder.find(rgb, partial(rival_share, policy=self.faces, gate=self.gate))
+
+    def tilt(self, ready: Prepared, degrees: float) -> Prepared:
+        """The photo with its head raised or lowered, ready for masks and for `not_wear` alike.
+
+        Where the head can't be tilted so far (`synth.tilt.tilt_head`), or fails the gate then, it is tilted by half as
+        much; where it can't be that either, or isn't alone, the photo is returned as it is.
+
+        Args:
+            ready: what `prepare` made of a photo.
+            degrees: positive lowers the chin; up to `synth.tilt.FARTHEST` either way.
+        """
+        for share in (1.0, 0.5) if degrees and not ready.others else ():
+            try:
+                return self._tilted(ready, share * degrees)
+            except PhotoRefusedError:
+                continue
+        return ready
+
+    def _tilted(self, ready: Prepared, degrees: float) -> Prepared:
+        rgb, points = tilt_head(ready.rgb, ready.face.landmarks, degrees)
+        face, pose = Face.from_landmarks(points), fit_pose(points)
+        check_face(rgb, face, pose, self.gate)
+        tilted = _ready(rgb, face, pose, ready.rgb, ready.zoom)
+        # In pixels that were moved nobody sees how they were stored.
+        return replace(tilted, light=replace(tilted.light, jpeg_quality=ready.light.jpeg_quality))
 
     def mask(
         self,

@@ -23,6 +23,7 @@ from synth.looks.templates import templates_digest, use_templates
 from synth.output import write_jpeg
 from synth.plans import AssignedPlan, Order, Plan
 from synth.recipe import recipe_id, variant_seed
+from synth.tilt import check_tilt
 from synth.wear import mask_state_of
 
 DECODE_SIDE = 1600
@@ -63,6 +64,8 @@ class Settings:
         faces: which face of several is meant: auto, largest, all or refuse.
         templates: folder of the user's own mask types, see `synth.looks.templates`.
         find_budget: nominal milliseconds for finding the faces of a photo (`FaceFinder`); without limit where None.
+        tilt: heads are raised or lowered by up to so many degrees, each variant by another, bare ones too, so that a
+            tilted head tells nothing of a mask (`MaskEngine.tilt`).
     """
 
     plan: Plan | AssignedPlan
@@ -72,11 +75,13 @@ class Settings:
     faces: str = "auto"
     templates: Path | None = None
     find_budget: float | None = None
+    tilt: float = 0.0
     templates_digest: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
         check_policy(self.faces)
         check_budget(self.find_budget)
+        check_tilt(self.tilt)
         if self.templates is not None:
             # Read once, where the run is set up: workers take the digest along and check nothing again.
             object.__setattr__(self, "templates_digest", templates_digest(self.templates))
@@ -86,7 +91,8 @@ class Settings:
         frame = [self.size.width, self.size.height] if self.size else None
         own = {"templates": self.templates_digest} if self.templates is not None else {}
         finding = {"faces": self.faces, "find_budget": self.find_budget}
-        return {"size": frame, "quality": self.quality, **finding, "gate": asdict(Gate()), **own}
+        tilt = {"tilt": self.tilt} if self.tilt else {}
+        return {"size": frame, "quality": self.quality, **finding, "gate": asdict(Gate()), **own, **tilt}
 
     def identity(self) -> str:
         """Sixteen hex digits; two runs with the same make the same bytes of the same photos."""
@@ -261,6 +267,7 @@ def _make_variant(job: Job, task: PhotoTask, sha256: str, ready: Prepared, order
     settings = job.settings
     recipe = recipe_id({**settings.parameters(), "wear_style": order.wear_style, "mask_type": order.mask_type})
     seed = variant_seed(settings.seed, sha256, order.key, recipe)
+    ready = _tilted(job, ready, seed)
     masked = _engine_of(job).mask(ready, wear=order.wear_style, mask=order.mask_type or None, seed=seed)
     relative = _variant_path(task, order.key)
     try:
@@ -282,6 +289,14 @@ def _make_variant(job: Job, task: PhotoTask, sha256: str, ready: Prepared, order
         "mask": mask_state_of(order.wear_style),
         **_measured(masked),
     }
+
+
+def _tilted(job: Job, ready: Prepared, seed: int) -> Prepared:
+    """The photo with the head tilted by what a variant's seed says."""
+    most = job.settings.tilt
+    if not most:
+        return ready
+    return _engine_of(job).tilt(ready, float(np.random.default_rng([seed, 1]).uniform(-most, most)))
 
 
 def _measured(masked: MaskedFace) -> dict[str, Any]:

@@ -51,6 +51,14 @@ def mask(
     faces: Annotated[
         str, typer.Option("--faces", help="Of several faces: auto (the one that stands out), largest, all, refuse.")
     ] = "auto",
+    tilt: Annotated[
+        float,
+        typer.Option(
+            "--tilt",
+            metavar="DEGREES",
+            help="Raise or lower heads by up to so much, 0 to 20, bare ones too, each by another.",
+        ),
+    ] = 0.0,
     find_budget: Annotated[
         float | None,
         typer.Option(
@@ -102,6 +110,7 @@ def mask(
         balance=balance,
         find_budget=find_budget,
         cache=cache,
+        tilt=tilt,
     )
     options.settings()
     _check_apart(photos, out)

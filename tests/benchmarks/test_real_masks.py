@@ -16,7 +16,7 @@ from synth import Face, MaskEngine, list_wear_styles
 from synth.wear import mask_state_of
 from tests.synth.builders import paint
 
-TINY = Recipe(sides=((16, 6), (24, 6)), widths=(8, 8, 12, 16), batch=16, shares=(0.4, 0.3, 0.3), kept=0.9)
+TINY = Recipe(sides=((16, 120), (24, 120)), widths=(8, 8, 12, 16), batch=16, shares=(0.4, 0.3, 0.3), kept=0.9)
 
 
 def squares(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -135,7 +135,7 @@ def test_trainings_that_are_finished_are_not_done_again_unless_something_changed
         return Crops(images, labels)
 
     monkeypatch.setattr("benchmarks.real_masks.training_crops", crops)
-    monkeypatch.setattr("benchmarks.real_masks.Recipe", lambda: replace(TINY, sides=((16, 1),)))
+    monkeypatch.setattr("benchmarks.real_masks.Recipe", lambda: replace(TINY, sides=((16, 6),)))
 
     def told(key: str) -> Result:
         return measure([Training("ours", seed, key, tmp_path) for seed in (0, 1)], dict, "light", 1)

@@ -149,6 +149,7 @@ def test_a_datasets_own_folder_is_no_output(photos: Path, tmp_path: Path, option
         (["--size", "9999x9999"], ["4096"]),
         (["--faces", "both"], ["auto", "largest", "refuse"]),
         (["--quality", "0"], ["1 to 100"]),
+        (["--tilt", "25"], ["0 to 20 degrees"]),
         (["--backend", "cloud"], ["processes", "ray"]),
         (["--plan", "none.toml"], ["none.toml"]),
         (["--name", "My Photos"], ["lower-case"]),
@@ -205,6 +206,19 @@ def test_quality_makes_smaller_files(photos: Path, tmp_path: Path) -> None:
         assert palette("mask", photos, out, *WEAR, "--quality", quality).code == 0
         sizes.append((out / "p00__not_wear1.jpg").stat().st_size)
     assert sizes[0] < sizes[1]
+
+
+def test_heads_can_be_tilted_and_bare_ones_are_as_well(photos: Path, tmp_path: Path) -> None:
+    made = {}
+    for tilt in (0, 15):
+        out = tmp_path / str(tilt)
+        assert palette("mask", photos, out, *WEAR, "--tilt", tilt).code == 0
+        made[tilt] = read_manifest(out).set_index("photo_id")
+    level, tilted = made[0], made[15]
+    assert list(level.index) == list(tilted.index)
+    assert (level["sha256"] != tilted["sha256"]).all()
+    assert (level["recipe_id"] != tilted["recipe_id"]).all()
+    assert level["wear_style"].equals(tilted["wear_style"])
 
 
 def test_a_plan_from_a_file(photos: Path, tmp_path: Path) -> None:

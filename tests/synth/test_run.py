@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from datasets.portraits import Portrait
-from synth import Face, FaceFinder, run
+from synth import Face, FaceFinder, MaskEngine, Prepared, run
 from synth.arrays import RgbImage
 from synth.errors import OutputError, PhotoRefusedError
 from synth.framing import Size
@@ -103,6 +103,27 @@ def test_another_seed_gives_other_masks_and_the_same_bare_face(tmp_path: Path, p
     two = mask_photo(job(tmp_path / "2", replace(COMPETITION, seed=8)), photo)["variants"]
     same = [a["path"] for a, b in zip(one, two, strict=True) if a["sha256"] == b["sha256"]]
     assert same == ["deep/a__not_wear1.jpg"]
+
+
+def test_each_variant_is_tilted_by_another_angle_and_again_by_the_same(
+    tmp_path: Path, photo: PhotoTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+
+    def noted(_: MaskEngine, ready: Prepared, degrees: float) -> Prepared:
+        asked.append(degrees)
+        return ready
+
+    monkeypatch.setattr(MaskEngine, "tilt", noted)
+    for _ in range(2):
+        mask_photo(job(tmp_path, replace(COMPETITION, tilt=12.0)), photo)
+    assert len(asked) == 14
+    assert asked[:7] == asked[7:]
+    assert len(set(asked)) == 7
+    assert min(asked) < 0 < max(asked)
+    assert max(map(abs, asked)) <= 12
+    mask_photo(job(tmp_path, COMPETITION), photo)
+    assert len(asked) == 14
 
 
 def test_the_recipe_tells_what_shapes_a_variant(tmp_path: Path, photo: PhotoTask) -> None:
