@@ -28,6 +28,7 @@ from synth.errors import PhotoRefusedError, SynthUsageError
 from synth.gate import check_policy
 from synth.looks import suited_types
 from synth.plans import check_weights
+from synth.tilt import check_tilt
 from synth.wear import mask_state_of
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else it asks the network at import
@@ -64,10 +65,12 @@ class MaskTransform(ImageOnlyTransform):  # type: ignore[misc]
         state_key: where the mask state stands: wear, incorrect, not_wear.
         style_key: where the wear style stands.
         cache: so many photos are remembered with their faces; worth it where the same pixels come every epoch.
+        tilt: heads are raised or lowered by up to so many degrees (`MaskEngine.tilt`), `not_wear` among them: with
+            that among the wear styles and p=1, a tilted head tells nothing of a mask.
 
     Raises:
         SynthUsageError: a wear style, mask type or face policy is unknown, no type can be worn in one of the styles,
-            or a weight is no positive number.
+            a weight is no positive number, or heads would be tilted too far.
     """
 
     _targets = (Targets.IMAGE,)
@@ -82,13 +85,15 @@ class MaskTransform(ImageOnlyTransform):  # type: ignore[misc]
         state_key: str = "mask_state",
         style_key: str = "wear_style",
         cache: int = 0,
+        tilt: float = 0.0,
     ) -> None:
         super().__init__(p=p)
         self.wear = _weights(wear)
         self.types = list(types)
         self.landmarks_key, self.faces = landmarks_key, faces
         self.state_key, self.style_key = state_key, style_key
-        self.cache = cache
+        self.cache, self.tilt = cache, tilt
+        check_tilt(tilt)
         for style in self.wear:
             if not suited_types(self.types, style):
                 raise SynthUsageError(f"none of these mask types can be worn {style}: {', '.join(self.types)}")
@@ -119,6 +124,8 @@ class MaskTransform(ImageOnlyTransform):  # type: ignore[misc]
         masked, self.refused = None, ""
         try:
             ready = self._prepared(np.ascontiguousarray(data["image"]), data.get(self.landmarks_key))
+            if self.tilt:
+                ready = self.engine.tilt(ready, float(self.random_generator.uniform(-self.tilt, self.tilt)))
             masked = self.engine.mask(ready, wear=style, mask=kind, seed=seed)
         except PhotoRefusedError as refused:
             self.refused = refused.reason

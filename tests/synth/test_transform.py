@@ -82,6 +82,18 @@ def test_a_seeded_pipeline_repeats_itself_and_draws_by_weights(face: Painted) ->
     assert len(set(pictures)) == 12
 
 
+def test_heads_are_tilted_bare_or_not(face: Painted) -> None:
+    level, tilted = (MaskTransform("not_wear", p=1, tilt=tilt) for tilt in (0.0, 15.0))
+    tilted.set_random_seed(3)
+    assert np.array_equal(call(level, face)["image"], face.rgb)
+    done = call(tilted, face)
+    assert np.any(done["image"] != face.rgb)
+    assert (done["mask_state"], done["wear_style"]) == ("not_wear", "not_wear")
+    assert np.any(call(tilted, face)["image"] != done["image"])
+    worn = MaskTransform("correct", ["kf94"], p=1, tilt=15.0)
+    assert call(worn, face)["mask_state"] == "wear"
+
+
 def test_a_type_is_only_worn_as_it_can_be() -> None:
     transform = MaskTransform(["hanging", "chin"], ["scarf", "kf94"], p=1, cache=1)
     transform.set_random_seed(1)
@@ -141,6 +153,7 @@ def test_it_is_serialised() -> None:
         ({"types": ["veil"]}, "unknown mask type"),
         ({"wear": ["chin", "hanging"], "types": ["scarf", "n95_cup"]}, "worn hanging: scarf, n95_cup"),
         ({"faces": "both"}, "unknown face policy"),
+        ({"tilt": 25}, "0 to 20 degrees"),
     ],
 )
 def test_arguments_that_mean_nothing(given: dict[str, Any], told: str) -> None:
