@@ -13,13 +13,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import RBFInterpolator
 
 from synth.arrays import BoolArray, FloatArray, RgbImage
 from synth.errors import PhotoRefusedError, SynthUsageError
 from synth.pose import Pose, fit_pose
 from synth.shape import MEAN_FACE
-from synth.warp import Region
+from synth.warp import Region, fit_spline
 
 FARTHEST = 20.0
 """By how many degrees a head may be tilted: further, what would come into view is missing."""
@@ -50,8 +49,8 @@ _RINGS, _HELD, _FADES = (2.6, 4.0), 24, 0.8
 _GRID = 48
 """Points a side, over what moves, at which the spline is worked out; between them it is all but straight."""
 
-_SLACK = 0.01
-"""Of the spline: it may miss a point by a little, rather than crease."""
+_STIFFNESS = 1e-6
+"""Of the spline: where two points all but coincide it may miss them by a little, rather than crease."""
 
 _LEAST = 0.2
 """How near two of the photo's places may come that were a pixel apart, by smearing what lies between them out."""
@@ -122,16 +121,12 @@ class _Bent:
         region = Region.around(middle[None], reach, shape)
         if region.width < 1 or region.height < 1:
             raise PhotoRefusedError("cut_off", "the head lies outside of the photo")
-        try:
-            spline = RBFInterpolator(after, before - after, kernel="thin_plate_spline", smoothing=_SLACK)
-        except np.linalg.LinAlgError as error:
-            raise PhotoRefusedError("ambiguous_face", "no bending of the picture leads from these landmarks") from error
+        spline = fit_spline(after, before - after, _STIFFNESS)
         xs, ys = np.linspace(region.x0, region.x1 - 1, _GRID), np.linspace(region.y0, region.y1 - 1, _GRID)
-        places = np.stack(np.meshgrid(xs, ys), -1)
-        moves = spline(places.reshape(-1, 2)).reshape(places.shape)
         # The spline all but stays at the outer ring; from there on nothing moves at all.
-        far = np.linalg.norm(places - middle, axis=-1, keepdims=True) / reach
-        return cls(region, (moves * np.clip((1 - far) / (1 - _FADES), 0, 1)).astype(np.float32), landmarks)
+        far = np.hypot(xs - middle[0], ys[:, None] - middle[1])[..., None] / reach
+        moves = spline.on_lattice(xs, ys) * np.clip((1 - far) / (1 - _FADES), 0, 1)
+        return cls(region, moves.astype(np.float32), landmarks)
 
     def sources(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Columns and rows of the photo for each pixel of the region."""
