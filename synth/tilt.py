@@ -1,9 +1,10 @@
 """A head raised or lowered: the photo warped as if it had been taken from another height.
 
 Photographs of people seldom show heads that are raised or lowered, and there a mask below the nose looks as one over it
-does on a level head. The landmarks and some points of the head around them are turned in space about the neck, and the
-picture follows them through a thin-plate spline (Bookstein, "Principal warps", PAMI 1989), which a ring around the head
-and the neck hold still. Only what the photo shows can be shown: far turns are refused, where the spline would fold.
+does on a level head. The landmarks and some points of the head around them are turned in space, the face staying where
+it is, and the picture follows them through a thin-plate spline (Bookstein, "Principal warps", PAMI 1989), which a ring
+around the head and the neck hold still. Only what the photo shows can be shown: far turns are refused, where the spline
+would fold.
 """
 
 from __future__ import annotations
@@ -157,6 +158,8 @@ def _moved(pose: Pose, points: FloatArray, degrees: float) -> tuple[FloatArray, 
     head = np.concatenate([MEAN_FACE, _AROUND])
     turned = (head - _PIVOT) @ turn.T + _PIVOT
     level, tilted = pose.project(head), pose.project(turned)
+    # The face stays in its place: a box found in the level photo, or in another tilted one, is this one's too.
+    tilted += (level - tilted)[: len(points)].mean(0)
     # A person's own face keeps its distances to the mean face.
     own = np.concatenate([points - level[: len(points)], np.zeros((len(_AROUND), 2))])
     before, after = level + own, tilted + own

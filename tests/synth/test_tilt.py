@@ -43,15 +43,22 @@ def test_the_picture_follows_the_landmarks(degrees: float) -> None:
     assert tilted.shape == face.rgb.shape
     assert tilted.dtype == np.uint8
     for part in (slice(36, 42), slice(42, 48), slice(48, 60)):
-        colours = [
-            rgb[tuple(each[part].mean(0).round().astype(int)[::-1])] for rgb, each in _both(face, tilted, points)
-        ]
-        assert np.abs(colours[0].astype(int) - colours[1]).max() < 40
+        before, after = colour_at(face.rgb, face.landmarks[part]), colour_at(tilted, points[part])
+        assert np.abs(before - after).max() < 40
     assert np.abs(points - face.landmarks).max() > 5
 
 
-def _both(face, tilted, points):  # type: ignore[no-untyped-def]
-    return (face.rgb, face.landmarks), (tilted, points)
+def colour_at(rgb: RgbImage, points: FloatArray) -> FloatArray:
+    """Of the points' middle."""
+    x, y = points.mean(0).round().astype(int)
+    return rgb[y, x].astype(float)
+
+
+@pytest.mark.parametrize("degrees", [-15.0, 15.0])
+def test_the_face_stays_in_its_place(degrees: float) -> None:
+    face = wide(5, 0, 10)
+    _, points = tilt_head(face.rgb, face.landmarks, degrees)
+    np.testing.assert_allclose(points.mean(0), face.landmarks.mean(0), atol=1e-6)
 
 
 def test_what_is_far_from_the_head_stays() -> None:
