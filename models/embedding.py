@@ -63,7 +63,7 @@ def weights_file(model_path: Path | None = None) -> Path:
 class FaceEmbedder:
     """Embeds one face at a time.
 
-    Where onnx and onnxruntime are installed they run the network (`models.face_network`), at about a seventh of the
+    Where onnx and onnxruntime are installed they run the network (`models.face_network`), at about a twelfth of the
     time that dlib's own code takes; both give the same numbers to within 1e-5.
 
     The weights are loaded on first use and are left out of pickles, so that an embedder may be handed to worker

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,27 @@ def test_every_block_is_told_and_the_last_one_makes_the_embedding(network: FaceN
     assert all((each >= 0).all() and each.dtype == np.float32 for each in maps)
     _, last = read_weights(default_model_path())
     np.testing.assert_allclose(maps[-1].mean((2, 3)) @ last, embeddings, atol=1e-5)
+
+
+def test_blocks_are_told_in_the_order_asked_for(network: FaceNetwork) -> None:
+    embeddings, maps = network.run(chips(1))
+    fewer, told = FaceNetwork(default_model_path(), (13, 6)).run(chips(1))
+    np.testing.assert_allclose(fewer, embeddings, atol=1e-5)
+    assert len(told) == 2
+    for each, block in zip(told, (13, 6), strict=True):
+        np.testing.assert_allclose(each, maps[block], atol=1e-4)
+
+
+def test_it_runs_on_one_thread(network: FaceNetwork) -> None:
+    options = network._session.get_session_options()
+    assert (options.intra_op_num_threads, options.inter_op_num_threads) == (1, 1)
+
+
+@pytest.mark.parametrize("missing", ["onnx", "onnxruntime"])
+def test_it_says_what_to_install(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(EmbeddingError, match="install the extra `train`"):
+        FaceNetwork(default_model_path())
 
 
 def test_weights_are_those_of_29_convolutions() -> None:
