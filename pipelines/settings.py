@@ -27,9 +27,10 @@ NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 SETTINGS_TYPES = (".toml", ".json")
 
 SettingsModel = TypeVar("SettingsModel", bound=BaseModel)
+Value = TypeVar("Value")
 
 
-def _as_setting(check: Callable[[str], object], value: str) -> None:
+def _as_setting(check: Callable[[Value], object], value: Value) -> None:
     """Lets a room judge a setting before anything has run: a wrong one would be found hours later."""
     from datasets.errors import UsageError
     from synth.errors import SynthUsageError
@@ -121,9 +122,7 @@ class SynthFlowSettings(_Settings):
     )
     cap: int = Field(default=20, ge=1, le=100, description="most variants of one person that balance makes")
     size: tuple[int, int] | None = Field(default=(384, 512), description="width and height of a variant, in pixels")
-    tilt: float = Field(
-        default=0.0, ge=0.0, le=20.0, description="degrees by which heads are raised or lowered at most, bare ones too"
-    )
+    tilt: float = Field(default=0.0, description="degrees by which heads are raised or lowered at most, bare ones too")
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     workers: int = Field(default=0, ge=0, le=1024, description="processes; 0 takes every core")
     precision: float = Field(default=0.97, gt=0.5, lt=1.0, description="that a pseudo-labelled gender must reach")
@@ -159,6 +158,14 @@ class SynthFlowSettings(_Settings):
         if size is not None:
             _as_setting(Size.parse, f"{size[0]}x{size[1]}")
         return size
+
+    @field_validator("tilt")
+    @classmethod
+    def _tilt_is_in_range(cls, tilt: float) -> float:
+        from synth.tilt import check_tilt
+
+        _as_setting(check_tilt, tilt)
+        return tilt
 
     @field_validator("rules")
     @classmethod
