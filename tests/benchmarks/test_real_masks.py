@@ -8,8 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from benchmarks.masked_crops import BELOW, BELOW_HANGING, INCORRECT, ORDERS, PARTS, SIDE, Middle, Sticker, crop_of
+from benchmarks.masked_crops import (
+    BELOW,
+    BELOW_HANGING,
+    INCORRECT,
+    ORDERS,
+    PARTS,
+    SIDE,
+    CropTask,
+    Middle,
+    Sticker,
+    crop_of,
+    make_crops,
+)
 from benchmarks.real_masks import REAL, Crops, Result, Training, measure, results_table
 from benchmarks.small_cnn import Recipe, augment, network, probabilities, train
 from synth import Face, MaskEngine, list_wear_styles
@@ -57,6 +70,16 @@ def test_a_crop_of_what_hangs_shows_more_below_the_chin() -> None:
         return float(np.mean([crop_of(rgb, known, np.random.default_rng(seed), below) for seed in range(40)])) / 255
 
     assert shown(BELOW_HANGING) > shown(BELOW) + 0.02
+
+
+def test_a_photo_gives_its_variants_again_with_the_head_raised_and_lowered(tmp_path: Path) -> None:
+    face = paint(size=(400, 440), centre=(200.0, 180.0), unit=60.0)
+    Image.fromarray(face.rgb).save(tmp_path / "a.png")
+    level, whole = (make_crops(CropTask(tmp_path / "a.png", face.landmarks, part, 0)) for part in ("tilts", ""))
+    assert len(level) <= len(ORDERS)
+    assert 2 * len(level) < len(whole) <= 3 * len(ORDERS)
+    for one, other in zip(level, whole, strict=False):
+        np.testing.assert_array_equal(one[0], other[0])
 
 
 def test_the_middle_has_no_spread() -> None:
