@@ -45,6 +45,10 @@ photographs of the samples show turned, raised or lowered heads, and people in t
 TILTS = ((-20.0, -7.0), (7.0, 18.0))
 """Degrees by which heads are raised and lowered; each photo gives its variants again at one of each, where it can."""
 
+TURNS, AHEAD = (0.0, 18.0), 5.0
+"""Degrees by which those heads are turned to the side as well, either way where they look so nearly ahead, else further
+the way they look."""
+
 INCORRECT = {"nose_out": 0.46, "chin": 0.32, "chin_out": 0.03, "hanging": 0.14, "over_eyes": 0.05}
 """How often each wrong wear style is drawn."""
 
@@ -154,9 +158,16 @@ def make_crops(task: CropTask) -> list[tuple[NDArray[np.uint8], int, str]]:
         return []
     made = _variants(task, whole, ORDERS * times(whole.pose), rng)
     for low, high in TILTS if task.without != "tilts" else ():
-        tilted = _engine().tilt(whole, float(rng.uniform(low, high)))
+        tilted = _engine().tilt(whole, float(rng.uniform(low, high)), _further(whole.pose, rng))
         made += [] if tilted is whole else _variants(task, tilted, ORDERS, rng)
     return made
+
+
+def _further(pose: Pose, rng: np.random.Generator) -> float:
+    """Degrees by which a head is turned to the side."""
+    yaw = pose.angles[0]
+    way = np.sign(yaw) if abs(yaw) > AHEAD else rng.choice([-1.0, 1.0])
+    return float(way * rng.uniform(*TURNS))
 
 
 def _variants(

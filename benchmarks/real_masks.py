@@ -1,18 +1,21 @@
 """How well a small network, trained on our variants alone, knows masks that people really wear.
 
-    .venv/bin/python -m benchmarks.real_masks [--seeds 2] [--photos 3120] [--ablation]
+    .venv/bin/python -m benchmarks.real_masks [--seeds 2] [--share 1] [--ablation]
 
 It learns from scratch on variants of the FairFace and All-Age-Faces samples and is tested on `mask_states_dev`: crops
 of real masks, from which nothing is learned and by which no epoch is chosen. One fixed recipe (`benchmarks.small_cnn`),
 so that what differs between two rows is the engine. With --ablation also without its light, its geometry, its looks,
-its spread of wear and its tilted heads. With --keep, trainings that are finished there are not done again as long as
-neither photos nor code have changed. The photographs lie below PALETTE_REALDATA (default ../shared/realdata).
+its spread of wear and its tilted heads; a share of the photos and batches, as by --share 0.2, shows those differences
+in a share of the time, though the targets are for all of them. With --keep, trainings that are finished there are not
+done again as long as neither photos nor code have changed. The photographs lie below PALETTE_REALDATA (default
+../shared/realdata).
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import math
 import os
 import sys
 import tempfile
@@ -74,11 +77,11 @@ def real_masks(realdata: Path) -> Crops:
     return Crops(np.stack(images), np.array([STATES.index(row["mask"]) for row in rows]))
 
 
-def photos(realdata: Path, most: int) -> list[Path]:
-    """The photos that variants are made of, evenly from the samples of FairFace and All-Age-Faces."""
+def photos(realdata: Path, share: float) -> list[Path]:
+    """So many of the photos of the samples of FairFace and All-Age-Faces, evenly, to make variants of."""
     folders = ("fairface_train_ccby4", "fairface540_ccby4/fairface", "All-Age-Faces Dataset/original images")
     found = [path for folder in folders for path in sorted((realdata / folder).glob("*.jpg"))]
-    order = np.random.default_rng(0).permutation(len(found))[:most]
+    order = np.random.default_rng(0).permutation(len(found))[: math.ceil(share * len(found))]
     return [found[int(index)] for index in sorted(order)]
 
 
@@ -93,10 +96,11 @@ def training_crops(landmarks: Landmarks, without: str, workers: int) -> Crops:
 
 @dataclass(frozen=True)
 class Training:
-    """One training: its name, its seed, the key of all that it comes from, and the folder with its crops and the real
-    ones."""
+    """One training: its name, its recipe and seed, the key of all that it comes from, and the folder with its crops and
+    the real ones."""
 
     name: str
+    recipe: Recipe
     seed: int
     key: str
     keep: Path
@@ -117,7 +121,7 @@ class Training:
 def learn(task: Training) -> Path:
     """Trains once on one core; what it says of the real crops is kept where the path says."""
     torch.set_num_threads(1)
-    crops, real, recipe = np.load(task.keep / f"{task.name}.npz"), np.load(task.keep / REAL), Recipe()
+    crops, real, recipe = np.load(task.keep / f"{task.name}.npz"), np.load(task.keep / REAL), task.recipe
     with progress_bar(f"{task.name}, seed {task.seed}", "batches") as progress:
         net = train(crops["images"], crops["labels"], recipe, task.seed, progress)
     chances = probabilities(net, real["images"], recipe)
@@ -173,7 +177,7 @@ def confusion_table(result: Result, labels: NDArray[np.int64]) -> Table:
 def main() -> int:
     """Runs the benchmark; 2 where there are no photos to run it on."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=int, default=3120, help="to make variants of")
+    parser.add_argument("--share", type=_share, default=1.0, help="of the photos and of the batches, above 0 up to 1")
     parser.add_argument("--seeds", type=int, default=2, help="trainings of each row")
     parser.add_argument("--ablation", action="store_true", help="also with each part of the engine left out")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
@@ -188,9 +192,10 @@ def main() -> int:
     keep.mkdir(parents=True, exist_ok=True)
     test, console = real_masks(realdata), Console()
     np.savez(keep / REAL, images=test.images, labels=test.labels)
-    weights = sum(weight.numel() for weight in network(Recipe(), len(STATES)).parameters())
-    console.print(f"{weights:,} weights, {Recipe().side} pixels, {Recipe().batches} batches of {Recipe().batch}")
-    files = photos(realdata, given.photos)
+    recipe = Recipe().shorter(given.share)
+    weights = sum(weight.numel() for weight in network(recipe, len(STATES)).parameters())
+    console.print(f"{weights:,} weights, {recipe.side} pixels, {recipe.batches} batches of {recipe.batch}")
+    files = photos(realdata, given.share)
     code = code_digest("synth", "datasets.photos", "benchmarks.masked_crops", "benchmarks.small_cnn")
     seen = file_digest(keep / REAL)
 
@@ -202,13 +207,21 @@ def main() -> int:
     results = []
     for without in ("", *(PARTS if given.ablation else ())):
         name = f"without {without}" if without else "our variants"
-        keys = [key_of(code=code, photos=files, tested=seen, name=name, seed=seed) for seed in range(given.seeds)]
-        tasks = [Training(name, seed, key, keep) for seed, key in enumerate(keys)]
+        from_all = {"code": code, "photos": files, "tested": seen, "name": name, "recipe": repr(recipe)}
+        keys = [key_of(**from_all, seed=seed) for seed in range(given.seeds)]
+        tasks = [Training(name, recipe, seed, key, keep) for seed, key in enumerate(keys)]
         results.append(measure(tasks, landmarks, without, given.workers))
         console.print(results_table(results[-1:], test.labels))
     console.print(results_table(results, test.labels), confusion_table(results[0], test.labels))
     console.print(f"crops and predictions: {keep}")
     return 0 if _reached(results[0], test.labels, console) else 1
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError(f"expected a share above 0 and up to 1, got {text}")
+    return share
 
 
 def _reached(result: Result, labels: NDArray[np.int64], console: Console) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -55,6 +55,10 @@ class Recipe:
     def batches(self) -> int:
         """At all sides together."""
         return sum(batches for _, batches in self.sides)
+
+    def shorter(self, share: float) -> Recipe:
+        """With so many of the batches at each side, at least one."""
+        return replace(self, sides=tuple((side, max(round(share * batches), 1)) for side, batches in self.sides))
 
 
 class Block(nn.Module):

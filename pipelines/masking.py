@@ -59,6 +59,7 @@ class MaskOptions:
         faces: Which face of several is meant: auto, largest, all or refuse; what the plan says where this is auto.
         find_budget: Nominal milliseconds for finding the faces of a photo; without limit when None.
         tilt: Heads are raised or lowered by up to so many degrees, bare ones too.
+        turn: Heads are turned to either side by up to so many degrees, bare ones too.
         cache: Folder that keeps the faces found, for other runs on the same photos; the output's own when None.
         backend: Where the workers are: processes, or ray.
         templates: Folder of the user's own mask types (PNG and TOML), drawn beside the built-in ones.
@@ -80,6 +81,7 @@ class MaskOptions:
     find_budget: float | None = None
     cache: Path | None = None
     tilt: float = 0.0
+    turn: float = 0.0
 
     def settings(self, assigned: AssignedPlan | None = None) -> Settings:
         """Return what synth needs of them.
@@ -89,7 +91,7 @@ class MaskOptions:
 
         Raises:
             SynthUsageError: The plan, a wear style, a mask type or the face policy is unknown, a template is faulty, or
-                heads would be tilted too far.
+                heads would be tilted or turned too far.
             SettingsError: The quality or the number of workers is out of range, or the backend is unknown.
         """
         if not 1 <= self.quality <= 100:
@@ -101,7 +103,9 @@ class MaskOptions:
         size = None if self.size is None else Size.parse("{}x{}".format(*self.size))
         plan = assigned or self.chosen_plan()
         faces = plan.faces if plan.faces and self.faces == "auto" else self.faces
-        return Settings(plan, size, self.seed, self.quality, faces, self.templates, self.find_budget, self.tilt)
+        return Settings(
+            plan, size, self.seed, self.quality, faces, self.templates, self.find_budget, self.tilt, self.turn
+        )
 
     @property
     def is_balance(self) -> bool:

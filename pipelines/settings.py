@@ -123,6 +123,7 @@ class SynthFlowSettings(_Settings):
     cap: int = Field(default=20, ge=1, le=100, description="most variants of one person that balance makes")
     size: tuple[int, int] | None = Field(default=(384, 512), description="width and height of a variant, in pixels")
     tilt: float = Field(default=0.0, description="degrees by which heads are raised or lowered at most, bare ones too")
+    turn: float = Field(default=0.0, description="degrees by which heads are turned to a side at most, bare ones too")
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     workers: int = Field(default=0, ge=0, le=1024, description="processes; 0 takes every core")
     precision: float = Field(default=0.97, gt=0.5, lt=1.0, description="that a pseudo-labelled gender must reach")
@@ -159,13 +160,13 @@ class SynthFlowSettings(_Settings):
             _as_setting(Size.parse, f"{size[0]}x{size[1]}")
         return size
 
-    @field_validator("tilt")
+    @field_validator("tilt", "turn")
     @classmethod
-    def _tilt_is_in_range(cls, tilt: float) -> float:
+    def _heads_stay_in_range(cls, degrees: float) -> float:
         from synth.tilt import check_tilt
 
-        _as_setting(check_tilt, tilt)
-        return tilt
+        _as_setting(check_tilt, degrees)
+        return degrees
 
     @field_validator("rules")
     @classmethod

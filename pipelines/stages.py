@@ -145,6 +145,7 @@ def mask_options(settings: SynthFlowSettings, counted: Sequence[Path] = ()) -> M
         workers=settings.workers,
         balance=balance,
         tilt=settings.tilt,
+        turn=settings.turn,
     )
 
 

@@ -156,25 +156,26 @@ class MaskEngine:
         """The faces of a photo, (H, W, 3) uint8 RGB, down to the size that matters here; the largest first."""
         return self.finder.find(rgb, partial(rival_share, policy=self.faces, gate=self.gate))
 
-    def tilt(self, ready: Prepared, degrees: float) -> Prepared:
-        """The photo with its head raised or lowered, ready for masks and for `not_wear` alike.
+    def tilt(self, ready: Prepared, pitch: float, yaw: float = 0.0) -> Prepared:
+        """The photo with its head raised, lowered or turned, ready for masks and for `not_wear` alike.
 
-        Where the head can't be tilted so far (`synth.tilt.tilt_head`), or fails the gate then, it is tilted by half as
+        Where the head can't be moved so far (`synth.tilt.tilt_head`), or fails the gate then, it is moved by half as
         much; where it can't be that either, or isn't alone, the photo is returned as it is.
 
         Args:
             ready: what `prepare` made of a photo.
-            degrees: positive lowers the chin; up to `synth.tilt.FARTHEST` either way.
+            pitch: degrees; positive lowers the chin; up to `synth.tilt.FARTHEST` either way.
+            yaw: degrees; positive turns the face to the picture's right; likewise.
         """
-        for share in (1.0, 0.5) if degrees and not ready.others else ():
+        for share in (1.0, 0.5) if (pitch or yaw) and not ready.others else ():
             try:
-                return self._tilted(ready, share * degrees)
+                return self._tilted(ready, share * pitch, share * yaw)
             except PhotoRefusedError:
                 continue
         return ready
 
-    def _tilted(self, ready: Prepared, degrees: float) -> Prepared:
-        rgb, points = tilt_head(ready.rgb, ready.face.landmarks, degrees)
+    def _tilted(self, ready: Prepared, pitch: float, yaw: float) -> Prepared:
+        rgb, points = tilt_head(ready.rgb, ready.face.landmarks, pitch, yaw)
         face, pose = Face.from_landmarks(points), fit_pose(points)
         check_face(rgb, face, pose, self.gate)
         tilted = _ready(rgb, face, pose, ready.rgb, ready.zoom)

@@ -66,6 +66,7 @@ class Settings:
         find_budget: nominal milliseconds for finding the faces of a photo (`FaceFinder`); without limit where None.
         tilt: heads are raised or lowered by up to so many degrees, each variant by another, bare ones too, so that a
             tilted head tells nothing of a mask (`MaskEngine.tilt`).
+        turn: heads are turned to either side by up to so many degrees, likewise.
     """
 
     plan: Plan | AssignedPlan
@@ -76,12 +77,14 @@ class Settings:
     templates: Path | None = None
     find_budget: float | None = None
     tilt: float = 0.0
+    turn: float = 0.0
     templates_digest: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
         check_policy(self.faces)
         check_budget(self.find_budget)
         check_tilt(self.tilt)
+        check_tilt(self.turn)
         if self.templates is not None:
             # Read once, where the run is set up: workers take the digest along and check nothing again.
             object.__setattr__(self, "templates_digest", templates_digest(self.templates))
@@ -91,8 +94,8 @@ class Settings:
         frame = [self.size.width, self.size.height] if self.size else None
         own = {"templates": self.templates_digest} if self.templates is not None else {}
         finding = {"faces": self.faces, "find_budget": self.find_budget}
-        tilt = {"tilt": self.tilt} if self.tilt else {}
-        return {"size": frame, "quality": self.quality, **finding, "gate": asdict(Gate()), **own, **tilt}
+        heads = {name: most for name, most in (("tilt", self.tilt), ("turn", self.turn)) if most}
+        return {"size": frame, "quality": self.quality, **finding, "gate": asdict(Gate()), **own, **heads}
 
     def identity(self) -> str:
         """Sixteen hex digits; two runs with the same make the same bytes of the same photos."""
@@ -292,11 +295,12 @@ def _make_variant(job: Job, task: PhotoTask, sha256: str, ready: Prepared, order
 
 
 def _tilted(job: Job, ready: Prepared, seed: int) -> Prepared:
-    """The photo with the head tilted by what a variant's seed says."""
-    most = job.settings.tilt
-    if not most:
+    """The photo with the head tilted and turned by what a variant's seed says."""
+    most = np.array([job.settings.tilt, job.settings.turn])
+    if not most.any():
         return ready
-    return _engine_of(job).tilt(ready, float(np.random.default_rng([seed, 1]).uniform(-most, most)))
+    pitch, yaw = np.random.default_rng([seed, 1]).uniform(-most, most)
+    return _engine_of(job).tilt(ready, float(pitch), float(yaw))
 
 
 def _measured(masked: MaskedFace) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""A head raised or lowered: the photo warped as if it had been taken from another height.
+"""A head raised, lowered or turned: the photo warped as if it had been taken from another height or side.
 
-Photographs of people seldom show heads that are raised or lowered, and there a mask below the nose looks as one over it
-does on a level head. The landmarks and some points of the head around them are turned in space, the face staying where
+Photographs of people seldom show such heads, and on a raised one a mask below the nose looks as one over it does on a
+level head. The landmarks and some points of the head around them are turned in space, the face staying where
 it is, and the picture follows them through a thin-plate spline (Bookstein, "Principal warps", PAMI 1989), which a ring
 around the head and the neck hold still. Only what the photo shows can be shown: far turns are refused, where the spline
 would fold.
@@ -22,10 +22,10 @@ from synth.shape import MEAN_FACE
 from synth.warp import Region, fit_spline
 
 FARTHEST = 20.0
-"""By how many degrees a head may be tilted: further, what would come into view is missing."""
+"""By how many degrees a head may be tilted or turned: further, what would come into view is missing."""
 
 TURNED = 35.0
-"""Yaw in degrees from which a head is refused: further, half of the face hides behind the nose."""
+"""Yaw in degrees from which a head is refused: further, half of the face hides behind the nose already."""
 
 _AROUND: FloatArray = np.array(
     [
@@ -58,22 +58,23 @@ _LEAST = 0.2
 
 
 def check_tilt(degrees: float) -> None:
-    """Makes sure that heads may be tilted by up to so many degrees.
+    """Makes sure that heads may be tilted or turned by up to so many degrees.
 
     Raises:
         SynthUsageError: it is below 0 or above `FARTHEST`.
     """
     if not 0 <= degrees <= FARTHEST:
-        raise SynthUsageError(f"expected 0 to {FARTHEST:.0f} degrees by which heads are tilted, got {degrees:g}")
+        raise SynthUsageError(f"expected 0 to {FARTHEST:.0f} degrees to tilt or turn heads by, got {degrees:g}")
 
 
-def tilt_head(rgb: RgbImage, landmarks: FloatArray, degrees: float) -> tuple[RgbImage, FloatArray]:
-    """The photo with its head tilted, and the landmarks there.
+def tilt_head(rgb: RgbImage, landmarks: FloatArray, pitch: float, yaw: float = 0.0) -> tuple[RgbImage, FloatArray]:
+    """The photo with its head tilted or turned, and the landmarks there.
 
     Args:
         rgb: (H, W, 3) uint8, RGB.
         landmarks: (68, 2), x, y in pixels.
-        degrees: positive lowers the chin, as `Pose.angles` counts; up to `FARTHEST` either way.
+        pitch: by how many degrees more, as `Pose.angles` counts: positive lowers the chin; up to `FARTHEST` either way.
+        yaw: positive turns the face to the picture's right; likewise.
 
     Returns:
         (H, W, 3) uint8, RGB, and (68, 2) float64.
@@ -84,15 +85,15 @@ def tilt_head(rgb: RgbImage, landmarks: FloatArray, degrees: float) -> tuple[Rgb
     """
     points = np.asarray(landmarks, dtype=np.float64)
     pose = fit_pose(points)
-    if abs(degrees) > FARTHEST or abs(pose.angles[0]) > TURNED:
+    if not max(abs(pitch), abs(yaw)) <= FARTHEST or abs(pose.angles[0]) > TURNED:
         raise PhotoRefusedError(
             "extreme_pose",
-            f"a head is tilted by up to {FARTHEST:.0f} degrees and with a yaw up to {TURNED:.0f}, not by "
-            f"{degrees:.0f} with a yaw of {pose.angles[0]:.0f}",
+            f"a head is tilted and turned by up to {FARTHEST:.0f} degrees and with a yaw up to {TURNED:.0f}, not by "
+            f"{pitch:.0f} and {yaw:.0f} with a yaw of {pose.angles[0]:.0f}",
         )
-    bent = _Bent.of(pose, points, degrees, rgb.shape)
+    bent = _Bent.of(pose, points, _rotation(pitch, yaw), rgb.shape)
     if not bent.least_room() >= _LEAST:
-        raise PhotoRefusedError("folded", f"tilted by {degrees:.0f} degrees the picture would fold")
+        raise PhotoRefusedError("folded", f"tilted by {pitch:.0f} and turned by {yaw:.0f} degrees the picture folds")
     tilted = rgb.copy()
     # All of the photo is read from: what comes into view may lie outside of the part that moves.
     columns, rows = bent.sources()
@@ -116,8 +117,8 @@ class _Bent:
     landmarks: FloatArray
 
     @classmethod
-    def of(cls, pose: Pose, points: FloatArray, degrees: float, shape: tuple[int, ...]) -> _Bent:
-        before, after, landmarks = _moved(pose, points, degrees)
+    def of(cls, pose: Pose, points: FloatArray, turn: FloatArray, shape: tuple[int, ...]) -> _Bent:
+        before, after, landmarks = _moved(pose, points, turn)
         middle, reach = pose.project(MEAN_FACE).mean(0), _RINGS[1] * pose.pixels_per_unit
         region = Region.around(middle[None], reach, shape)
         if region.width < 1 or region.height < 1:
@@ -151,10 +152,15 @@ class _Bent:
         return float((least * np.sign(area)).min())
 
 
-def _moved(pose: Pose, points: FloatArray, degrees: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _rotation(pitch: float, yaw: float) -> FloatArray:
+    """(3, 3): a head about the axis of its neck, and then about the one from ear to ear."""
+    (up, ahead), (down, aside) = np.cos(np.radians((pitch, yaw))), np.sin(np.radians((pitch, yaw)))
+    nod = np.array([[1.0, 0.0, 0.0], [0.0, up, down], [0.0, -down, up]])
+    return np.asarray(nod @ [[ahead, 0.0, aside], [0.0, 1.0, 0.0], [-aside, 0.0, ahead]])
+
+
+def _moved(pose: Pose, points: FloatArray, turn: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """(N, 2) pixels of what is seen of the head and of what stays, and where that lies when tilted; landmarks then."""
-    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    turn = np.array([[1.0, 0.0, 0.0], [0.0, cos, sin], [0.0, -sin, cos]])
     head = np.concatenate([MEAN_FACE, _AROUND])
     turned = (head - _PIVOT) @ turn.T + _PIVOT
     level, tilted = pose.project(head), pose.project(turned)

@@ -67,10 +67,11 @@ class MaskTransform(ImageOnlyTransform):  # type: ignore[misc]
         cache: so many photos are remembered with their faces; worth it where the same pixels come every epoch.
         tilt: heads are raised or lowered by up to so many degrees (`MaskEngine.tilt`), `not_wear` among them: with
             that among the wear styles and p=1, a tilted head tells nothing of a mask.
+        turn: heads are turned to either side by up to so many degrees, likewise.
 
     Raises:
         SynthUsageError: a wear style, mask type or face policy is unknown, no type can be worn in one of the styles,
-            a weight is no positive number, or heads would be tilted too far.
+            a weight is no positive number, or heads would be tilted or turned too far.
     """
 
     _targets = (Targets.IMAGE,)
@@ -86,14 +87,16 @@ class MaskTransform(ImageOnlyTransform):  # type: ignore[misc]
         style_key: str = "wear_style",
         cache: int = 0,
         tilt: float = 0.0,
+        turn: float = 0.0,
     ) -> None:
         super().__init__(p=p)
         self.wear = _weights(wear)
         self.types = list(types)
         self.landmarks_key, self.faces = landmarks_key, faces
         self.state_key, self.style_key = state_key, style_key
-        self.cache, self.tilt = cache, tilt
+        self.cache, self.tilt, self.turn = cache, tilt, turn
         check_tilt(tilt)
+        check_tilt(turn)
         for style in self.wear:
             if not suited_types(self.types, style):
                 raise SynthUsageError(f"none of these mask types can be worn {style}: {', '.join(self.types)}")
@@ -124,8 +127,9 @@ class MaskTransform(ImageOnlyTransform):  # type: ignore[misc]
         masked, self.refused = None, ""
         try:
             ready = self._prepared(np.ascontiguousarray(data["image"]), data.get(self.landmarks_key))
-            if self.tilt:
-                ready = self.engine.tilt(ready, float(self.random_generator.uniform(-self.tilt, self.tilt)))
+            if self.tilt or self.turn:
+                pitch, yaw = (float(self.random_generator.uniform(-most, most)) for most in (self.tilt, self.turn))
+                ready = self.engine.tilt(ready, pitch, yaw)
             masked = self.engine.mask(ready, wear=style, mask=kind, seed=seed)
         except PhotoRefusedError as refused:
             self.refused = refused.reason

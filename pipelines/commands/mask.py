@@ -59,6 +59,9 @@ def mask(
             help="Raise or lower heads by up to so much, 0 to 20, bare ones too, each by another.",
         ),
     ] = 0.0,
+    turn: Annotated[
+        float, typer.Option("--turn", metavar="DEGREES", help="Turn heads to either side by up to so much, likewise.")
+    ] = 0.0,
     find_budget: Annotated[
         float | None,
         typer.Option(
@@ -111,6 +114,7 @@ def mask(
         find_budget=find_budget,
         cache=cache,
         tilt=tilt,
+        turn=turn,
     )
     options.settings()
     _check_apart(photos, out)

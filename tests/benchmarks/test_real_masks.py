@@ -17,15 +17,18 @@ from benchmarks.masked_crops import (
     ORDERS,
     PARTS,
     SIDE,
+    TURNS,
     CropTask,
     Middle,
     Sticker,
+    _further,
     crop_of,
     make_crops,
 )
 from benchmarks.real_masks import REAL, Crops, Result, Training, measure, results_table
 from benchmarks.small_cnn import Recipe, augment, network, probabilities, train
 from synth import Face, MaskEngine, list_wear_styles
+from synth.pose import fit_pose
 from synth.wear import mask_state_of
 from tests.synth.builders import paint
 
@@ -82,6 +85,14 @@ def test_a_photo_gives_its_variants_again_with_the_head_raised_and_lowered(tmp_p
         np.testing.assert_array_equal(one[0], other[0])
 
 
+def test_tilted_heads_are_turned_further_the_way_they_look() -> None:
+    for yaw, ways in ((20.0, {1}), (-20.0, {-1}), (1.0, {-1, 1})):
+        pose, rng = fit_pose(paint(yaw=yaw).landmarks), np.random.default_rng(0)
+        turns = [_further(pose, rng) for _ in range(40)]
+        assert {np.sign(turn) for turn in turns} == ways
+        assert TURNS[0] <= min(map(abs, turns)) < max(map(abs, turns)) <= TURNS[1]
+
+
 def test_the_middle_has_no_spread() -> None:
     middle = Middle()
     assert (middle.uniform(2, 4), middle.normal(3, 9), middle.random()) == (3, 3, 0.5)
@@ -131,6 +142,11 @@ def test_augmented_pictures_stay_pictures_and_differ() -> None:
     assert torch.equal(one, augment(batch, 24, TINY, torch.Generator().manual_seed(1)))
 
 
+def test_a_share_of_the_recipe_has_a_share_of_its_batches() -> None:
+    assert Recipe(sides=((48, 30), (80, 11))).shorter(0.2).sides == ((48, 6), (80, 2))
+    assert Recipe(sides=((48, 30), (80, 2))).shorter(0.1) == Recipe(sides=((48, 3), (80, 1)))
+
+
 def test_the_table_tells_the_mean_and_each_seed() -> None:
     labels = np.array([0, 0, 1, 1, 2, 2])
     results = [Result("our variants", 60, [labels, np.array([0, 0, 0, 0, 2, 2])])]
@@ -158,10 +174,10 @@ def test_trainings_that_are_finished_are_not_done_again_unless_something_changed
         return Crops(images, labels)
 
     monkeypatch.setattr("benchmarks.real_masks.training_crops", crops)
-    monkeypatch.setattr("benchmarks.real_masks.Recipe", lambda: replace(TINY, sides=((16, 6),)))
+    recipe = replace(TINY, sides=((16, 6),))
 
     def told(key: str) -> Result:
-        return measure([Training("ours", seed, key, tmp_path) for seed in (0, 1)], dict, "light", 1)
+        return measure([Training("ours", recipe, seed, key, tmp_path) for seed in (0, 1)], dict, "light", 1)
 
     first = told("a")
     assert first.crops == 96

@@ -150,6 +150,7 @@ def test_a_datasets_own_folder_is_no_output(photos: Path, tmp_path: Path, option
         (["--faces", "both"], ["auto", "largest", "refuse"]),
         (["--quality", "0"], ["1 to 100"]),
         (["--tilt", "25"], ["0 to 20 degrees"]),
+        (["--turn", "-3"], ["0 to 20 degrees"]),
         (["--backend", "cloud"], ["processes", "ray"]),
         (["--plan", "none.toml"], ["none.toml"]),
         (["--name", "My Photos"], ["lower-case"]),
@@ -208,11 +209,12 @@ def test_quality_makes_smaller_files(photos: Path, tmp_path: Path) -> None:
     assert sizes[0] < sizes[1]
 
 
-def test_heads_can_be_tilted_and_bare_ones_are_as_well(photos: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("option", ["--tilt", "--turn"])
+def test_heads_can_be_tilted_and_bare_ones_are_as_well(photos: Path, tmp_path: Path, option: str) -> None:
     made = {}
     for tilt in (0, 15):
         out = tmp_path / str(tilt)
-        assert palette("mask", photos, out, *WEAR, "--tilt", tilt).code == 0
+        assert palette("mask", photos, out, *WEAR, option, tilt).code == 0
         made[tilt] = read_manifest(out).set_index("photo_id")
     level, tilted = made[0], made[15]
     assert list(level.index) == list(tilted.index)

@@ -85,6 +85,8 @@ def test_nothing_given_means_sample_people_and_quick_training() -> None:
         (["precision=2"], "precision"),
         (["size=[0,512]"], "0x512"),
         (["size=[16,16]"], "32x32"),
+        (["tilt=21"], "tilt: Value error, expected 0 to 20 degrees"),
+        (["turn=-1"], "turn: Value error, expected 0 to 20 degrees"),
         (["plan=nope"], "unknown plan 'nope'"),
         (["rules=nope"], "unknown rules 'nope'"),
         (["sizes=[1,2]"], "sizes"),

@@ -105,23 +105,25 @@ def test_another_seed_gives_other_masks_and_the_same_bare_face(tmp_path: Path, p
     assert same == ["deep/a__not_wear1.jpg"]
 
 
+@pytest.mark.parametrize(("tilt", "turn"), [(12.0, 0.0), (0.0, 9.0), (12.0, 9.0)])
 def test_each_variant_is_tilted_by_another_angle_and_again_by_the_same(
-    tmp_path: Path, photo: PhotoTask, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, photo: PhotoTask, monkeypatch: pytest.MonkeyPatch, tilt: float, turn: float
 ) -> None:
-    asked: list[float] = []
+    asked: list[tuple[float, float]] = []
 
-    def noted(_: MaskEngine, ready: Prepared, degrees: float) -> Prepared:
-        asked.append(degrees)
+    def noted(_: MaskEngine, ready: Prepared, pitch: float, yaw: float) -> Prepared:
+        asked.append((pitch, yaw))
         return ready
 
     monkeypatch.setattr(MaskEngine, "tilt", noted)
     for _ in range(2):
-        mask_photo(job(tmp_path, replace(COMPETITION, tilt=12.0)), photo)
+        mask_photo(job(tmp_path, replace(COMPETITION, tilt=tilt, turn=turn)), photo)
     assert len(asked) == 14
     assert asked[:7] == asked[7:]
-    assert len(set(asked)) == 7
-    assert min(asked) < 0 < max(asked)
-    assert max(map(abs, asked)) <= 12
+    for angles, most in zip(np.transpose(asked), (tilt, turn), strict=True):
+        assert len(set(angles)) == (7 if most else 1)
+        assert np.abs(angles).max() <= most
+        assert not most or angles.min() < 0 < angles.max()
     mask_photo(job(tmp_path, COMPETITION), photo)
     assert len(asked) == 14
 

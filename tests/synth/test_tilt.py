@@ -1,4 +1,4 @@
-"""Heads raised and lowered: the pose that comes of it, pixels that follow the landmarks, and what is refused."""
+"""Heads raised, lowered and turned: the pose that comes of it, pixels that follow the landmarks, what is refused."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from synth.tilt import FARTHEST, TURNED, check_tilt, tilt_head
 from tests.synth.builders import Painted, paint
 
 ENGINE = MaskEngine()
+TURNS = st.tuples(st.floats(-20, 20), st.floats(-20, 20))
 
 
 def wide(yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0, person: int = 0) -> Painted:
@@ -36,10 +37,23 @@ def test_the_head_turns_about_its_own_axis_from_ear_to_ear(degrees: float, yaw: 
     assert turn == pytest.approx((-degrees, 0, 0), abs=5)
 
 
-@pytest.mark.parametrize("degrees", [-18.0, -8.0, 8.0, 16.0])
-def test_the_picture_follows_the_landmarks(degrees: float) -> None:
+@pytest.mark.parametrize("roll", [0.0, 25.0])
+@pytest.mark.parametrize(("pitch", "yaw"), [(0.0, 15.0), (0.0, -15.0), (10.0, 12.0), (-10.0, 12.0)])
+def test_the_head_turns_to_the_side_about_its_neck(pitch: float, yaw: float, roll: float) -> None:
+    face = wide(3.0, 2.0, roll, person=1)
+    _, points = tilt_head(face.rgb, face.landmarks, pitch, yaw)
+    before, after = fit_pose(face.landmarks).rotation, fit_pose(points).rotation
+    turn = np.degrees(Rotation.from_matrix(before.T @ after).as_rotvec())
+    assert turn == pytest.approx((-pitch, yaw, 0), abs=5)
+    assert fit_pose(points).angles[0] - fit_pose(face.landmarks).angles[0] == pytest.approx(yaw, abs=7)
+
+
+@pytest.mark.parametrize(
+    ("pitch", "yaw"), [(-18.0, 0.0), (-8.0, 0.0), (8.0, 0.0), (16.0, 0.0), (0.0, 18.0), (0.0, -14.0), (12.0, 12.0)]
+)
+def test_the_picture_follows_the_landmarks(pitch: float, yaw: float) -> None:
     face = wide(5, 0, 0)
-    tilted, points = tilt_head(face.rgb, face.landmarks, degrees)
+    tilted, points = tilt_head(face.rgb, face.landmarks, pitch, yaw)
     assert tilted.shape == face.rgb.shape
     assert tilted.dtype == np.uint8
     for part in (slice(36, 42), slice(42, 48), slice(48, 60)):
@@ -54,10 +68,10 @@ def colour_at(rgb: RgbImage, points: FloatArray) -> FloatArray:
     return rgb[y, x].astype(float)
 
 
-@pytest.mark.parametrize("degrees", [-15.0, 15.0])
-def test_the_face_stays_in_its_place(degrees: float) -> None:
+@pytest.mark.parametrize(("pitch", "yaw"), [(-15.0, 0.0), (15.0, 0.0), (0.0, 15.0), (9.0, -18.0)])
+def test_the_face_stays_in_its_place(pitch: float, yaw: float) -> None:
     face = wide(5, 0, 10)
-    _, points = tilt_head(face.rgb, face.landmarks, degrees)
+    _, points = tilt_head(face.rgb, face.landmarks, pitch, yaw)
     np.testing.assert_allclose(points.mean(0), face.landmarks.mean(0), atol=1e-6)
 
 
@@ -81,8 +95,10 @@ def test_turned_heads_and_far_tilts_are_refused() -> None:
     turned, ahead = wide(TURNED + 8, 0, 0), wide()
     with pytest.raises(PhotoRefusedError, match=r"extreme_pose.*yaw"):
         tilt_head(turned.rgb, turned.landmarks, 5.0)
-    with pytest.raises(PhotoRefusedError, match="extreme_pose: a head is tilted by up to 20 degrees"):
+    with pytest.raises(PhotoRefusedError, match="extreme_pose: a head is tilted and turned by up to 20 degrees"):
         tilt_head(ahead.rgb, ahead.landmarks, FARTHEST + 1)
+    with pytest.raises(PhotoRefusedError, match="extreme_pose"):
+        tilt_head(ahead.rgb, ahead.landmarks, 0.0, -FARTHEST - 1)
     with pytest.raises(PhotoRefusedError, match="ambiguous_face"):
         tilt_head(ahead.rgb, np.zeros((68, 2)), 5.0)
     with pytest.raises(SynthUsageError, match=r"0 to 20 degrees.*got 25"):
@@ -90,14 +106,16 @@ def test_turned_heads_and_far_tilts_are_refused() -> None:
     check_tilt(FARTHEST)
 
 
-def tried(rgb: RgbImage, landmarks: FloatArray, degrees: float) -> tuple[RgbImage, FloatArray] | PhotoRefusedError:
+def tried(
+    rgb: RgbImage, landmarks: FloatArray, degrees: tuple[float, float]
+) -> tuple[RgbImage, FloatArray] | PhotoRefusedError:
     try:
-        return tilt_head(rgb, landmarks, degrees)
+        return tilt_head(rgb, landmarks, *degrees)
     except PhotoRefusedError as refused:
         return refused
 
 
-def assert_sound(rgb: RgbImage, landmarks: FloatArray, degrees: float) -> None:
+def assert_sound(rgb: RgbImage, landmarks: FloatArray, degrees: tuple[float, float]) -> None:
     """Either a valid picture or a refusal with a known reason; warnings are errors in these tests."""
     made = tried(rgb, landmarks, degrees)
     if isinstance(made, PhotoRefusedError):
@@ -112,32 +130,33 @@ def assert_sound(rgb: RgbImage, landmarks: FloatArray, degrees: float) -> None:
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(
     landmarks=arrays(np.float64, (68, 2), elements=st.floats(-50, 250) | st.floats(width=64)),
-    degrees=st.floats(-20, 20),
+    degrees=TURNS,
 )
-def test_any_points_give_a_picture_or_a_refusal(landmarks: FloatArray, degrees: float) -> None:
+def test_any_points_give_a_picture_or_a_refusal(landmarks: FloatArray, degrees: tuple[float, float]) -> None:
     assert_sound(paint(10, 5, 5, size=(150, 170), unit=46).rgb, landmarks, degrees)
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(
     angles=st.tuples(st.floats(-30, 30), st.floats(-30, 30), st.floats(-180, 180)),
-    degrees=st.floats(-20, 20),
+    degrees=TURNS,
     size=st.tuples(st.integers(1, 220), st.integers(1, 220)),
 )
 def test_faces_of_any_turn_in_any_frame_give_a_picture_or_a_refusal(
-    angles: tuple[float, float, float], degrees: float, size: tuple[int, int]
+    angles: tuple[float, float, float], degrees: tuple[float, float], size: tuple[int, int]
 ) -> None:
     face = paint(*angles, size=size, unit=46)
     assert_sound(face.rgb, face.landmarks, degrees)
 
 
 @pytest.mark.parametrize("style", ["correct", "nose_out", "chin"])
-@pytest.mark.parametrize("degrees", [-14.0, 12.0])
-def test_masks_sit_on_a_tilted_head_as_on_any(style: str, degrees: float) -> None:
+@pytest.mark.parametrize(("pitch", "yaw"), [(-14.0, 0.0), (12.0, 0.0), (0.0, 16.0), (8.0, -12.0)])
+def test_masks_sit_on_a_tilted_head_as_on_any(style: str, pitch: float, yaw: float) -> None:
     face = wide(person=2)
     level = ENGINE.prepare(face.rgb, landmarks=face.landmarks)
-    tilted = ENGINE.tilt(level, degrees)
-    assert tilted.pose.angles[1] - level.pose.angles[1] == pytest.approx(degrees, abs=3)
+    tilted = ENGINE.tilt(level, pitch, yaw)
+    assert tilted.pose.angles[1] - level.pose.angles[1] == pytest.approx(pitch, abs=4)
+    assert tilted.pose.angles[0] - level.pose.angles[0] == pytest.approx(yaw, abs=5)
     made = ENGINE.mask(tilted, wear=style, mask="surgical", seed=1)
     assert made.wear_style == style
     outside = ~made.touched
@@ -155,3 +174,4 @@ def test_what_cannot_be_tilted_so_far_is_tilted_by_half_or_stays() -> None:
     turned = wide(TURNED + 8, 0, 0)
     ready = ENGINE.prepare(turned.rgb, landmarks=turned.landmarks)
     assert ENGINE.tilt(ready, 10.0) is ready
+    assert ENGINE.tilt(ready, 0.0, 10.0) is ready

@@ -82,15 +82,16 @@ def test_a_seeded_pipeline_repeats_itself_and_draws_by_weights(face: Painted) ->
     assert len(set(pictures)) == 12
 
 
-def test_heads_are_tilted_bare_or_not(face: Painted) -> None:
-    level, tilted = (MaskTransform("not_wear", p=1, tilt=tilt) for tilt in (0.0, 15.0))
+@pytest.mark.parametrize("heads", [{"tilt": 15.0}, {"turn": 15.0}, {"tilt": 10.0, "turn": 15.0}])
+def test_heads_are_tilted_bare_or_not(face: Painted, heads: dict[str, float]) -> None:
+    level, tilted = MaskTransform("not_wear", p=1), MaskTransform("not_wear", p=1, **heads)
     tilted.set_random_seed(3)
     assert np.array_equal(call(level, face)["image"], face.rgb)
     done = call(tilted, face)
     assert np.any(done["image"] != face.rgb)
     assert (done["mask_state"], done["wear_style"]) == ("not_wear", "not_wear")
     assert np.any(call(tilted, face)["image"] != done["image"])
-    worn = MaskTransform("correct", ["kf94"], p=1, tilt=15.0)
+    worn = MaskTransform("correct", ["kf94"], p=1, **heads)
     assert call(worn, face)["mask_state"] == "wear"
 
 
@@ -154,6 +155,7 @@ def test_it_is_serialised() -> None:
         ({"wear": ["chin", "hanging"], "types": ["scarf", "n95_cup"]}, "worn hanging: scarf, n95_cup"),
         ({"faces": "both"}, "unknown face policy"),
         ({"tilt": 25}, "0 to 20 degrees"),
+        ({"turn": -1}, "0 to 20 degrees"),
     ],
 )
 def test_arguments_that_mean_nothing(given: dict[str, Any], told: str) -> None:
