@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from datasets.photos import read_photo
-from synth import FaceFinder
+from synth import MaskEngine
 from synth.arrays import RgbImage
 from synth.finder import LANDMARK_FILE, model_file
 from synth.framing import Size
@@ -34,9 +34,9 @@ class FloorJob:
 
 
 @cache
-def finder() -> FaceFinder:
-    """The finder as the engine uses it, one a process."""
-    return FaceFinder()
+def engine() -> MaskEngine:
+    """The engine that finds faces, one a process."""
+    return MaskEngine()
 
 
 @cache
@@ -72,7 +72,7 @@ def encode(rgb: RgbImage, path: Path) -> None:
 def floor_photo(job: FloorJob, path: Path) -> int:
     """Reads a photo, finds its face as the engine does, and encodes its pictures; returns how many."""
     photo = read_photo(path, max_side=DECODE_SIDE)
-    finder().find(photo.rgb)
+    engine().find(photo.rgb)
     _write(photo.rgb, job, path)
     return job.variants
 

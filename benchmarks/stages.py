@@ -20,7 +20,7 @@ from typing import TypeVar
 from PIL import Image
 from rich.table import Table
 
-from benchmarks.floor import QUALITY, SIZE, FloorJob, encode, finder, floor_photo, plain_find, plain_floor_photo
+from benchmarks.floor import QUALITY, SIZE, FloorJob, encode, floor_photo, plain_find, plain_floor_photo
 from datasets.photos import read_photo
 from pipelines.masking import read_for_masking
 from synth import MaskEngine, PhotoRefusedError, list_wear_styles
@@ -71,7 +71,7 @@ def usable(path: Path, out: Path) -> bool:
 def time_stages(path: Path, engine: MaskEngine, out: Path, turn: int, clock: Clock) -> None:
     """One photo through every stage, each by itself."""
     photo = clock.time("decode", lambda: read_photo(path, max_side=DECODE_SIDE))
-    faces = clock.time("find face, 68 points", lambda: finder().find(photo.rgb))
+    faces = clock.time("find face, 68 points", lambda: engine().find(photo.rgb))
     if not faces:
         return
     points = faces[0].landmarks

@@ -29,7 +29,7 @@ from datasets.manifest import manifest_file, read_manifest
 from datasets.photos import read_photo
 from datasets.workers import map_files, stream_files
 from models.boxes import COLUMNS, FACES
-from pipelines.faces import face_finder
+from pipelines.faces import face_finder, find_likely
 from pipelines.types import ProgressCallback
 
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ class Looked:
     """What looking at one photo gave.
 
     Attributes:
-        box: x, y, width and height of its largest face, brows to chin and ear to ear, as shares of the photo; None
-            where no face was found.
+        box: x, y, width and height of the face that is meant, brows to chin and ear to ear, as shares of the photo;
+            None where no face was found.
         unread: Why it could not be looked at: a `PhotoError`'s reason, `changed` of a file that isn't the one meant, or
             `crashed`; empty where it was.
     """
@@ -225,12 +225,14 @@ def _shares(looked: Sequence[Looked]) -> NDArray[np.float64]:
 
 
 def find_box(cache: Path, item: tuple[str, Path]) -> Looked:
-    """Find the largest face of a photo.
+    """Find the face of a photo that its label means.
 
     Args:
         cache: Folder of landmarks found before.
         item: SHA-256 of the bytes that are meant (empty: whichever they are), and the file.
     """
+    from synth.choice import foremost
+
     sha256, path = item
     try:
         photo = read_photo(path, max_side=MAX_SIDE)
@@ -238,8 +240,8 @@ def find_box(cache: Path, item: tuple[str, Path]) -> Looked:
         return Looked(unread=error.reason)
     if sha256 not in ("", photo.sha256):
         return Looked(unread="changed")
-    faces = _find(photo.rgb, photo.sha256, cache)
-    return Looked(share_of(faces[0], photo.rgb.shape) if faces else None)
+    face = foremost(_find(photo.rgb, photo.sha256, cache), photo.rgb.shape)
+    return Looked(None if face is None else share_of(face, photo.rgb.shape))
 
 
 def share_of(face: Face, shape: tuple[int, ...]) -> tuple[float, float, float, float]:
@@ -256,7 +258,7 @@ def share_of(face: Face, shape: tuple[int, ...]) -> tuple[float, float, float, f
 
 
 def _identity() -> str:
-    return f"{face_finder().identity()}, the largest"
+    return f"{face_finder().identity()}, who may be meant"
 
 
 @lru_cache(maxsize=1)
@@ -272,7 +274,7 @@ def _find(rgb: Any, sha256: str, folder: Path) -> list[Face]:
     key = cache_key(sha256, rgb.shape, _identity())
     faces = _cache(folder).get(key)
     if faces is None:
-        faces = face_finder().find(rgb, rivals=1.0)
+        faces = find_likely(rgb)
         _cache(folder).put(key, faces)
     return faces
 

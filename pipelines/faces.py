@@ -22,7 +22,7 @@ from pipelines.types import ProgressCallback
 if TYPE_CHECKING:
     import pandas as pd
 
-    from synth import FaceFinder
+    from synth import Face, FaceFinder
 
 CACHE = "faces.npz"
 MAX_SIDE = 1024
@@ -30,9 +30,12 @@ MAX_SIDE = 1024
 SAVE_EVERY = 1000
 """Photos to a part of the cache: two minutes' work on one core is the most that a kill can lose."""
 STAGE = "embed"
-_FINDING = ("finder", "network", "network_file", "pyramid", "steady", "levels", "predictor", "pose", "shape", "face")
+_FINDING = (
+    *("finder", "network", "network_file", "pyramid", "steady", "levels", "predictor", "pose", "shape", "face"),
+    "choice",
+)
 FINDING: Final = tuple(f"synth.{name}" for name in _FINDING)
-"""The modules that decide where a face and its landmarks are found."""
+"""The modules that decide where a face and its landmarks are found, and which of several is meant."""
 
 
 class Embedder(Protocol):
@@ -80,7 +83,7 @@ def embed_photos(
     workers: int = 1,
     progress: ProgressCallback | None = None,
 ) -> Embedded:
-    """Embed the largest face of each photo.
+    """Embed the face of each photo that its label means.
 
     Args:
         photos: Rows of manifests, with photo_id and sha256.
@@ -112,7 +115,7 @@ def embed_files(
     workers: int = 1,
     progress: ProgressCallback | None = None,
 ) -> tuple[FaceCache, dict[str, tuple[str, str]], int]:
-    """Embed the largest face of each of some files.
+    """Embed the face of each of some files that its label means.
 
     Args:
         photos: SHA-256 and place of each.
@@ -204,8 +207,30 @@ def face_finder() -> FaceFinder:
     return FaceFinder()
 
 
+def find_meant(rgb: NDArray[np.uint8]) -> Face | None:
+    """Return the face of a photo that its label means, by size and place (`synth.choice`); None where none is found.
+
+    Args:
+        rgb: (H, W, 3) uint8, RGB.
+    """
+    from synth.choice import foremost
+
+    return foremost(find_likely(rgb), rgb.shape)
+
+
+def find_likely(rgb: NDArray[np.uint8]) -> list[Face]:
+    """Return the faces of a photo that might be meant, the largest first.
+
+    Args:
+        rgb: (H, W, 3) uint8, RGB.
+    """
+    from synth.choice import is_aside, rival_share
+
+    return face_finder().find(rgb, rival_share, is_aside)
+
+
 def embed_file(sha256: str, path: Path, embedder: Embedder) -> _Answer:
-    """Embed the largest face in one file.
+    """Embed the face in one file that its label means.
 
     Args:
         sha256: Of the bytes the manifest describes; a file that changed since is refused, not embedded.
@@ -218,11 +243,10 @@ def embed_file(sha256: str, path: Path, embedder: Embedder) -> _Answer:
         return _Answer(sha256, refusal=(error.reason, error.detail))
     if photo.sha256 != sha256:
         return _Answer(sha256, refusal=("changed", "the file is no longer the one in the manifest: ingest it again"))
-    # The largest face alone counts, so no time is spent on looking for others beside it.
-    faces = face_finder().find(photo.rgb, rivals=1.0)
-    if not faces:
+    face = find_meant(photo.rgb)
+    if face is None:
         return _Answer(sha256)
-    return _Answer(sha256, row=embedder.embed(photo.rgb, faces[0].landmarks))
+    return _Answer(sha256, row=embedder.embed(photo.rgb, face.landmarks))
 
 
 def _collect(frame: pd.DataFrame, store: FaceCache, refused: Mapping[str, tuple[str, str]], reused: int) -> Embedded:

@@ -13,7 +13,7 @@ import numpy as np
 from datasets.errors import PhotoError
 from datasets.photos import read_photo
 from datasets.workers import map_files
-from pipelines.faces import FINDING, face_finder
+from pipelines.faces import FINDING, find_meant
 from pipelines.reuse import code_digest, file_digest, key_of
 from pipelines.training_photos import Bars, no_bar
 from pipelines.types import ProgressCallback
@@ -36,7 +36,7 @@ _QUALITY = 95
 
 @dataclass(frozen=True)
 class _Cut:
-    """Cuts the largest face out of a photo's file into a file of its own, unless that is there already."""
+    """Cuts the face that is meant out of a photo's file into a file of its own, unless that is there already."""
 
     folder: Path
 
@@ -53,10 +53,10 @@ class _Cut:
         except PhotoError:
             return False
         # A file that changed since is refused when it is embedded.
-        faces = face_finder().find(photo.rgb, rivals=1.0) if photo.sha256 == sha256 else []
-        if not faces:
+        face = find_meant(photo.rgb) if photo.sha256 == sha256 else None
+        if face is None:
             return False
-        chip = face_chip(np.ascontiguousarray(photo.rgb), faces[0].landmarks, MARGIN)
+        chip = face_chip(np.ascontiguousarray(photo.rgb), face.landmarks, MARGIN)
         held = io.BytesIO()
         Image.fromarray(chip).save(held, format="JPEG", quality=_QUALITY, subsampling=0)
         with atomic_write(chip_file(self.folder, sha256)) as temporary:
@@ -72,7 +72,7 @@ def chip_file(folder: Path, sha256: str) -> Path:
 def cut_faces(
     photos: Mapping[str, Path], folder: Path, workers: int, progress: ProgressCallback | None = None
 ) -> set[str]:
-    """Cut the largest face out of each photo that isn't cut yet: upright, 150 pixels, black beyond the photo's edge.
+    """Cut the face that is meant out of each photo not cut yet: upright, 150 pixels, black beyond the photo's edge.
 
     Args:
         photos: Files by the SHA-256 of their bytes.

@@ -9,13 +9,14 @@ import cv2
 import numpy as np
 
 from synth.arrays import BoolArray, FloatArray, RgbImage
+from synth.choice import check_policy, choose_face, is_aside, other_faces, rival_share
 from synth.compose import Composition, compose
 from synth.coverage import Coverage, measure, worn_style
 from synth.errors import PhotoRefusedError, SynthUsageError
 from synth.face import Face
 from synth.finder import FaceFinder
 from synth.framing import Size, reframe_all
-from synth.gate import Gate, check_face, check_policy, choose_face, other_faces, rival_share
+from synth.gate import Gate, check_face
 from synth.light import Light, read_light
 from synth.looks import Look, check_suited, list_mask_types, mask_type, sample_look
 from synth.memory import keep_memory
@@ -154,7 +155,9 @@ class MaskEngine:
 
     def find(self, rgb: RgbImage) -> list[Face]:
         """The faces of a photo, (H, W, 3) uint8 RGB, down to the size that matters here; the largest first."""
-        return self.finder.find(rgb, partial(rival_share, policy=self.faces, gate=self.gate))
+        policy, dominance = self.faces, self.gate.dominance
+        rivals = partial(rival_share, policy=policy, dominance=dominance)
+        return self.finder.find(rgb, rivals, partial(is_aside, policy=policy, dominance=dominance))
 
     def tilt(self, ready: Prepared, pitch: float, yaw: float = 0.0) -> Prepared:
         """The photo with its head raised, lowered or turned, ready for masks and for `not_wear` alike.

@@ -27,7 +27,7 @@ from synth.pose import fit_pose
 from synth.predictor import UPRIGHT, place_landmarks
 from synth.steady import steady_landmarks
 
-FINDER_VERSION = "4"
+FINDER_VERSION = "5"
 """Raised with every change that finds other faces or places other landmarks, so that none kept before pass for new."""
 
 LANDMARK_FILE = "shape_predictor_68_face_landmarks.dat"
@@ -133,7 +133,12 @@ class FaceFinder:
     def _predictor(self) -> Any:
         return dlib.shape_predictor(str(model_file(LANDMARK_FILE)))
 
-    def find(self, rgb: RgbImage, rivals: float | Callable[[Face, tuple[int, ...]], float] = RIVALS) -> list[Face]:
+    def find(
+        self,
+        rgb: RgbImage,
+        rivals: float | Callable[[Face, tuple[int, ...]], float] = RIVALS,
+        aside: Callable[[Face, tuple[int, ...]], bool] | None = None,
+    ) -> list[Face]:
         """The faces of a photo, the largest first; empty where there are none.
 
         The levels are tried in turn and the first that shows a face whose landmarks can be relied on ends the search.
@@ -144,10 +149,14 @@ class FaceFinder:
             rgb: (H, W, 3) uint8, RGB.
             rivals: the search goes on for other faces down to this share of the largest's side, 0 to 1 (as far as
                 photos of 1200 pixels show them); or what tells it of the largest face and the photo's shape.
+            aside: tells of a face and the photo's shape whether somebody else is likelier meant. Where that is so of
+                all that the fast detector shows, which sees no profiles, the network is asked too; of what it shows
+                the landmarks may be doubtful.
         """
         rgb = np.ascontiguousarray(rgb)
         doubtful: list[Face] = []
-        for level in self._levels(rgb.shape):
+        levels = self._levels(rgb.shape)
+        for level in levels:
             if level.detector == "cnn" and any(_doubt(face) < 1 for face in doubtful):
                 break
             # Of a face judged already only a turned picture can show more.
@@ -156,6 +165,8 @@ class FaceFinder:
             if faces:
                 share = rivals(faces[0], rgb.shape) if callable(rivals) else rivals
                 faces += self._others(rgb, level, faces, share)
+                if aside is not None and all(aside(face, rgb.shape) for face in faces):
+                    faces += self._by_network(rgb, levels, faces)
                 return sorted(faces, key=lambda face: (-face.area, *face.box.tolist()))
             doubtful += found
         return sorted(doubtful, key=_doubt)[:1]
@@ -170,6 +181,11 @@ class FaceFinder:
             if self.budget_ms is None or level is LEVELS[0] or spent + cost <= self.budget_ms:
                 spent += cost
                 yield level
+
+    def _by_network(self, rgb: RgbImage, levels: Iterator[Level], faces: list[Face]) -> list[Face]:
+        """What the first of the remaining levels that asks the network shows beside these faces."""
+        level = next((level for level in levels if level.detector == "cnn"), None)
+        return [] if level is None else self._at(rgb, level, faces)
 
     def _others(self, rgb: RgbImage, level: Level, faces: list[Face], rivals: float) -> list[Face]:
         """Faces beside those found at a level, too small for it and large enough to matter."""

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 
 from synth.arrays import FloatArray, RgbImage
+from synth.choice import DOMINANCE
 from synth.covered import cover_score
-from synth.errors import PhotoRefusedError, SynthUsageError
+from synth.errors import PhotoRefusedError
 from synth.face import STEADY, Face
 from synth.pose import Pose
 from synth.shape import MEAN_FACE
@@ -42,7 +43,7 @@ class Gate:
         max_error: of the landmarks against the mean face, head units: 99.9 % of 1,133 faces found in real
             photos lie below 0.105.
         dominance: in a photo with several faces the one that stands out is taken if it outweighs the next this many
-            times; a face weighs its area, less the further it is from the middle of the photo.
+            times (`synth.choice`).
         max_equals: with more other faces than this of at least half its size, no face of a photo stands out.
         min_skin: share of the lower face that must be coloured like the skin between the eyes.
         max_cover: how much the lower face may look covered (`synth.covered.cover_score`): at 0.6, 95 % of 224 masked
@@ -54,30 +55,15 @@ class Gate:
     max_pitch: float = 32.0
     max_roll: float = 95.0
     max_error: float = 0.115
-    dominance: float = 2.2
+    dominance: float = DOMINANCE
     max_equals: int = 2
     min_skin: float = 0.12
     max_cover: float = 2.0
 
 
-FACE_POLICIES = ("auto", "largest", "all", "refuse")
-
-NOTABLE = 0.25
-"""A face whose side is at least this share of the largest's is masked with it under the policy `all`."""
-
-RIVALS = 0.67
-"""Two faces whose sides differ more can't be taken for each other under the policy `auto`."""
-
-CLOSE = 0.9
-"""Middles of two faces side by side are so many mean sides of their boxes apart, at least."""
-
 MARGIN = 0.08
 """How far outside the photo a landmark may lie, in head units (7 mm): a face cropped close at the chin still shows
 where a mask ends, and landmarks err by as much."""
-
-MIDDLE = 0.45
-"""Distance from the photo's middle, as a share of half its sides, at which a face weighs 1/e of one in the middle."""
-
 
 PALER, REDDER = np.array([8.0, 9.0]), 30.0
 """How much less red and yellow, and how much more, skin below may be than skin between the eyes, in 8-bit Lab a, b.
@@ -86,87 +72,6 @@ Set on 300 bare web faces and 100 really masked ones that the finder finds."""
 
 SKIN_SIDE = 160
 """Pixels of a face's shorter side that are looked at for skin, at least, where it has them."""
-
-
-def check_policy(policy: str) -> None:
-    """Makes sure that `choose_face` knows this policy.
-
-    Raises:
-        SynthUsageError: it doesn't.
-    """
-    if policy not in FACE_POLICIES:
-        raise SynthUsageError(f"unknown face policy {policy!r}: expected one of {', '.join(FACE_POLICIES)}")
-
-
-def choose_face(faces: list[Face], shape: tuple[int, ...], policy: str, gate: Gate) -> Face:
-    """The face that the photo's label means.
-
-    Args:
-        faces: of the photo, the largest first.
-        shape: of the photo (H, W, ...).
-        policy: `auto` takes the face that stands out by size and place, `largest` takes the largest anyway, and so does
-            `all`, which masks the others too (`other_faces`); `refuse` takes a face only where it is the only one.
-        gate: the limits.
-
-    Raises:
-        PhotoRefusedError: `no_face` or `several_faces`.
-    """
-    if not faces:
-        raise PhotoRefusedError("no_face", "neither the fast detector nor the network found one")
-    if len(faces) == 1 or policy in ("largest", "all"):
-        return faces[0]
-    weights = np.array([_weight(face, shape) for face in faces])
-    first, second = (int(index) for index in np.argsort(-weights, kind="stable")[:2])
-    equals = sum(face.area > 0.5 * faces[first].area for face in faces) - 1
-    ratio = float(weights[first] / max(weights[second], 1e-9))
-    if policy == "auto" and ratio >= gate.dominance and equals <= gate.max_equals:
-        return faces[first]
-    raise PhotoRefusedError("several_faces", f"{len(faces)} faces, and none stands out by size and place")
-
-
-def other_faces(faces: list[Face], chosen: Face, policy: str) -> list[Face]:
-    """The faces that are masked beside the chosen one: under the policy `all` every one of notable size."""
-    if policy != "all":
-        return []
-    return [face for face in faces if face is not chosen and _side(face) >= NOTABLE * _side(chosen)]
-
-
-def rival_share(face: Face, shape: tuple[int, ...], policy: str, gate: Gate) -> float:
-    """How small another face of a photo matters under a policy, as a share of this face's side (`FaceFinder.find`).
-
-    Under `auto` one matters that could weigh enough beside this face for none to stand out; beside a large face in the
-    photo's middle there is no place for such a one.
-
-    Args:
-        face: the largest found.
-        shape: of the photo (H, W, ...).
-        policy: one of FACE_POLICIES.
-        gate: the limits.
-
-    Returns:
-        0 to 1; 1 where no smaller face matters.
-    """
-    if policy != "auto":
-        return {"largest": 1.0, "all": NOTABLE, "refuse": NOTABLE}[policy]
-    half = np.array([shape[1], shape[0]]) / 2
-    away = np.abs(face.box.reshape(2, 2).mean(0) - half)
-    own = float(np.exp(-((away / half) @ (away / half)) / MIDDLE**2))
-    for share in np.arange(RIVALS, 1.0, 0.03):
-        gap = CLOSE * (1 + float(share)) / 2 * _side(face)
-        nearest = float((np.maximum(gap - away, 0) / half).min())
-        if gate.dominance * share**2 * np.exp(-((nearest / MIDDLE) ** 2)) > own:
-            return float(share)
-    return 1.0
-
-
-def _side(face: Face) -> float:
-    return float(face.box[2] - face.box[0])
-
-
-def _weight(face: Face, shape: tuple[int, ...]) -> float:
-    half = np.array([shape[1], shape[0]]) / 2
-    away = (face.box.reshape(2, 2).mean(0) - half) / half
-    return face.area * float(np.exp(-(away @ away) / MIDDLE**2))
 
 
 def check_face(rgb: RgbImage, face: Face, pose: Pose, gate: Gate) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from synth.choice import check_policy
 from synth.errors import SynthUsageError
-from synth.gate import check_policy
 from synth.looks import list_mask_types, suited_types
 from synth.wear import NOT_WEAR, get_wear_style, list_wear_styles, mask_state_of
 

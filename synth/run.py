@@ -12,12 +12,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from synth.arrays import RgbImage
+from synth.choice import check_policy
 from synth.engine import MaskedFace, MaskEngine, Prepared
 from synth.errors import OutputError, PhotoRefusedError, SynthError, SynthUsageError
 from synth.face import Face
 from synth.finder import FaceFinder, check_budget
 from synth.framing import Size
-from synth.gate import Gate, check_policy
+from synth.gate import Gate
 from synth.landmark_cache import LandmarkCache, cache_key
 from synth.looks.templates import templates_digest, use_templates
 from synth.output import write_jpeg

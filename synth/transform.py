@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 
 from synth.arrays import FloatArray, RgbImage
+from synth.choice import check_policy
 from synth.engine import MaskedFace, MaskEngine, Prepared
 from synth.errors import PhotoRefusedError, SynthUsageError
-from synth.gate import check_policy
 from synth.looks import suited_types
 from synth.plans import check_weights
 from synth.tilt import check_tilt

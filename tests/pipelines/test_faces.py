@@ -133,6 +133,23 @@ def test_what_was_embedded_before_a_kill_is_kept(tmp_path: Path, face: Path, mon
     assert (tmp_path / "faces.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
 
 
+def test_of_two_faces_the_one_in_the_middle_is_meant_though_the_other_is_larger(face: Path) -> None:
+    portrait = np.asarray(Image.open(face))
+    small = np.asarray(Image.fromarray(portrait).resize((portrait.shape[1] * 4 // 5, portrait.shape[0] * 4 // 5)))
+    height, width = portrait.shape[:2]
+    photo = np.full((height, 3 * width, 3), 128, np.uint8)
+    photo[:, :width] = portrait
+    left, top = (photo.shape[1] - small.shape[1]) // 2, (height - small.shape[0]) // 2
+    photo[top : top + small.shape[0], left : left + small.shape[1]] = small
+    found = faces.find_likely(photo)
+    meant = faces.find_meant(photo)
+    assert len(found) == 2
+    assert meant is not None
+    np.testing.assert_array_equal(meant.box, found[1].box)
+    assert abs(meant.landmarks[:, 0].mean() - photo.shape[1] / 2) < width / 4
+    assert faces.find_meant(np.full((200, 200, 3), 90, np.uint8)) is None
+
+
 def test_workers_do_not_change_the_answer(tmp_path: Path, face: Path) -> None:
     manifest = make_photos(tmp_path / "photos", face)
     alone = embed_manifest(manifest, CountingEmbedder(), cache=tmp_path / "one.npz", workers=1)
@@ -144,9 +161,9 @@ def test_workers_do_not_change_the_answer(tmp_path: Path, face: Path) -> None:
 
 
 def test_every_module_that_a_finding_comes_of_is_known() -> None:
-    """The finder's own imports within synth, and theirs: a change to any of them reads faces anew."""
-    folder, plain = Path(synth.__file__).parent, {"synth.arrays", "synth.errors"}
-    seen, left = set[str](), ["synth.finder"]
+    """What finds and what chooses, and their imports within synth: a change to any of them reads faces anew."""
+    folder, plain = Path(synth.__file__).parent, {"synth.arrays", "synth.errors", "synth.gate"}
+    seen, left = set[str](), ["synth.finder", "synth.choice"]
     while left:
         name = left.pop()
         if name in seen | plain:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from datasets.portraits import Portrait
-from synth import FaceFinder, finder
+from synth import Face, FaceFinder, finder
+from synth.arrays import FloatArray, RgbImage
 from synth.errors import ModelFileError, SynthUsageError
 from synth.face import STEADY
 from synth.levels import LEVELS, Level
@@ -137,6 +138,46 @@ def test_smaller_faces_are_looked_for_beside_a_large_one_where_they_matter(drawn
     both[20:340, 200:440], both[120:232, 60:144] = drawn[0].rgb, small
     assert len(FINDER.find(both)) == 1
     assert len(FINDER.find(both, rivals=0.25)) == 2
+
+
+class Watched:
+    """Stands for the network: shows one face, and counts how often it is asked."""
+
+    def __init__(self, box: tuple[float, ...]) -> None:
+        self.box, self.asked = np.array(box), 0
+
+    def find(self, picture: RgbImage) -> list[tuple[FloatArray, float]]:
+        """The same box whatever the picture."""
+        self.asked += 1
+        return [(self.box * picture.shape[1] / 480, 1.0)]
+
+
+@pytest.mark.parametrize("use_cnn", [True, False])
+@pytest.mark.parametrize("aside", [True, False])
+def test_the_network_is_asked_as_well_where_somebody_else_is_likelier_meant(
+    drawn: tuple[Portrait, ...], aside: bool, use_cnn: bool
+) -> None:
+    photo = np.full((360, 480, 3), 128, np.uint8)
+    photo[20:340, :240] = drawn[0].rgb
+    finder, network = FaceFinder(use_cnn=use_cnn), Watched((300, 100, 420, 220))
+    finder.__dict__["_cnn"] = network
+    asked: list[tuple[int, ...]] = []
+
+    def told(face: Face, shape: tuple[int, ...]) -> bool:
+        assert face.detector == "hog"
+        asked.append(shape)
+        return aside
+
+    (alone,) = finder.find(photo, rivals=1.0)
+    found = finder.find(photo, rivals=1.0, aside=told)
+    assert asked == [photo.shape]
+    assert network.asked == (aside and use_cnn)
+    # What no landmarks fit is told all the same: somebody is there.
+    assert sorted(face.detector for face in found) == (["cnn", "hog"] if aside and use_cnn else ["hog"])
+    assert any(np.array_equal(face.box, alone.box) for face in found)
+    for face in found:
+        if face.detector == "cnn":
+            np.testing.assert_allclose(face.box, (300, 100, 420, 220), atol=2)
 
 
 def test_a_face_ahead_keeps_its_landmarks_wherever_the_box_is(drawn: tuple[Portrait, ...]) -> None:

@@ -11,12 +11,11 @@ import pytest
 from datasets.portraits import Person, Portrait, Pose, WornMask, draw_portrait
 from synth import Face, MaskEngine, PhotoRefusedError, SynthUsageError
 from synth.arrays import FloatArray, RgbImage
-from synth.gate import FACE_POLICIES, NOTABLE, REASONS, Gate, check_face, choose_face, rival_share, skin_below
+from synth.gate import REASONS, Gate, check_face, skin_below
 from synth.pose import fit_pose
 from tests.synth.builders import paint, view
 
 ENGINE = MaskEngine()
-SHAPE = (400, 600, 3)
 
 
 def refusal(rgb: RgbImage, landmarks: FloatArray | None = None, **options: str) -> PhotoRefusedError:
@@ -25,11 +24,6 @@ def refusal(rgb: RgbImage, landmarks: FloatArray | None = None, **options: str) 
         engine.prepare(rgb, landmarks=landmarks)
     assert caught.value.reason in REASONS
     return caught.value
-
-
-def boxed(x: float, y: float, side: float) -> Face:
-    """A face whose box has its middle at x, y."""
-    return Face(np.array([x - side / 2, y - side / 2, x + side / 2, y + side / 2]), np.zeros((68, 2)))
 
 
 def test_a_good_face_passes() -> None:
@@ -48,59 +42,6 @@ def test_five_people_side_by_side_are_several(drawn: tuple[Portrait, ...]) -> No
     error = refusal(row)
     assert error.reason == "several_faces"
     assert "5" in error.detail
-
-
-@pytest.mark.parametrize("policy", ["auto", "largest", "all", "refuse"])
-def test_the_only_face_is_taken_under_every_policy(policy: str) -> None:
-    face = boxed(10, 10, 20)
-    assert choose_face([face], SHAPE, policy, Gate()) is face
-
-
-def test_a_face_that_stands_out_is_taken_unless_others_are_to_be_refused() -> None:
-    person, passer_by = boxed(300, 200, 200), boxed(560, 60, 60)
-    faces = [person, passer_by]
-    assert choose_face(faces, SHAPE, "auto", Gate()) is person
-    assert choose_face(faces, SHAPE, "largest", Gate()) is person
-    with pytest.raises(PhotoRefusedError, match="several_faces"):
-        choose_face(faces, SHAPE, "refuse", Gate())
-
-
-def test_of_two_alike_none_is_taken_but_by_size() -> None:
-    left, right = boxed(150, 200, 200), boxed(450, 200, 190)
-    with pytest.raises(PhotoRefusedError, match="several_faces"):
-        choose_face([left, right], SHAPE, "auto", Gate())
-    assert choose_face([left, right], SHAPE, "largest", Gate()) is left
-
-
-def test_the_middle_counts_as_well_as_the_size() -> None:
-    person, larger_at_the_edge = boxed(300, 200, 150), boxed(30, 30, 160)
-    assert choose_face([larger_at_the_edge, person], SHAPE, "auto", Gate()) is person
-
-
-def test_beside_a_large_face_in_the_middle_no_smaller_one_matters() -> None:
-    shares = [
-        rival_share(boxed(x, 200, side), SHAPE, "auto", Gate()) for x, side in ((300, 180), (120, 180), (300, 40))
-    ]
-    assert shares[0] == 1.0
-    assert max(shares[1:]) < 0.8
-
-
-@pytest.mark.parametrize(("policy", "share"), [("largest", 1.0), ("all", NOTABLE), ("refuse", NOTABLE)])
-def test_how_small_a_face_matters_is_the_policys(policy: str, share: float) -> None:
-    assert rival_share(boxed(300, 200, 180), SHAPE, policy, Gate()) == share
-    assert policy in FACE_POLICIES
-
-
-@pytest.mark.parametrize("x", range(60, 600, 90))
-@pytest.mark.parametrize("side", [60, 110, 180])
-def test_who_could_be_taken_for_the_face_is_looked_for(x: int, side: int) -> None:
-    first = boxed(x, 200, side)
-    share = rival_share(first, SHAPE, "auto", Gate())
-    for smaller in (0.7, 0.8, 0.9):
-        for place in range(0, 600, 20):
-            apart = abs(place - x) > (1 + smaller) / 2 * side
-            if apart and smaller < share - 0.03:
-                assert choose_face([first, boxed(place, 200, smaller * side)], SHAPE, "auto", Gate()) is first
 
 
 def test_an_unknown_policy_lists_the_known() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -240,9 +241,9 @@ def test_a_second_run_with_other_masks_takes_the_faces_from_the_cache(
     calls: list[object] = []
     found = FaceFinder.find
 
-    def counted(self: FaceFinder, rgb: RgbImage, rivals: float = 1.0) -> list[Face]:
+    def counted(self: FaceFinder, rgb: RgbImage, *how: Any) -> list[Face]:
         calls.append(rgb.shape)
-        return found(self, rgb, rivals)
+        return found(self, rgb, *how)
 
     monkeypatch.setattr(FaceFinder, "find", counted)
     cached = replace(job(tmp_path), cache=tmp_path / "cache")
