@@ -71,7 +71,7 @@ def usable(path: Path, out: Path) -> bool:
 def time_stages(path: Path, engine: MaskEngine, out: Path, turn: int, clock: Clock) -> None:
     """One photo through every stage, each by itself."""
     photo = clock.time("decode", lambda: read_photo(path, max_side=DECODE_SIDE))
-    faces = clock.time("find face, 68 points", lambda: engine().find(photo.rgb))
+    faces = clock.time("find face, 68 points", lambda: engine.find(photo.rgb))
     if not faces:
         return
     points = faces[0].landmarks
