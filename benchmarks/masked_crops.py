@@ -35,7 +35,7 @@ PARTS = ("light", "geometry", "looks", "spread", "tilts")
 
 ORDERS = ("correct", "correct", "incorrect", "incorrect", "incorrect", "not_wear", "not_wear")
 
-COMMON = {"surgical": 4.0, "cloth": 1.5, "printed": 1.5, "black": 1.5, "kf94": 1.5, "scarf": 0.5, "n95_valve": 0.5}
+COMMON = {"surgical": 8.0, "cloth": 1.5, "printed": 1.5, "black": 1.5, "kf94": 1.5, "scarf": 0.5, "n95_valve": 0.5}
 """How often each mask type is drawn beside the others, 1 where it isn't named: most masks worn are surgical ones."""
 
 TURNED, TILTED = 18.0, 9.0

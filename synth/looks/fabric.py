@@ -6,8 +6,8 @@ import numpy as np
 
 from synth.looks.canvas import Canvas, lab_to_linear, ramp
 from synth.looks.prints import mark, printed
-from synth.looks.registry import Look, Shade, register
-from synth.looks.strokes import crease, gather, hem, middle_seam, pleat
+from synth.looks.registry import BLACK_CORD, Look, Shade, register
+from synth.looks.strokes import crease, gather, hem, middle_seam, pleat, valve
 from synth.wear import Cut
 
 CLOTH_CUT = Cut(top_half=0.77, bottom_half=0.63, top_side=0.40, bottom_side=0.82, standoff=0.05, peak=1.2, belly=2.2)
@@ -56,6 +56,9 @@ def _sewn(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
         Shade((42, 6, -38), 0.7),
         Shade((74, 8, 52), 0.4),
         Shade((62, 24, 4), 0.5),
+        Shade((62, 42, 52), 0.4),
+        Shade((74, -8, -22), 0.5),
+        Shade((68, 14, -16), 0.3),
     ),
     loop_width=0.038,
     own_strap=0.45,
@@ -81,6 +84,8 @@ def draw_cloth(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
         Shade((72, 10, 55), 0.8),
         Shade((40, -22, 12), 0.8),
         Shade((60, -12, -22), 0.8),
+        Shade((64, 36, 46), 0.5),
+        Shade((70, 26, 4), 0.5),
     ),
     patterns=("stripes", "checks", "dots", "flowers", "flowers", "camouflage", "dye", "halves", "writing", "grin"),
     loop_width=0.038,
@@ -130,11 +135,20 @@ def draw_black(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
         Shade((38, 45, 24), 0.5),
         Shade((46, 3, 14), 0.7),
         Shade((93, 0, 1), 0.8),
+        Shade((62, 46, 52), 0.6),
+        Shade((80, 6, 62), 0.3),
+        Shade((56, -36, 22), 0.4),
+        Shade((62, 52, 2), 0.4),
     ),
     loop_width=0.055,
     own_strap=1.0,
     marked=0.1,
+    valved=0.2,
 )
 def draw_sponge(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """The fashion mask in colours."""
+    """The fashion mask in colours; some have a valve on either side, as for sports."""
     _foam(canvas, look, rng)
+    if look.valve:
+        radius, seed = rng.uniform(0.1, 0.14), int(rng.integers(2**31))
+        for u in (0.29, 0.71):
+            valve(canvas, u, 0.57, radius, np.random.default_rng(seed), lab_to_linear(BLACK_CORD))

@@ -91,6 +91,7 @@ class MaskType:
         marked, valved: share of masks with a mark, with a valve.
         built_in: whether it comes with this package.
         strap: CIE Lab of its straps, where they are always the same.
+        cords: the colours its straps are sold in; white and black ones, by the mask's own lightness, where empty.
         unsuited: the wear styles in which nobody can wear it.
     """
 
@@ -107,6 +108,7 @@ class MaskType:
     valved: float = 0.0
     built_in: bool = True
     strap: Lab | None = None
+    cords: tuple[Shade, ...] = ()
     unsuited: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -133,13 +135,14 @@ def register(
     own_strap: float = 0.0,
     marked: float = 0.0,
     valved: float = 0.0,
+    cords: tuple[Shade, ...] = (),
     unsuited: tuple[str, ...] = (),
 ) -> Callable[[Draw], Draw]:
     """Registers a drawing function as the mask type `name`; the arguments are the attributes of `MaskType`."""
 
     def add(draw: Draw) -> Draw:
         kind = MaskType(name, cut, shades, patterns, loop_width, gloss, draw, attach, own_strap, marked, valved)
-        add_type(replace(kind, unsuited=unsuited))
+        add_type(replace(kind, cords=cords, unsuited=unsuited))
         return draw
 
     return add
@@ -217,8 +220,7 @@ def _check_style(style: str) -> None:
 def sample_look(name: str, rng: np.random.Generator) -> Look:
     """Draws the parameters of a mask of this type, so that hardly two are alike."""
     kind = mask_type(name)
-    shade = kind.shades[_pick(tuple(shade.weight for shade in kind.shades), rng)]
-    colour = _vary(shade.lab, (2.5, 1.5, 2.5), rng)
+    colour = _vary(_any_shade(kind.shades, rng), (2.5, 1.5, 2.5), rng)
     return Look(
         name,
         colour,
@@ -249,6 +251,10 @@ def _pick(weights: tuple[float, ...], rng: np.random.Generator) -> int:
     return int(_summed(weights).searchsorted(rng.random(), side="right"))
 
 
+def _any_shade(shades: tuple[Shade, ...], rng: np.random.Generator) -> Lab:
+    return shades[_pick(tuple(shade.weight for shade in shades), rng)].lab
+
+
 def _vary(lab: Lab, spread: Lab, rng: np.random.Generator) -> Lab:
     light, a, b = (float(mean + rng.normal(0, width)) for mean, width in zip(lab, spread, strict=True))
     return min(max(light, 5.0), 97.0), a, b
@@ -269,6 +275,8 @@ def _strap(kind: MaskType, colour: Lab, rng: np.random.Generator) -> Lab:
         return _vary(kind.strap, (1.0, 0.5, 0.5), rng)
     if rng.random() < kind.own_strap:
         return _vary(colour, (1.0, 0.5, 0.5), rng)
+    if kind.cords:
+        return _vary(_any_shade(kind.cords, rng), (3.0, 2.0, 2.0), rng)
     usual, other = (WHITE_CORD, BLACK_CORD) if colour[0] > 45 else (BLACK_CORD, WHITE_CORD)
     return _vary(usual if rng.random() < 0.93 else other, (3.0, 0.5, 1.0), rng)
 

@@ -219,8 +219,18 @@ def _raise(canvas: Canvas, rough: FloatArray, depth: float, dark: float) -> None
     canvas.soft_shade *= 1 + np.float32(dark) * rough.clip(-1, 0.15)
 
 
-def valve(canvas: Canvas, u: float, v: float, radius: float, rng: np.random.Generator) -> None:
-    """A round or rounded square exhalation valve of light plastic; u, v its middle, radius in sheet heights."""
+def valve(
+    canvas: Canvas, u: float, v: float, radius: float, rng: np.random.Generator, colour: FloatArray | None = None
+) -> None:
+    """A round or rounded square exhalation valve; u, v its middle, radius in sheet heights.
+
+    Args:
+        canvas: to draw on.
+        u, v: its middle, 0 to 1.
+        radius: in sheet heights.
+        rng: of its form.
+        colour: (3,) linear RGB of its plastic; white, gray or black where not given.
+    """
     reach = 1.15 * radius
     part = canvas.window(u - reach / canvas.aspect, v - reach, u + reach / canvas.aspect, v + reach)
     x, y = (part.column - u) * np.float32(canvas.aspect), part.row - v
@@ -230,7 +240,7 @@ def valve(canvas: Canvas, u: float, v: float, radius: float, rng: np.random.Gene
     disc = ramp((1 - level) / edge + 0.5).astype(np.float32)
     part.shade += (1 - part.shade) * disc
     light = float(rng.choice([0.82, 0.74, 0.10, 0.55], p=[0.55, 0.2, 0.15, 0.1]))
-    part.paint(disc, np.full(3, light) * np.array([1.0, 1.0, 0.98]))
+    part.paint(disc, np.full(3, light) * np.array([1.0, 1.0, 0.98]) if colour is None else colour)
     part.height += np.float32(0.035) * ramp((np.float32(1.08) - level) / np.float32(0.22))
     rim = ramp(1 - np.abs(level - 1) / np.maximum(np.float32(0.10), edge))
     part.tint(rim, 0.62)

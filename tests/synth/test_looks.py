@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -11,7 +12,7 @@ from synth import SynthUsageError, list_wear_styles
 from synth.looks import check_suited, draw_look, list_mask_types, mask_type, sample_look, suited_types
 from synth.looks.canvas import Canvas, lab_to_linear, noise
 from synth.looks.prints import list_prints, printed
-from synth.looks.registry import _pick, add_type, set_own_types, strap_colour, strap_of
+from synth.looks.registry import Look, _pick, add_type, set_own_types, strap_colour, strap_of
 from synth.looks.strokes import dashes
 
 KINDS = list_mask_types()
@@ -149,6 +150,40 @@ def test_a_valve_stands_out_of_the_dome() -> None:
         draw_look(replace(look, mask_type=name), 200, 1.3, 0.0).height for name in ("n95_valve", "n95_cup")
     )
     assert (with_valve - without).max() > 0.02
+
+
+def chroma(look: Look) -> np.ndarray:
+    """(h, w) of the drawn sheet in CIE Lab, 0 where it is gray."""
+    lab = cv2.cvtColor(np.ascontiguousarray(draw_look(look, 160, 1.3, 0.0).albedo), cv2.COLOR_LRGB2Lab)
+    return np.asarray(np.hypot(lab[..., 1], lab[..., 2]))
+
+
+@pytest.mark.parametrize(("kind", "least"), [("n95_cup", 0.1), ("n95_valve", 0.25)])
+def test_some_white_cups_carry_the_colour_of_their_grade(kind: str, least: float) -> None:
+    white = [replace(sample_look(kind, np.random.default_rng(seed)), colour=(94, 0, 1), dirt=0) for seed in range(60)]
+    coloured = [float((chroma(look) > 25).mean()) for look in white]
+    share = np.mean([each > 0.003 for each in coloured])
+    assert least < share < 0.6
+    assert max(coloured) < 0.12
+
+
+def test_elastic_of_cups_is_white_or_coloured() -> None:
+    straps = [sample_look("n95_cup", np.random.default_rng(seed)).strap for seed in range(200)]
+    yellow = np.mean([b > 40 for _, _, b in straps])
+    white = np.mean([light > 80 and abs(b) < 12 for light, _, b in straps])
+    assert 0.1 < yellow < white < 0.7
+
+
+def test_some_fashion_masks_have_a_valve_on_either_side() -> None:
+    look = replace(sample_look("sponge", np.random.default_rng(3)), colour=(62, 46, 52), mark=False, valve=True)
+    valves, plain = (np.asarray(draw_look(replace(look, valve=has), 200, 1.4, 0.0).planes[0]) for has in (True, False))
+    darker = valves < 0.5 * plain
+    sides = darker[:, : darker.shape[1] // 2].mean(), darker[:, darker.shape[1] // 2 :].mean()
+    assert min(sides) > 0.02
+    assert sides[0] == pytest.approx(sides[1], rel=0.2)
+    assert not darker[:, 95:105].any()
+    shares = [sample_look("sponge", np.random.default_rng(seed)).valve for seed in range(200)]
+    assert 0.1 < np.mean(shares) < 0.3
 
 
 def test_cloth_of_one_colour_with_the_strap_of_foam() -> None:
