@@ -6,11 +6,14 @@ import numpy as np
 
 from synth.looks.canvas import Canvas, lab_to_linear, ramp
 from synth.looks.prints import mark, printed
-from synth.looks.registry import BLACK_CORD, Look, Shade, register
+from synth.looks.registry import Lab, Look, Shade, register
 from synth.looks.strokes import crease, gather, hem, middle_seam, pleat, valve
 from synth.wear import Cut
 
 CLOTH_CUT = Cut(top_half=0.77, bottom_half=0.63, top_side=0.40, bottom_side=0.82, standoff=0.05, peak=1.2, belly=2.2)
+PLASTIC: Lab = (30, 0, 0)
+"""Of the valves of sports masks."""
+
 FOAM_CUT = Cut(
     top_half=0.79,
     bottom_half=0.67,
@@ -143,12 +146,12 @@ def draw_black(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     loop_width=0.055,
     own_strap=1.0,
     marked=0.1,
-    valved=0.2,
+    valved=0.12,
 )
 def draw_sponge(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     """The fashion mask in colours; some have a valve on either side, as for sports."""
     _foam(canvas, look, rng)
     if look.valve:
-        radius, seed = rng.uniform(0.1, 0.14), int(rng.integers(2**31))
-        for u in (0.29, 0.71):
-            valve(canvas, u, 0.57, radius, np.random.default_rng(seed), lab_to_linear(BLACK_CORD))
+        radius, seed = rng.uniform(0.09, 0.13), int(rng.integers(2**31))
+        for u in (0.25, 0.75):
+            valve(canvas, u, 0.63, radius, np.random.default_rng(seed), lab_to_linear(PLASTIC))

@@ -177,13 +177,13 @@ def test_elastic_of_cups_is_white_or_coloured() -> None:
 def test_some_fashion_masks_have_a_valve_on_either_side() -> None:
     look = replace(sample_look("sponge", np.random.default_rng(3)), colour=(62, 46, 52), mark=False, valve=True)
     valves, plain = (np.asarray(draw_look(replace(look, valve=has), 200, 1.4, 0.0).planes[0]) for has in (True, False))
-    darker = valves < 0.5 * plain
+    darker = valves < 0.6 * plain
     sides = darker[:, : darker.shape[1] // 2].mean(), darker[:, darker.shape[1] // 2 :].mean()
     assert min(sides) > 0.02
     assert sides[0] == pytest.approx(sides[1], rel=0.2)
     assert not darker[:, 95:105].any()
     shares = [sample_look("sponge", np.random.default_rng(seed)).valve for seed in range(200)]
-    assert 0.1 < np.mean(shares) < 0.3
+    assert 0.05 < np.mean(shares) < 0.2
 
 
 def test_cloth_of_one_colour_with_the_strap_of_foam() -> None:
