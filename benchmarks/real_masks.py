@@ -207,6 +207,7 @@ def main() -> int:
     results = []
     for without in ("", *(PARTS if given.ablation else ())):
         name = f"without {without}" if without else "our variants"
+        name += f", a share of {given.share:g}" if given.share < 1 else ""
         from_all = {"code": code, "photos": files, "tested": seen, "name": name, "recipe": repr(recipe)}
         keys = [key_of(**from_all, seed=seed) for seed in range(given.seeds)]
         tasks = [Training(name, recipe, seed, key, keep) for seed, key in enumerate(keys)]
@@ -218,7 +219,10 @@ def main() -> int:
 
 
 def _share(text: str) -> float:
-    share = float(text)
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
     if not 0 < share <= 1:
         raise argparse.ArgumentTypeError(f"expected a share above 0 and up to 1, got {text}")
     return share

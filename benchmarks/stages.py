@@ -72,11 +72,8 @@ def time_stages(path: Path, engine: MaskEngine, out: Path, turn: int, clock: Clo
     """One photo through every stage, each by itself."""
     photo = clock.time("decode", lambda: read_photo(path, max_side=DECODE_SIDE))
     faces = clock.time("find face, 68 points", lambda: engine.find(photo.rgb))
-    if not faces:
-        return
-    points = faces[0].landmarks
     try:
-        ready = clock.time("pose, gate, frame, light", lambda: engine.prepare(photo.rgb, landmarks=points, size=SIZE))
+        ready = clock.time("pose, gate, frame, light", lambda: engine.prepare(photo.rgb, found=faces, size=SIZE))
         styles = [style for style in list_wear_styles() if style != NOT_WEAR]
         style = styles[turn % len(styles)]
         masked = clock.time("compose one variant", lambda: engine.mask(ready, wear=style, seed=turn))

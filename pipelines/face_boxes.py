@@ -258,7 +258,9 @@ def share_of(face: Face, shape: tuple[int, ...]) -> tuple[float, float, float, f
 
 
 def _identity() -> str:
-    return f"{face_finder().identity()}, who may be meant"
+    from synth.choice import CHOICE_VERSION
+
+    return f"{face_finder().identity()}, choice {CHOICE_VERSION}"
 
 
 @lru_cache(maxsize=1)

@@ -65,7 +65,8 @@ class MaskedViews:
             worn = self._engine.mask(rgb, wear=wear, seed=seed, landmarks=known)
         except PhotoRefusedError:
             return np.full(SIZE, np.nan, dtype=np.float16)
-        found = refound(self._engine.finder.find(worn.rgb, partial(_rivals, known=known)), known)
+        faces = self._engine.finder.find(worn.rgb, partial(_rivals, known=known), partial(_bystander, known=known))
+        found = refound(faces, known)
         if found is None:
             return np.full(SIZE, np.nan, dtype=np.float16)
         return self._views.embed(worn.rgb, found.landmarks)
@@ -77,6 +78,11 @@ def _rivals(largest: Face, _: tuple[int, ...], known: NDArray[np.float64]) -> fl
         return 1.0
     side = float(np.sqrt(np.prod(known.max(0) - known.min(0))))
     return min(_SMALLER * side / max(float(np.sqrt(largest.area)), 1.0), 1.0)
+
+
+def _bystander(face: Face, _: tuple[int, ...], known: NDArray[np.float64]) -> bool:
+    """Return whether a face is another than the one masked, for which the network is asked then as for any photo."""
+    return refound([face], known) is None
 
 
 def refound(faces: Sequence[Face], known: NDArray[np.float64]) -> Face | None:

@@ -5,10 +5,20 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from datasets.policies import LabelPolicy
 from models.errors import ModelsError
@@ -162,10 +172,10 @@ class SynthFlowSettings(_Settings):
 
     @field_validator("tilt", "turn")
     @classmethod
-    def _heads_stay_in_range(cls, degrees: float) -> float:
+    def _heads_stay_in_range(cls, degrees: float, info: ValidationInfo) -> float:
         from synth.tilt import check_tilt
 
-        _as_setting(check_tilt, degrees)
+        _as_setting(partial(check_tilt, name=info.field_name or "tilt"), degrees)
         return degrees
 
     @field_validator("rules")

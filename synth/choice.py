@@ -13,6 +13,9 @@ from synth.face import Face
 if TYPE_CHECKING:
     from synth.gate import Gate
 
+CHOICE_VERSION = "1"
+"""Raised with every change that chooses other faces, or asks for others to choose from."""
+
 FACE_POLICIES = ("auto", "largest", "all", "refuse")
 
 NOTABLE = 0.25
@@ -102,7 +105,7 @@ def rival_share(face: Face, shape: tuple[int, ...], policy: str = "auto", domina
     if policy != "auto":
         return {"largest": 1.0, "all": NOTABLE, "refuse": NOTABLE}[policy]
     half = np.array([shape[1], shape[0]]) / 2
-    away, own = np.abs(_middle(face) - half), _centrality(face, shape)
+    away, own = np.abs(_middle(face) - half), _centrality(_away(face, shape))
     for share in np.arange(RIVALS, 1.0, 0.03):
         gap = CLOSE * (1 + float(share)) / 2 * _side(face)
         nearest = float((np.maximum(gap - away, 0) / half).min())
@@ -114,13 +117,16 @@ def rival_share(face: Face, shape: tuple[int, ...], policy: str = "auto", domina
 def is_aside(face: Face, shape: tuple[int, ...], policy: str = "auto", dominance: float = DOMINANCE) -> bool:
     """Whether a face is so far from the middle that one of its size there, if there was one, would be meant instead.
 
+    Upwards no face is: of a person shown to the waist the head is up there.
+
     Args:
         face: of a photo.
         shape: of the photo (H, W, ...).
         policy: one of FACE_POLICIES; a face is only ever aside under `auto`, as the others don't ask for its place.
         dominance: as in `synth.gate.Gate`.
     """
-    return policy == "auto" and dominance * _centrality(face, shape) < 1
+    x, y = _away(face, shape)
+    return policy == "auto" and dominance * _centrality(np.array([x, max(y, 0.0)])) < 1
 
 
 def _by_weight(faces: list[Face], shape: tuple[int, ...]) -> list[Face]:
@@ -128,14 +134,18 @@ def _by_weight(faces: list[Face], shape: tuple[int, ...]) -> list[Face]:
 
 
 def _weight(face: Face, shape: tuple[int, ...]) -> float:
-    return face.area * _centrality(face, shape)
+    return face.area * _centrality(_away(face, shape))
 
 
-def _centrality(face: Face, shape: tuple[int, ...]) -> float:
+def _centrality(away: FloatArray) -> float:
     """1 in the middle of a photo, less the further from it."""
-    half = np.array([shape[1], shape[0]]) / 2
-    away = (_middle(face) - half) / half
     return float(np.exp(-(away @ away) / MIDDLE**2))
+
+
+def _away(face: Face, shape: tuple[int, ...]) -> FloatArray:
+    """(2,) from the photo's middle to the face's, as shares of half its sides."""
+    half = np.array([shape[1], shape[0]]) / 2
+    return np.asarray((_middle(face) - half) / half)
 
 
 def _middle(face: Face) -> FloatArray:

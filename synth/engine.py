@@ -100,7 +100,7 @@ class MaskEngine:
 
     Args:
         gate: the limits of what is drawn.
-        faces: which face of several is meant, see `synth.gate.choose_face`.
+        faces: which face of several is meant, see `synth.choice.choose_face`.
         finder: finds faces where no landmarks are given.
     """
 

@@ -80,6 +80,10 @@ def check_budget(budget_ms: float | None) -> None:
         raise SynthUsageError(f"expected a budget above 0 milliseconds for finding faces, got {budget_ms}")
 
 
+Aside = Callable[[Face, tuple[int, ...]], bool]
+"""Tells of a face and a photo's shape whether somebody else is likelier meant."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Finding:
     """What a detector shows: middle (2,) and side of its box in the photo's pixels, the heads' roll, and the score."""
@@ -99,7 +103,7 @@ class FaceFinder:
     """Finds the faces of a photo and their landmarks.
 
     Args:
-        use_cnn: fall back to the network where the fast detector finds nothing.
+        use_cnn: ask the network where the fast detector finds nothing, or nobody likely (`find`).
         budget_ms: nominal milliseconds that looking for faces may take in a photo; without limit where None. Nominal:
             each level costs what it takes a core of 2020 in the mean, by its pixels (`synth.levels`), and no clock is
             read, so that the same photo gives the same faces on every machine. A level that doesn't fit is left out;
@@ -137,7 +141,7 @@ class FaceFinder:
         self,
         rgb: RgbImage,
         rivals: float | Callable[[Face, tuple[int, ...]], float] = RIVALS,
-        aside: Callable[[Face, tuple[int, ...]], bool] | None = None,
+        aside: Aside | None = None,
     ) -> list[Face]:
         """The faces of a photo, the largest first; empty where there are none.
 
@@ -149,27 +153,32 @@ class FaceFinder:
             rgb: (H, W, 3) uint8, RGB.
             rivals: the search goes on for other faces down to this share of the largest's side, 0 to 1 (as far as
                 photos of 1200 pixels show them); or what tells it of the largest face and the photo's shape.
-            aside: tells of a face and the photo's shape whether somebody else is likelier meant. Where that is so of
-                all that the fast detector shows, which sees no profiles, the network is asked too; of what it shows
-                the landmarks may be doubtful.
+            aside: where it says of all that the fast detector shows, which sees no profiles, that somebody else is
+                likelier meant, the network is asked too; of what it shows the landmarks may be doubtful.
         """
         rgb = np.ascontiguousarray(rgb)
         doubtful: list[Face] = []
-        levels = self._levels(rgb.shape)
-        for level in levels:
-            if level.detector == "cnn" and any(_doubt(face) < 1 for face in doubtful):
+        spent = 0.0
+        for level in self._levels(rgb.shape):
+            if level.detector == "cnn" and any(
+                _doubt(face) < 1 and not _at_side(face, rgb, aside) for face in doubtful
+            ):
                 break
+            spent += level.cost(rgb.shape)
             # Of a face judged already only a turned picture can show more.
             found = self._at(rgb, level, () if len(level.rolls) > 1 else doubtful)
             faces = sorted(filter(_believed, found), key=lambda face: (-face.area, *face.box.tolist()))
             if faces:
                 share = rivals(faces[0], rgb.shape) if callable(rivals) else rivals
-                faces += self._others(rgb, level, faces, share)
-                if aside is not None and all(aside(face, rgb.shape) for face in faces):
-                    faces += self._by_network(rgb, levels, faces)
+                finer = self._finer(rgb, level, faces, share)
+                if finer is not None and self._affords(spent + finer.cost(rgb.shape)):
+                    spent += finer.cost(rgb.shape)
+                    faces += filter(_believed, self._at(rgb, finer, faces))
+                if level.detector == "hog" and all(_at_side(face, rgb, aside) for face in faces):
+                    faces += self._by_network(rgb, spent, faces)
                 return sorted(faces, key=lambda face: (-face.area, *face.box.tolist()))
             doubtful += found
-        return sorted(doubtful, key=_doubt)[:1]
+        return sorted(doubtful, key=lambda face: (_at_side(face, rgb, aside), _doubt(face)))[:1]
 
     def _levels(self, shape: tuple[int, ...]) -> Iterator[Level]:
         """Those that the budget allows for a photo of this shape."""
@@ -178,26 +187,26 @@ class FaceFinder:
             if max(shape[:2]) < level.smallest or (level.detector == "cnn" and not self.use_cnn):
                 continue
             cost = level.cost(shape)
-            if self.budget_ms is None or level is LEVELS[0] or spent + cost <= self.budget_ms:
+            if level is LEVELS[0] or self._affords(spent + cost):
                 spent += cost
                 yield level
 
-    def _by_network(self, rgb: RgbImage, levels: Iterator[Level], faces: list[Face]) -> list[Face]:
-        """What the first of the remaining levels that asks the network shows beside these faces."""
-        level = next((level for level in levels if level.detector == "cnn"), None)
-        return [] if level is None else self._at(rgb, level, faces)
+    def _affords(self, cost: float) -> bool:
+        return self.budget_ms is None or cost <= self.budget_ms
 
-    def _others(self, rgb: RgbImage, level: Level, faces: list[Face], rivals: float) -> list[Face]:
-        """Faces beside those found at a level, too small for it and large enough to matter."""
+    def _by_network(self, rgb: RgbImage, spent: float, faces: list[Face]) -> list[Face]:
+        """What the network shows beside these faces at its first level, where the rest of the budget allows it."""
+        level = next(level for level in LEVELS if level.detector == "cnn")
+        allowed = self.use_cnn and self._affords(spent + level.cost(rgb.shape))
+        return self._at(rgb, level, faces) if allowed else []
+
+    def _finer(self, rgb: RgbImage, level: Level, faces: list[Face], rivals: float) -> Level | None:
+        """The level that shows faces too small for this one and large enough to matter; None where there are none."""
         if rivals >= 1:
-            return []
+            return None
         largest = max(face.box[2] - face.box[0] for face in faces) / max(rgb.shape[:2])
         finer = Level("hog", min(int(np.ceil(WINDOW / (rivals * max(largest, 1e-3)) / 40)) * 40, FINEST))
-        if finer.side <= level.side and level.detector == "hog":
-            return []
-        if self.budget_ms is not None and level.cost(rgb.shape) + finer.cost(rgb.shape) > self.budget_ms:
-            return []
-        return [face for face in self._at(rgb, finer, faces) if _believed(face)]
+        return None if finer.side <= level.side and level.detector == "hog" else finer
 
     def _at(self, rgb: RgbImage, level: Level, known: Sequence[Face] = ()) -> list[Face]:
         """The faces that one level shows beside those known already."""
@@ -244,6 +253,10 @@ def _doubt(face: Face) -> float:
 
 def _believed(face: Face) -> bool:
     return _doubt(face) < 1 and face.spread < STEADY
+
+
+def _at_side(face: Face, rgb: RgbImage, aside: Aside | None) -> bool:
+    return aside is not None and aside(face, rgb.shape)
 
 
 def _lean(points: FloatArray, roll: float) -> float:

@@ -25,7 +25,7 @@ REASONS: dict[str, str] = {
     "ambiguous_face": "the landmarks don't fit a face, so nobody can say where the mask belongs",
     "already_covered": "mouth and chin are covered already, by a mask, a hand or another thing",
     "coverage_mismatch": "the drawn mask covers other parts than the wear style asked for",
-    "folded": "the mask, or the picture of a head that is tilted, would fold over itself",
+    "folded": "the mask, or the picture of a head that is tilted or turned, would fold over itself",
     "off_photo": "the mask would lie outside the photo",
     "engine_failed": "a fault in palette met this photo: worth a report, with what the detail says",
     "worker_died": "the process that worked on this photo was ended, perhaps for want of memory",

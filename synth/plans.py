@@ -89,7 +89,7 @@ class Plan:
     Attributes:
         name: of the plan.
         slots: what each photo gets.
-        faces: which face of several is meant, see `synth.gate.choose_face`; empty leaves it to the run.
+        faces: which face of several is meant, see `synth.choice.choose_face`; empty leaves it to the run.
     """
 
     name: str

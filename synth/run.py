@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from synth.arrays import RgbImage
-from synth.choice import check_policy
+from synth.choice import CHOICE_VERSION, check_policy
 from synth.engine import MaskedFace, MaskEngine, Prepared
 from synth.errors import OutputError, PhotoRefusedError, SynthError, SynthUsageError
 from synth.face import Face
@@ -85,7 +85,7 @@ class Settings:
         check_policy(self.faces)
         check_budget(self.find_budget)
         check_tilt(self.tilt)
-        check_tilt(self.turn)
+        check_tilt(self.turn, "turn")
         if self.templates is not None:
             # Read once, where the run is set up: workers take the digest along and check nothing again.
             object.__setattr__(self, "templates_digest", templates_digest(self.templates))
@@ -243,7 +243,8 @@ def _found(job: Job, photo: DecodedPhoto) -> list[Face]:
     if job.cache is None:
         return engine.find(photo.rgb)
     cache = _cache(job.cache)
-    sought = f"{engine.finder.identity()}, faces {engine.faces}, dominance {engine.gate.dominance}"
+    choice = f"choice {CHOICE_VERSION}, faces {engine.faces}, dominance {engine.gate.dominance}"
+    sought = f"{engine.finder.identity()}, {choice}"
     key = cache_key(photo.sha256, photo.rgb.shape, sought)
     faces = cache.get(key)
     if faces is None:

@@ -57,14 +57,18 @@ _LEAST = 0.2
 """How near two of the photo's places may come that were a pixel apart, by smearing what lies between them out."""
 
 
-def check_tilt(degrees: float) -> None:
+def check_tilt(degrees: float, name: str = "tilt") -> None:
     """Makes sure that heads may be tilted or turned by up to so many degrees.
+
+    Args:
+        degrees: asked for.
+        name: of the setting, `tilt` or `turn`.
 
     Raises:
         SynthUsageError: it is below 0 or above `FARTHEST`.
     """
     if not 0 <= degrees <= FARTHEST:
-        raise SynthUsageError(f"expected 0 to {FARTHEST:.0f} degrees to tilt or turn heads by, got {degrees:g}")
+        raise SynthUsageError(f"expected a {name} of heads of 0 to {FARTHEST:.0f} degrees, got {degrees:g}")
 
 
 def tilt_head(rgb: RgbImage, landmarks: FloatArray, pitch: float, yaw: float = 0.0) -> tuple[RgbImage, FloatArray]:
@@ -80,12 +84,13 @@ def tilt_head(rgb: RgbImage, landmarks: FloatArray, pitch: float, yaw: float = 0
         (H, W, 3) uint8, RGB, and (68, 2) float64.
 
     Raises:
-        PhotoRefusedError: the head looks too far to the side or is to be tilted too far (`extreme_pose`), the picture
-            would fold (`folded`), or the landmarks are no face (`ambiguous_face`) or none of this photo (`cut_off`).
+        PhotoRefusedError: the head looks too far to the side, or is to be tilted or turned too far (`extreme_pose`);
+            the picture would fold (`folded`); the landmarks are no face (`ambiguous_face`) or none of this photo
+            (`cut_off`).
     """
     points = np.asarray(landmarks, dtype=np.float64)
     pose = fit_pose(points)
-    if not max(abs(pitch), abs(yaw)) <= FARTHEST or abs(pose.angles[0]) > TURNED:
+    if not (abs(pitch) <= FARTHEST and abs(yaw) <= FARTHEST) or abs(pose.angles[0]) > TURNED:
         raise PhotoRefusedError(
             "extreme_pose",
             f"a head is tilted and turned by up to {FARTHEST:.0f} degrees and with a yaw up to {TURNED:.0f}, not by "
@@ -117,8 +122,8 @@ class _Bent:
     landmarks: FloatArray
 
     @classmethod
-    def of(cls, pose: Pose, points: FloatArray, turn: FloatArray, shape: tuple[int, ...]) -> _Bent:
-        before, after, landmarks = _moved(pose, points, turn)
+    def of(cls, pose: Pose, points: FloatArray, rotation: FloatArray, shape: tuple[int, ...]) -> _Bent:
+        before, after, landmarks = _moved(pose, points, rotation)
         middle, reach = pose.project(MEAN_FACE).mean(0), _RINGS[1] * pose.pixels_per_unit
         region = Region.around(middle[None], reach, shape)
         if region.width < 1 or region.height < 1:
@@ -153,16 +158,17 @@ class _Bent:
 
 
 def _rotation(pitch: float, yaw: float) -> FloatArray:
-    """(3, 3): a head about the axis of its neck, and then about the one from ear to ear."""
-    (up, ahead), (down, aside) = np.cos(np.radians((pitch, yaw))), np.sin(np.radians((pitch, yaw)))
-    nod = np.array([[1.0, 0.0, 0.0], [0.0, up, down], [0.0, -down, up]])
-    return np.asarray(nod @ [[ahead, 0.0, aside], [0.0, 1.0, 0.0], [-aside, 0.0, ahead]])
+    """(3, 3): turns a head about the axis from ear to ear, and then about its neck, so that it doesn't roll."""
+    cos, sin = np.cos(np.radians(pitch)), np.sin(np.radians(pitch))
+    nod = np.array([[1.0, 0.0, 0.0], [0.0, cos, sin], [0.0, -sin, cos]])
+    cos, sin = np.cos(np.radians(yaw)), np.sin(np.radians(yaw))
+    return np.asarray(np.array([[cos, 0.0, sin], [0.0, 1.0, 0.0], [-sin, 0.0, cos]]) @ nod)
 
 
-def _moved(pose: Pose, points: FloatArray, turn: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _moved(pose: Pose, points: FloatArray, rotation: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """(N, 2) pixels of what is seen of the head and of what stays, and where that lies when tilted; landmarks then."""
     head = np.concatenate([MEAN_FACE, _AROUND])
-    turned = (head - _PIVOT) @ turn.T + _PIVOT
+    turned = (head - _PIVOT) @ rotation.T + _PIVOT
     level, tilted = pose.project(head), pose.project(turned)
     # The face stays in its place: a box found in the level photo, or in another tilted one, is this one's too.
     tilted += (level - tilted)[: len(points)].mean(0)

@@ -61,7 +61,7 @@ class MaskTransform(ImageOnlyTransform):  # type: ignore[misc]
         landmarks_key: of (68, 2 or more) landmarks in the data, x, y in pixels of the image, in iBUG 300-W order. With
             "keypoints", and `A.KeypointParams("xy", remove_invisible=False)` in `Compose`, they follow the transforms
             before this one. The face is looked for where the data holds none.
-        faces: which face of several is meant, see `synth.gate.choose_face`.
+        faces: which face of several is meant, see `synth.choice.choose_face`.
         state_key: where the mask state stands: wear, incorrect, not_wear.
         style_key: where the wear style stands.
         cache: so many photos are remembered with their faces; worth it where the same pixels come every epoch.
@@ -96,7 +96,7 @@ class MaskTransform(ImageOnlyTransform):  # type: ignore[misc]
         self.state_key, self.style_key = state_key, style_key
         self.cache, self.tilt, self.turn = cache, tilt, turn
         check_tilt(tilt)
-        check_tilt(turn)
+        check_tilt(turn, "turn")
         for style in self.wear:
             if not suited_types(self.types, style):
                 raise SynthUsageError(f"none of these mask types can be worn {style}: {', '.join(self.types)}")

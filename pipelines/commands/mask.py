@@ -60,7 +60,10 @@ def mask(
         ),
     ] = 0.0,
     turn: Annotated[
-        float, typer.Option("--turn", metavar="DEGREES", help="Turn heads to either side by up to so much, likewise.")
+        float,
+        typer.Option(
+            "--turn", metavar="DEGREES", help="Turn heads to either side by up to so much, 0 to 20, bare ones too."
+        ),
     ] = 0.0,
     find_budget: Annotated[
         float | None,

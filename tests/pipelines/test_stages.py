@@ -12,9 +12,10 @@ from datasets.errors import LabelsError
 from datasets.manifest import read_manifest, read_refusals
 from pipelines.errors import MissingInputError
 from pipelines.masking import MaskOptions
-from pipelines.settings import SourceSettings, TrainFlowSettings
+from pipelines.settings import SourceSettings, SynthFlowSettings, TrainFlowSettings
 from pipelines.stages import (
     ingest_stage,
+    mask_options,
     mask_stage,
     merge_stage,
     predict_stage,
@@ -140,3 +141,12 @@ def test_training_is_reused_only_for_the_same_manifest_and_settings(sample_root:
     assert answered["photos"] == 3
     assert sum(answered["answers"].values()) == 3
     assert read_refusals(tmp_path / "submission.refusals.csv").empty
+
+
+def test_what_the_flow_says_of_variants_is_what_masking_does() -> None:
+    settings = SynthFlowSettings(plan="wear", size=(96, 128), tilt=12, turn=9, seed=3, workers=2)
+    options = mask_options(settings)
+    assert (options.plan, options.size, options.seed, options.workers) == ("wear", (96, 128), 3, 2)
+    assert (options.tilt, options.turn) == (12, 9)
+    synthesis = options.settings()
+    assert (synthesis.tilt, synthesis.turn) == (12, 9)

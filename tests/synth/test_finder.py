@@ -180,6 +180,33 @@ def test_the_network_is_asked_as_well_where_somebody_else_is_likelier_meant(
             np.testing.assert_allclose(face.box, (300, 100, 420, 220), atol=2)
 
 
+def test_the_network_is_asked_where_the_rest_of_the_budget_allows_it(drawn: tuple[Portrait, ...]) -> None:
+    photo = np.full((360, 480, 3), 128, np.uint8)
+    photo[20:340, :240] = drawn[0].rgb
+    # The second level finds the face; what the levels between it and the network cost is not spent.
+    found, network = sum(level.cost(photo.shape) for level in LEVELS[:2]), Level("cnn", 220).cost(photo.shape)
+    for budget, asked in ((found + network - 0.01, 0), (found + network + 0.01, 1)):
+        finder = FaceFinder(budget_ms=budget)
+        finder.__dict__["_cnn"] = watched = Watched((300, 100, 420, 220))
+        finder.find(photo, rivals=1.0, aside=lambda *_: True)
+        assert watched.asked == asked
+
+
+@pytest.mark.parametrize("aside", [True, False])
+def test_a_doubtful_face_at_the_side_does_not_keep_the_network_from_being_asked(
+    drawn: tuple[Portrait, ...], aside: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = np.full((360, 480, 3), 128, np.uint8)
+    photo[20:340, :240] = drawn[0].rgb
+    # Plausible landmarks that depend on the detector's box, as in a profile.
+    monkeypatch.setattr(finder, "STEADY", -1.0)
+    asks = FaceFinder()
+    asks.__dict__["_cnn"] = watched = Watched((300, 100, 420, 220))
+    (face,) = asks.find(photo, rivals=1.0, aside=lambda face, _: aside and face.detector == "hog")
+    assert bool(watched.asked) == aside
+    assert face.detector == ("cnn" if aside else "hog")
+
+
 def test_a_face_ahead_keeps_its_landmarks_wherever_the_box_is(drawn: tuple[Portrait, ...]) -> None:
     for portrait in drawn:
         assert FINDER.find(portrait.rgb)[0].spread < STEADY

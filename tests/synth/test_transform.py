@@ -155,7 +155,7 @@ def test_it_is_serialised() -> None:
         ({"wear": ["chin", "hanging"], "types": ["scarf", "n95_cup"]}, "worn hanging: scarf, n95_cup"),
         ({"faces": "both"}, "unknown face policy"),
         ({"tilt": 25}, "0 to 20 degrees"),
-        ({"turn": -1}, "0 to 20 degrees"),
+        ({"turn": -1}, "a turn of heads of 0 to 20 degrees"),
     ],
 )
 def test_arguments_that_mean_nothing(given: dict[str, Any], told: str) -> None:
