@@ -153,8 +153,8 @@ class FaceFinder:
             rgb: (H, W, 3) uint8, RGB.
             rivals: the search goes on for other faces down to this share of the largest's side, 0 to 1 (as far as
                 photos of 1200 pixels show them); or what tells it of the largest face and the photo's shape.
-            aside: where it says of all that the fast detector shows, which sees no profiles, that somebody else is
-                likelier meant, the network is asked too; of what it shows the landmarks may be doubtful.
+            aside: where it says of all that a level shows that somebody else is likelier meant, the network is asked
+                too, as the fast detector sees no profiles; of what it shows the landmarks may be doubtful.
         """
         rgb = np.ascontiguousarray(rgb)
         doubtful: list[Face] = []
@@ -174,8 +174,8 @@ class FaceFinder:
                 if finer is not None and self._affords(spent + finer.cost(rgb.shape)):
                     spent += finer.cost(rgb.shape)
                     faces += filter(_believed, self._at(rgb, finer, faces))
-                if level.detector == "hog" and all(_at_side(face, rgb, aside) for face in faces):
-                    faces += self._by_network(rgb, spent, faces)
+                if all(_at_side(face, rgb, aside) for face in faces):
+                    faces += self._by_network(rgb, level, spent, faces)
                 return sorted(faces, key=lambda face: (-face.area, *face.box.tolist()))
             doubtful += found
         return sorted(doubtful, key=lambda face: (_at_side(face, rgb, aside), _doubt(face)))[:1]
@@ -194,11 +194,13 @@ class FaceFinder:
     def _affords(self, cost: float) -> bool:
         return self.budget_ms is None or cost <= self.budget_ms
 
-    def _by_network(self, rgb: RgbImage, spent: float, faces: list[Face]) -> list[Face]:
-        """What the network shows beside these faces at its first level, where the rest of the budget allows it."""
-        level = next(level for level in LEVELS if level.detector == "cnn")
-        allowed = self.use_cnn and self._affords(spent + level.cost(rgb.shape))
-        return self._at(rgb, level, faces) if allowed else []
+    def _by_network(self, rgb: RgbImage, done: Level, spent: float, faces: list[Face]) -> list[Face]:
+        """What the network shows beside these faces at its next level, where the rest of the budget allows it."""
+        left = (level for level in LEVELS[LEVELS.index(done) + 1 :] if level.detector == "cnn" and self.use_cnn)
+        level = next(left, None)
+        if level is None or not self._affords(spent + level.cost(rgb.shape)):
+            return []
+        return self._at(rgb, level, faces)
 
     def _finer(self, rgb: RgbImage, level: Level, faces: list[Face], rivals: float) -> Level | None:
         """The level that shows faces too small for this one and large enough to matter; None where there are none."""
