@@ -147,7 +147,7 @@ class FaceFinder:
 
         The levels are tried in turn and the first that shows a face whose landmarks can be relied on ends the search.
         Where no level shows one, the least doubtful finding is returned alone, and the gate says what is wrong with
-        it; the network is not asked then, which is no better at landmarks.
+        it; the network, which is no better at landmarks, is asked then only for somebody likelier (`aside`).
 
         Args:
             rgb: (H, W, 3) uint8, RGB.
@@ -158,13 +158,11 @@ class FaceFinder:
         """
         rgb = np.ascontiguousarray(rgb)
         doubtful: list[Face] = []
-        spent = 0.0
-        for level in self._levels(rgb.shape):
+        for level, spent in self._levels(rgb.shape):
             if level.detector == "cnn" and any(
                 _doubt(face) < 1 and not _at_side(face, rgb, aside) for face in doubtful
             ):
                 break
-            spent += level.cost(rgb.shape)
             # Of a face judged already only a turned picture can show more.
             found = self._at(rgb, level, () if len(level.rolls) > 1 else doubtful)
             faces = sorted(filter(_believed, found), key=lambda face: (-face.area, *face.box.tolist()))
@@ -180,8 +178,8 @@ class FaceFinder:
             doubtful += found
         return sorted(doubtful, key=lambda face: (_at_side(face, rgb, aside), _doubt(face)))[:1]
 
-    def _levels(self, shape: tuple[int, ...]) -> Iterator[Level]:
-        """Those that the budget allows for a photo of this shape."""
+    def _levels(self, shape: tuple[int, ...]) -> Iterator[tuple[Level, float]]:
+        """Those that the budget allows for a photo of this shape, and what is spent with each."""
         spent = 0.0
         for level in LEVELS:
             if max(shape[:2]) < level.smallest or (level.detector == "cnn" and not self.use_cnn):
@@ -189,7 +187,7 @@ class FaceFinder:
             cost = level.cost(shape)
             if level is LEVELS[0] or self._affords(spent + cost):
                 spent += cost
-                yield level
+                yield level, spent
 
     def _affords(self, cost: float) -> bool:
         return self.budget_ms is None or cost <= self.budget_ms

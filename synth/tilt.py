@@ -1,10 +1,10 @@
 """A head raised, lowered or turned: the photo warped as if it had been taken from another height or side.
 
 Photographs of people seldom show such heads, and on a raised one a mask below the nose looks as one over it does on a
-level head. The landmarks and some points of the head around them are turned in space, the face staying where
-it is, and the picture follows them through a thin-plate spline (Bookstein, "Principal warps", PAMI 1989), which a ring
-around the head and the neck hold still. Only what the photo shows can be shown: far turns are refused, where the spline
-would fold.
+level head. The landmarks and some points of the head around them are turned in space, the face staying where it is, and
+the picture follows them through a thin-plate spline (Bookstein, "Principal warps", PAMI 1989), which a ring around the
+head and the neck hold still. Only what the photo shows can be shown: far turns are refused, where the spline would
+fold.
 """
 
 from __future__ import annotations

@@ -32,13 +32,13 @@ CORDS = (
     Shade((48, 0, -42), 0.7),
     Shade((60, 0, 0), 0.6),
 )
-"""Yellow elastic is the commonest after white; makers colour theirs."""
+"""Colours of elastic and how common they are, by eye on photographs."""
 
 SIGNALS = ((52, -42, 22), (40, 10, -48), (48, 60, 38), (62, 40, 55), (80, 6, 66))
-"""CIE Lab of the green, blue, red, orange and yellow that grades of filters are told by, on valves and printed bars."""
+"""CIE Lab of the green, blue, red, orange and yellow that valves and printed bars may have; one of them on a mask."""
 
 BARS, COLOURED = 0.2, 0.25
-"""Share of cups with a bar in such a colour, and of valves moulded in it: judged by eye on web photographs."""
+"""Share of cups with a bar in such a colour, and of valves moulded in it: by eye, not counted."""
 
 
 def _cup(canvas: Canvas, look: Look, rng: np.random.Generator) -> FloatArray:

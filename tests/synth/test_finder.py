@@ -102,7 +102,7 @@ def test_heads_on_their_side_are_found(drawn: tuple[Portrait, ...], degrees: flo
 
 
 def levels_under(budget: float | None, shape: tuple[int, int, int] = (900, 900, 3)) -> list[str]:
-    return [f"{level.detector}{level.side}" for level in FaceFinder(budget_ms=budget)._levels(shape)]
+    return [f"{level.detector}{level.side}" for level, _ in FaceFinder(budget_ms=budget)._levels(shape)]
 
 
 def test_a_budget_leaves_out_what_does_not_fit() -> None:
