@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from datasets.errors import LayoutError
+from datasets.identities import People, read_people
 from datasets.licences import check_licence
 from datasets.manifest import MANIFEST, REFUSALS, make_refusals, manifest_file, read_manifest, read_refusals
 from datasets.readers.base import Record
@@ -34,6 +35,7 @@ class MaskInput:
         assigned: Stands for the plan that gave each task its own variants; None without such a plan.
         goals: What that plan was made for.
         not_needed: Photos that it gives no variant.
+        people: Who is known by several person ids; their folds are the photos', and variants have none of their own.
     """
 
     tasks: list[PhotoTask]
@@ -42,6 +44,7 @@ class MaskInput:
     assigned: AssignedPlan | None = None
     goals: tuple[ClassGoal, ...] = ()
     not_needed: int = 0
+    people: People = field(default_factory=People)
 
     @property
     def planned(self) -> int | None:
@@ -75,7 +78,7 @@ def photos_of_manifest(manifest: Path) -> MaskInput:
     before = read_refusals(refusals) if refusals.is_file() else make_refusals([])
     rows: dict[Any, dict[Any, Any]] = photos.to_dict("index")
     paths = {str(photo_id): folder / str(path) for photo_id, path in photos["path"].items()}
-    return _bare_faces(paths, rows, before)
+    return replace(_bare_faces(paths, rows, before), people=People(read_people(folder).same))
 
 
 def photos_at(photos: Path, labels: Path | None, licence: str | None, name: str | None) -> MaskInput:

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from datasets.errors import PhotoError
+from datasets.identities import carry_people
 from datasets.manifest import REFUSALS, make_manifest, make_refusals, write_manifest, write_refusals
 from datasets.photos import Photo, read_photo
 from datasets.refusals import Refusal
@@ -167,7 +168,8 @@ def mask_manifest(
 
     Args:
         manifest: The file, or the folder it is in.
-        out: Gets the variants, manifest.parquet, manifest.csv, refusals.csv and preview.jpg.
+        out: Gets the variants, manifest.parquet, manifest.csv, refusals.csv and preview.jpg; where somebody is known by
+            several person ids, people.json as well.
         options: How.
         progress: Called with (photos done, photos in all).
 
@@ -270,6 +272,7 @@ def _write(given: MaskInput, outcomes: Sequence[Mapping[str, Any]], out: Path, r
     manifest = out / "manifest.parquet"
     made = make_manifest(variants)
     write_manifest(made, manifest)
+    carry_people(given.people, out)
     refused = pd.concat([given.refused, refused], ignore_index=True)
     write_refusals(refused, out / REFUSALS)
     _write_preview(outcomes, out)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from datasets.errors import ManifestError
+from datasets.identities import PEOPLE
 from datasets.manifest import MANIFEST, REFUSALS, read_manifest
 from datasets.schema import RELATIVE_PATH
 from synth.journal import FOLDER, NAME, recorded_variants
@@ -19,7 +20,7 @@ LONGEST_PART = 200
 """Bytes of a file's or folder's name: most file systems end at 255, and a variant's key and suffix are added."""
 
 PREVIEW = "preview.jpg"
-TABLES = (MANIFEST, Path(MANIFEST).with_suffix(".csv").name, REFUSALS, PREVIEW)
+TABLES = (MANIFEST, Path(MANIFEST).with_suffix(".csv").name, REFUSALS, PEOPLE, PREVIEW)
 """What a run writes beside the variants."""
 
 _VARIANT = re.compile(r"(.+)__(?:wear|incorrect|not_wear)\d+\.jpg")

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from datasets.errors import DatasetsError
+from datasets.identities import People, read_people, write_people
 from datasets.manifest import (
     make_manifest,
     make_refusals,
@@ -61,6 +62,17 @@ def dataset(tmp_path: Path, drawn: tuple[Portrait, ...]) -> Path:
     write_manifest(make_manifest(rows), folder)
     write_refusals(make_refusals([{"photo_id": "aaf:gone.jpg", "stage": "ingest", "reason": "truncated"}]), folder)
     return folder
+
+
+@pytest.mark.usefixtures("quick")
+def test_who_is_known_by_two_ids_is_known_beside_the_variants_too(dataset: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write_people(People({"b:kim": "aaf:one"}, folds=5, seed=1), dataset)
+    mask_manifest(dataset, out, SMALL)
+    assert read_people(out) == People({"b:kim": "aaf:one"}), "variants are in no fold"
+    write_people(People(), dataset)
+    mask_manifest(dataset, out, SMALL)
+    assert not (out / "people.json").exists(), "what is no longer known is not told on"
 
 
 @pytest.mark.usefixtures("quick")
