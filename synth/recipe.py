@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any
 
-ENGINE_VERSION = "5"
+ENGINE_VERSION = "6"
 """Raised with every change of the engine that changes a pixel, so that no old variant passes for a new one."""
 
 

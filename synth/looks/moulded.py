@@ -87,7 +87,7 @@ def _bar(canvas: Canvas, colour: FloatArray, rng: np.random.Generator) -> None:
     own_strap=0.1,
     marked=0.6,
     cords=CORDS,
-    unsuited=("hanging",),
+    unsuited=("hanging", "over_eyes"),
 )
 def draw_n95_cup(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     """A dome without a valve."""
@@ -107,7 +107,7 @@ def draw_n95_cup(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     marked=0.5,
     valved=1.0,
     cords=CORDS,
-    unsuited=("hanging",),
+    unsuited=("hanging", "over_eyes"),
 )
 def draw_n95_valve(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     """A dome with a valve before the mouth, or beside it."""
