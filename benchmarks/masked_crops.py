@@ -81,6 +81,10 @@ class Middle:
         """One half."""
         return 0.5
 
+    def beta(self, a: float, b: float) -> float:
+        """The mean."""
+        return a / (a + b)
+
 
 class Sticker(HeadToPicture):
     """A flat picture of the mask on the face: shifted, scaled and turned with it, but seen from the front always."""

@@ -17,6 +17,11 @@ Images = NDArray[np.uint8]
 """(N, S, S, 3) uint8, RGB."""
 
 
+MIXING = 0.1
+"""Of `MixedStyle`: both parameters of the Beta distribution. Most pictures keep nearly their own style, or take nearly
+the other's."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """The training, the same for every training set.
@@ -29,6 +34,8 @@ class Recipe:
         smoothing: of the labels.
         shares: how often each class is drawn: wear, incorrect, not_wear.
         widths: channels of the stem and of the three stages.
+        mixed: share of the batches in which pictures take another's contrast and colour (`MixedStyle`), within the
+            network and not in the pictures.
         kept: share of the averaged weights that stays at every step; they, not the last ones, are tested.
         windows: sides of the squares that are looked at, as shares of a crop's: a crop has hair and shoulders around
             the face. One is learned from, more or less; the answer is the mean over all of them.
@@ -42,6 +49,7 @@ class Recipe:
     smoothing: float = 0.05
     shares: tuple[float, ...] = (1 / 3, 1 / 3, 1 / 3)
     widths: tuple[int, int, int, int] = (24, 48, 96, 192)
+    mixed: float = 0.5
     kept: float = 0.998
     windows: tuple[float, ...] = (0.64, 0.72, 0.8, 0.88)
     centre: tuple[float, float] = (0.5, 0.54)
@@ -59,6 +67,29 @@ class Recipe:
     def shorter(self, share: float) -> Recipe:
         """With so many of the batches at each side, at least one."""
         return replace(self, sides=tuple((side, max(round(share * batches), 1)) for side, batches in self.sides))
+
+
+class MixedStyle(nn.Module):
+    """Learns to see the same in another picture's contrast and colour: each channel's mean and spread are mixed, in
+    some batches, with those of another picture. Zhou and others, "Domain Generalization with MixStyle", ICLR 2021,
+    whose mixing is Beta(0.1, 0.1), in half of the batches.
+
+    Args:
+        chance: share of the batches, 0 to 1.
+    """
+
+    def __init__(self, chance: float) -> None:
+        super().__init__()
+        self.chance, self.mixing = chance, torch.distributions.Beta(MIXING, MIXING)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to the same; unchanged unless it is being trained."""
+        if not self.training or float(torch.rand(())) >= self.chance:
+            return x
+        mean, spread = x.mean((2, 3), keepdim=True).detach(), (x.var((2, 3), keepdim=True) + 1e-6).sqrt().detach()
+        own, other = self.mixing.sample((len(x), 1, 1, 1)), torch.randperm(len(x))  # type: ignore[no-untyped-call]
+        mixed = own * spread + (1 - own) * spread[other]
+        return (x - mean) / spread * mixed + own * mean + (1 - own) * mean[other]
 
 
 class Block(nn.Module):
@@ -85,11 +116,13 @@ def network(recipe: Recipe, classes: int) -> nn.Module:
     """(N, 3, S, S) in 0..1 to (N, classes) logits; 0.7 M weights."""
     stem, *stages = recipe.widths
     blocks = [Block(a, b) for a, b in zip(recipe.widths, stages, strict=False)]
+    early = [part for block in blocks[:2] for part in (MixedStyle(recipe.mixed), block)]
     net = nn.Sequential(
         nn.Conv2d(3, stem, 3, 2, 1, bias=False),
         nn.BatchNorm2d(stem),
         nn.ReLU(),
-        *blocks,
+        *early,
+        *blocks[2:],
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
         nn.Dropout(0.2),

@@ -117,14 +117,16 @@ def _worn(cut: Cut, rng: np.random.Generator, top: float, bottom: float) -> Outl
 
 @_wear_style("correct", "wear", crumple=0.15)
 def _correct(cut: Cut, rng: np.random.Generator) -> Outline:
-    # From between the eyes to between the ridge of the nose (landmark 29) and its tip (30), down to under the chin.
-    return _worn(cut, rng, rng.uniform(0.06, 0.32), rng.uniform(1.35, 1.44))
+    # From between the eyes to between the ridge of the nose (landmark 29) and its tip (30), on its bridge as a rule and
+    # seldom so low that it just hides the tip; down to under the chin.
+    return _worn(cut, rng, 0.05 + 0.26 * rng.beta(1.2, 2.0), rng.uniform(1.35, 1.44))
 
 
 @_wear_style("nose_out", "incorrect", crumple=0.3)
 def _nose_out(cut: Cut, rng: np.random.Generator) -> Outline:
-    # The nostrils' underside is at 0.53, the upper lip's edge at 0.67; the loops hold the sides up.
-    worn = _worn(cut, rng, rng.uniform(0.46, 0.63), rng.uniform(1.36, 1.49))
+    # The nostrils' underside is at 0.53, the upper lip's edge at 0.67; the nose stops a mask that slips, so that it is
+    # more often at the first. The loops hold the sides up.
+    worn = _worn(cut, rng, 0.45 + 0.18 * rng.beta(1.0, 1.4), rng.uniform(1.36, 1.49))
     # Between the cheeks the upper edge sags where the loops hold the sides up, or bows over the lip where they don't.
     top_side, bottom_side = worn.top + rng.uniform(-0.14, 0.12), worn.bottom_side + rng.uniform(0.0, 0.16)
     # A scarf is wider than any jaw, and a moulded cup no narrower for having slipped.

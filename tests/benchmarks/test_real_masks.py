@@ -26,10 +26,11 @@ from benchmarks.masked_crops import (
     make_crops,
 )
 from benchmarks.real_masks import REAL, Crops, Result, Training, measure, results_table
-from benchmarks.small_cnn import Recipe, augment, network, probabilities, train
+from benchmarks.small_cnn import MixedStyle, Recipe, augment, network, probabilities, train
 from synth import Face, MaskEngine, list_wear_styles
+from synth.looks import mask_type
 from synth.pose import fit_pose
-from synth.wear import mask_state_of
+from synth.wear import get_wear_style, mask_state_of
 from tests.synth.builders import paint
 
 TINY = Recipe(sides=((16, 120), (24, 120)), widths=(8, 8, 12, 16), batch=16, shares=(0.4, 0.3, 0.3), kept=0.9)
@@ -95,7 +96,27 @@ def test_tilted_heads_are_turned_further_the_way_they_look() -> None:
 
 def test_the_middle_has_no_spread() -> None:
     middle = Middle()
-    assert (middle.uniform(2, 4), middle.normal(3, 9), middle.random()) == (3, 3, 0.5)
+    assert (middle.uniform(2, 4), middle.normal(3, 9), middle.random(), middle.beta(1.0, 3.0)) == (3, 3, 0.5, 0.25)
+    for name in ("correct", "nose_out", "chin", "hanging"):
+        style, cut = get_wear_style(name), mask_type("surgical").cut
+        assert style.place(cut, middle) == style.place(cut, middle)  # type: ignore[arg-type]
+
+
+def test_mixed_styles_change_contrast_and_colour_alone_and_only_in_training() -> None:
+    torch.manual_seed(0)
+    pictures, mix = torch.rand(6, 4, 8, 8), MixedStyle(1.0)
+    mixed = mix(pictures)
+    assert not torch.equal(mixed, pictures)
+
+    def normal(x: torch.Tensor) -> torch.Tensor:
+        return (x - x.mean((2, 3), keepdim=True)) / x.std((2, 3), keepdim=True)
+
+    torch.testing.assert_close(normal(mixed), normal(pictures), atol=1e-3, rtol=1e-3)
+    means = torch.stack([mixed.mean((2, 3)), pictures.mean((2, 3))])
+    assert (means[0] <= means[1].max(0).values + 1e-5).all(), "between those of two pictures"
+    assert (means[0] >= means[1].min(0).values - 1e-5).all()
+    assert torch.equal(MixedStyle(0.0)(pictures), pictures)
+    assert torch.equal(mix.eval()(pictures), pictures)
 
 
 def test_a_sticker_is_seen_from_the_front_whatever_the_turn() -> None:

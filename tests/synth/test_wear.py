@@ -48,6 +48,18 @@ def test_edges_sit_where_the_style_puts_them_on_the_mean_face(kind: str) -> None
             assert abs(outline.tilt) <= 10
 
 
+def test_masks_lie_on_the_bridge_as_a_rule_and_those_that_slip_stop_at_the_nose() -> None:
+    cut = mask_type("surgical").cut
+    tops = {
+        name: np.array([get_wear_style(name).place(cut, np.random.default_rng(seed)).top for seed in range(400)])
+        for name in ("correct", "nose_out")
+    }
+    assert np.median(tops["correct"]) < MEAN_FACE[28:30, 1].mean()
+    assert 0 < (tops["correct"] > 0.25).mean() < 0.15, "just over the tip, but seldom"
+    assert np.median(tops["nose_out"]) < MEAN_FACE[33, 1]
+    assert 0 < (tops["nose_out"] > 0.58).mean() < 0.25, "down to the lip, but seldom"
+
+
 def test_the_rarer_styles_sit_where_they_are_named_for() -> None:
     cut, brows = mask_type("surgical").cut, MEAN_FACE[17:27, 1].max()
     for seed in range(20):
