@@ -119,14 +119,14 @@ def _worn(cut: Cut, rng: np.random.Generator, top: float, bottom: float) -> Outl
 def _correct(cut: Cut, rng: np.random.Generator) -> Outline:
     # From between the eyes to between the ridge of the nose (landmark 29) and its tip (30), on its bridge as a rule and
     # seldom so low that it just hides the tip; down to under the chin.
-    return _worn(cut, rng, 0.05 + 0.26 * rng.beta(1.2, 2.0), rng.uniform(1.35, 1.44))
+    return _worn(cut, rng, 0.10 + 0.21 * rng.beta(1.2, 2.0), rng.uniform(1.35, 1.44))
 
 
 @_wear_style("nose_out", "incorrect", crumple=0.3)
 def _nose_out(cut: Cut, rng: np.random.Generator) -> Outline:
     # The nostrils' underside is at 0.53, the upper lip's edge at 0.67; the nose stops a mask that slips, so that it is
     # more often at the first. The loops hold the sides up.
-    worn = _worn(cut, rng, 0.45 + 0.18 * rng.beta(1.0, 1.4), rng.uniform(1.36, 1.49))
+    worn = _worn(replace(cut, drop=0.8 * cut.drop), rng, 0.46 + 0.15 * rng.beta(1.0, 1.4), rng.uniform(1.36, 1.47))
     # Between the cheeks the upper edge sags where the loops hold the sides up, or bows over the lip where they don't.
     top_side, bottom_side = worn.top + rng.uniform(-0.14, 0.12), worn.bottom_side + rng.uniform(0.0, 0.16)
     # A scarf is wider than any jaw, and a moulded cup no narrower for having slipped.
@@ -153,12 +153,12 @@ def _chin(cut: Cut, rng: np.random.Generator) -> Outline:
     # Anywhere between the lower lip's edge (0.91) and the chin's point (1.28), gathered there and hanging before the
     # neck. The upper edge bows down between corners that stand off the jaw, from beside the nose's wings to below the
     # mouth; from there the loops go taut to the ears.
-    top = rng.uniform(0.95, 1.20)
+    top = rng.uniform(0.94, 1.14)
     # A scarf that is pushed down lies in more folds than a mask, but it does hang further.
     worn = _worn(replace(cut, drop=0.6 * cut.drop), rng, top, min(max(top + rng.uniform(0.28, 0.60), 1.30), 1.54))
     top_side = rng.uniform(0.58, min(0.98, top - 0.08))
     bottom_side = top_side + rng.uniform(0.16, 0.34)
-    top_half = _jaw_half(top_side) + rng.uniform(-0.03, 0.08)
+    top_half = _jaw_half(top_side) + rng.uniform(-0.03, 0.06)
     return replace(
         worn,
         top_side=top_side,
@@ -182,7 +182,7 @@ def _jaw_half(y: float) -> float:
 @_wear_style("chin_out", "incorrect", crumple=0.3)
 def _chin_out(cut: Cut, rng: np.random.Generator) -> Outline:
     # Pushed up, or too small: from the nose's bridge to below the lower lip (0.91), above the chin's middle (1.1).
-    worn = _worn(replace(cut, drop=0.0), rng, rng.uniform(0.04, 0.18), rng.uniform(0.98, 1.09))
+    worn = _worn(replace(cut, drop=0.0), rng, rng.uniform(0.06, 0.18), rng.uniform(0.98, 1.09))
     return replace(
         worn,
         top_side=worn.top_side - rng.uniform(0.0, 0.08),  # higher up it would reach the lower lids
