@@ -118,7 +118,7 @@ def worn_style(covered: Coverage) -> str | None:
         return _over_mouth(covered)
     if covered.nose > 0.02 or covered.mouth > 0.12:
         return None
-    if covered.chin >= 0.50:
+    if covered.chin >= 0.55:
         return "chin"
     return "hanging" if covered.chin <= 0.25 and covered.area >= HANGING_AREA else None
 
