@@ -134,7 +134,8 @@ def network(recipe: Recipe, classes: int) -> nn.Module:
 def augment(batch: Tensor, side: int, recipe: Recipe, random: torch.Generator) -> Tensor:
     """What any photograph may be: shifted, turned, flipped, brighter, paler, softer, noisier, partly hidden.
 
-    Shifts are small: a mask that hangs under the chin must not fall out of the picture.
+    Shifts are small, so that a mask that hangs under the chin seldom falls out of the picture: less than a hundredth of
+    the view shows it in 7 of 100 views of hanging masks, and in 3 of chin masks.
 
     Args:
         batch: (N, 3, H, W) float in 0..1.

@@ -150,9 +150,9 @@ def _nose_out(cut: Cut, rng: np.random.Generator) -> Outline:
 
 @_wear_style("chin", "incorrect", crumple=0.9)
 def _chin(cut: Cut, rng: np.random.Generator) -> Outline:
-    # From just below the lower lip's edge (0.91) to the chin's middle (1.1), so that it holds half of the chin,
-    # gathered there and hanging before the neck. The upper edge bows down between corners that stand off the jaw, from
-    # beside the nose's wings to below the mouth; from there the loops go taut to the ears.
+    # From just below the lower lip's edge (0.91) to some way above the chin's point (1.28): what holds too little of a
+    # chin is drawn anew. It is gathered there and hangs before the neck. The upper edge bows down between corners that
+    # stand off the jaw, from beside the nose's wings to below the mouth; from there the loops go taut to the ears.
     top = rng.uniform(0.94, 1.18)
     # A scarf that is pushed down lies in more folds than a mask, but it does hang further.
     worn = _worn(replace(cut, drop=0.6 * cut.drop), rng, top, min(max(top + rng.uniform(0.28, 0.60), 1.30), 1.54))

@@ -117,6 +117,8 @@ def test_mixed_styles_change_contrast_and_colour_alone_and_only_in_training() ->
     assert (means[0] >= means[1].min(0).values - 1e-5).all()
     assert torch.equal(MixedStyle(0.0)(pictures), pictures)
     assert torch.equal(mix.eval()(pictures), pictures)
+    chances = [part.chance for part in network(replace(TINY, mixed=0.25), 3).modules() if isinstance(part, MixedStyle)]
+    assert chances == [0.25, 0.25], "after the stem and after the first stage"
 
 
 def test_a_sticker_is_seen_from_the_front_whatever_the_turn() -> None:

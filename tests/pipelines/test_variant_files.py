@@ -96,7 +96,7 @@ def left(out: Path) -> set[str]:
 def test_an_earlier_run_is_removed_and_nothing_else(tmp_path: Path) -> None:
     out = tmp_path / "out"
     save_manifest(out, [row("listed__wear1.jpg")])
-    touch(out, "d/journaled__wear1.jpg", "d/killed__wear4.jpg", "refusals.csv", "preview.jpg")
+    touch(out, "d/journaled__wear1.jpg", "d/killed__wear4.jpg", "refusals.csv", "people.json", "preview.jpg")
     touch(out, "mine.jpg", "d/mine__wear1.jpg", "d/killed__mine.jpg", "d/killed__wear1.png")
     journal(out, "d/journaled__wear1.jpg", "gone__wear1.jpg")
     forget_run(out, [PhotoTask("folder:d/killed.jpg", Path("x"), "d/killed")])

@@ -75,6 +75,8 @@ def test_a_part_outside_the_photo_is_uncovered() -> None:
         (Coverage(1, 1, 1, 0), "correct"),
         (Coverage(0.0, 1, 1, 0), "nose_out"),
         (Coverage(0.0, 0.0, 0.9, 0), "chin"),
+        (Coverage(0.0, 0.0, 0.6, 0, 0.3), "chin"),
+        (Coverage(0.0, 0.0, 0.5, 0, 0.3), None),
         (Coverage(0.0, 0.0, 0.0, 0), "not_wear"),
         (Coverage(1, 1, 1, 0.3), None),
         (Coverage(0.6, 1, 1, 0), None),
